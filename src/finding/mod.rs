@@ -1,0 +1,16 @@
+//! Defines what both wings of poolscan answer with: verdicts, confidence and evidence.
+
+mod verdict;
+
+pub use verdict::{Confidence, Verdict};
+
+/// One line of evidence behind a verdict: a statement with the numbers it rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence(pub String);
+
+impl Evidence {
+    /// Wraps a finished sentence.
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+}

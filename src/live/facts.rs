@@ -1,0 +1,228 @@
+//! The facts that sources deliver and recordings hold: the complete input of census and diagnoses.
+
+use std::sync::Arc;
+
+/// Event time in milliseconds since the watch began; negative for what happened before it.
+pub type Millis = i64;
+
+/// A target within one watch: a process, or a tree of processes of one service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct TargetId(pub u32);
+
+/// A handle within one watch; never reused, whatever the kernel does with fd numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HandleId(pub u64);
+
+/// What is known of a handle's last input or output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// The kind of handle shows none, or we may not read it: only its age can be judged.
+    Unseen,
+    /// It showed activity within the last bucket.
+    Awake,
+    /// Nothing since this time (quantised down to a bucket; negative: silent before we came).
+    SilentSince(Millis),
+}
+
+/// A handle's place in the groups and what it shows. Empty strings mean "no such level".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandleFacts {
+    /// `file`, `deleted_file`, `directory`, `socket`, `pipe`, `eventfd`, `epoll`, `timerfd`,
+    /// `signalfd`, `inotify`, `io_uring`, `memfd`, `pidfd`, `device`, `thread`, `child`, `other` …
+    pub kind: Arc<str>,
+    /// Sockets: family and role, `tcp server`, `tcp client`, `unix`, `udp` …
+    pub role: Arc<str>,
+    /// Peer, port, path pattern or thread name pattern.
+    pub peer: Arc<str>,
+    /// Sockets: protocol state, such as `CLOSE_WAIT`; children: `zombie`.
+    pub state: Arc<str>,
+    /// Opening line, when a source knows it.
+    pub site: Arc<str>,
+    /// Overrides the computed group path below the kind.
+    pub group: Option<Arc<[Arc<str>]>>,
+    /// Last activity.
+    pub activity: Activity,
+    /// One example to show a person: path, endpoint pair, thread name. Untrusted text.
+    pub label: Arc<str>,
+    /// The process that holds it, where that is known.
+    pub pid: Option<u32>,
+}
+
+/// One change of what is held, or one reading.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// A target, or what is newly known of it.
+    Target {
+        /// Which target.
+        target: TargetId,
+        /// The facts.
+        facts: TargetFacts,
+    },
+    /// A handle appeared.
+    Open {
+        /// When it was first seen, or its true birth where the kernel tells (threads).
+        at: Millis,
+        /// Which target holds it.
+        target: TargetId,
+        /// Its identity.
+        id: HandleId,
+        /// It was there before we came, or before its process was watched: no evidence of growth.
+        pre: bool,
+        /// Its process was younger than the start-up guard when it appeared.
+        start_up: bool,
+        /// What it is.
+        facts: Box<HandleFacts>,
+    },
+    /// A handle changed.
+    Change {
+        /// When.
+        at: Millis,
+        /// Which handle.
+        id: HandleId,
+        /// What changed.
+        change: Change,
+    },
+    /// A handle is gone.
+    Close {
+        /// When.
+        at: Millis,
+        /// Which handle.
+        id: HandleId,
+    },
+    /// A number was read.
+    Gauge {
+        /// When.
+        at: Millis,
+        /// Of which target.
+        target: TargetId,
+        /// Of which of its processes; `None` for the whole target.
+        pid: Option<u32>,
+        /// `fds`, `threads`, `rss_bytes`, `hidden_scm_rights` …; the unit is in the name.
+        name: Arc<str>,
+        /// The value.
+        value: f64,
+    },
+    /// A limit was read.
+    Limit {
+        /// When.
+        at: Millis,
+        /// For which target.
+        target: TargetId,
+        /// `nofile_soft`, `nofile_hard`, `nproc`, `pids_max`, `memory_max_bytes` …
+        name: Arc<str>,
+        /// `None`: unlimited.
+        value: Option<u64>,
+        /// How much of it the target uses, where the limit is not about one gauge of the target.
+        used: Option<u64>,
+    },
+    /// A source reports on itself; its watermark says "complete until".
+    Source {
+        /// When.
+        at: Millis,
+        /// For which target.
+        target: TargetId,
+        /// `fds`, `sockets`, `threads`, `children`, `memory`, `limits` …
+        name: Arc<str>,
+        /// How it fares.
+        status: SourceStatus,
+        /// Why it is not `Ok`, or what it leaves out; empty when there is nothing to say.
+        reason: Arc<str>,
+        /// Everything up to here was delivered; `None` for a source that feeds no handles.
+        watermark: Option<Millis>,
+        /// CPU time this source has used so far, in microseconds.
+        cost_us: u64,
+    },
+    /// The target, or one of its processes, ended or became another program.
+    Lifecycle {
+        /// When.
+        at: Millis,
+        /// Which target.
+        target: TargetId,
+        /// Which process.
+        pid: u32,
+        /// What happened.
+        event: Lifecycle,
+    },
+}
+
+/// What a handle changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It fell silent, woke, or was heard in between.
+    Activity(Activity),
+    /// It entered another state.
+    State(Arc<str>),
+    /// Its whole place changed, as when an unconnected socket connects.
+    Place(Box<HandleFacts>),
+}
+
+/// What happened to a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// A process joined the target (the first ones included).
+    Joined,
+    /// It called exec: same process, another program.
+    Exec,
+    /// It ended.
+    Ended,
+}
+
+/// Whether a source delivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SourceStatus {
+    /// Complete.
+    Ok,
+    /// Delivers in part; the reason says what is missing.
+    Partial,
+    /// Delivers nothing; the reason says why.
+    Unavailable,
+}
+
+/// Who a target is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TargetFacts {
+    /// Name to show. Untrusted text.
+    pub name: String,
+    /// Its processes, root first.
+    pub pids: Vec<u32>,
+    /// Age of the (oldest) process when the watch began, where known.
+    pub uptime_ms: Option<Millis>,
+    /// Command line of the root process. Untrusted text.
+    pub command: String,
+    /// How it was selected.
+    pub selector: String,
+}
+
+impl Fact {
+    /// The event time; a target's description has none of its own.
+    pub fn at(&self) -> Option<Millis> {
+        match self {
+            Self::Target { .. } => None,
+            Self::Open { at, .. }
+            | Self::Change { at, .. }
+            | Self::Close { at, .. }
+            | Self::Gauge { at, .. }
+            | Self::Limit { at, .. }
+            | Self::Source { at, .. }
+            | Self::Lifecycle { at, .. } => Some(*at),
+        }
+    }
+}
+
+impl HandleFacts {
+    /// A handle of a kind, with nothing else known.
+    pub fn of_kind(kind: impl Into<Arc<str>>) -> Self {
+        let none: Arc<str> = Arc::from("");
+        Self {
+            kind: kind.into(),
+            role: Arc::clone(&none),
+            peer: Arc::clone(&none),
+            state: Arc::clone(&none),
+            site: Arc::clone(&none),
+            group: None,
+            activity: Activity::Unseen,
+            label: none,
+            pid: None,
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Everything about running processes: from bytes in /proc to a verdict.
+
+pub mod facts;
+pub mod outcome;

@@ -1,0 +1,292 @@
+//! The answer of a watch at one moment: plain data that judgement fills and `report` renders.
+
+use std::collections::BTreeMap;
+
+use super::facts::{Lifecycle, Millis, SourceStatus, TargetFacts, TargetId};
+use crate::finding::{Confidence, Evidence, Verdict};
+
+/// Everything the watch can say at `now`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Event time of this answer: everything before it was judged.
+    pub now: Millis,
+    /// Wall clock at event time 0, milliseconds since the Unix epoch; `None` when not recorded.
+    pub wall_start_ms: Option<i64>,
+    /// The scale of judgement that was in force.
+    pub scale: Scale,
+    /// One entry a target.
+    pub targets: Vec<TargetOutcome>,
+    /// The worst verdict of all targets.
+    pub verdict: Verdict,
+    /// Facts that came after their time was judged, counted as loss.
+    pub late_facts: u64,
+    /// What the watch itself costs.
+    pub cost: Cost,
+}
+
+/// How `--lifetime` scales judgement.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scale {
+    /// The stated longest normal life of a handle, in milliseconds; `None`: defaults per kind.
+    pub lifetime_ms: Option<Millis>,
+    /// Bucket width, milliseconds.
+    pub bucket_ms: Millis,
+    /// Age at which a connection counts as old, milliseconds.
+    pub age_ms: Millis,
+    /// Births within this age of the process count as start-up, milliseconds.
+    pub start_up_ms: Millis,
+    /// Shortest watch that can say `leaking` for a fast leak of connections, milliseconds.
+    pub shortest_ms: Millis,
+}
+
+/// The watch's own cost.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Cost {
+    /// CPU time used by the sources so far, microseconds.
+    pub cpu_us: u64,
+    /// Share of one core over the watch, 0 to 1.
+    pub cpu_share: f64,
+    /// Number of times handles were identified.
+    pub identity_beats: u64,
+    /// Present interval between identifications, milliseconds.
+    pub beat_ms: Millis,
+    /// Groups folded into `other`, and other things dropped to bound memory.
+    pub evictions: u64,
+}
+
+/// One target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetOutcome {
+    /// Which.
+    pub target: TargetId,
+    /// Who it is.
+    pub facts: TargetFacts,
+    /// The worst verdict of its resources.
+    pub verdict: Verdict,
+    /// Totals first (`group` empty), then the groups that have something to say.
+    pub resources: Vec<ResourceOutcome>,
+    /// Present diagnoses, such as the time to a limit under 120 s.
+    pub diagnoses: Vec<Diagnosis>,
+    /// Sources of evidence and how they fare, by name.
+    pub sources: Vec<SourceOutcome>,
+    /// Limits by name; `None` is unlimited.
+    pub limits: BTreeMap<String, LimitOutcome>,
+    /// Latest gauges per process: pid -> name -> value.
+    pub processes: BTreeMap<u32, BTreeMap<String, f64>>,
+    /// Latest gauges of the whole target.
+    pub gauges: BTreeMap<String, f64>,
+    /// What happened to its processes.
+    pub lifecycle: Vec<(Millis, u32, Lifecycle)>,
+    /// Whether it ended before the watch did.
+    pub ended_at: Option<Millis>,
+}
+
+/// A limit and how much of it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitOutcome {
+    /// `None`: unlimited.
+    pub value: Option<u64>,
+    /// Present use, where known.
+    pub used: Option<u64>,
+}
+
+/// One resource of a target: a total, or one group of handles.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResourceOutcome {
+    /// Stable id of the finding: target, resource, group and rule.
+    pub id: String,
+    /// `fds`, `threads`, `children`, `rss`.
+    pub resource: String,
+    /// `socket`, `file` …; `None` for the total of a resource.
+    pub kind: Option<String>,
+    /// Path below the kind, such as `["tcp client", "10.0.0.7:5432", "CLOSE_WAIT"]`. Untrusted text.
+    pub group: Vec<String>,
+    /// Handles held now (bytes for `rss`); `None`: unknown, see the sources for the reason.
+    pub now: Option<f64>,
+    /// The limit that this resource runs into, where there is one.
+    pub limit: Option<u64>,
+    /// Name of that limit.
+    pub limit_name: Option<String>,
+    /// Water level against that limit.
+    pub level: Level,
+    /// Births seen.
+    pub opened: u64,
+    /// Deaths seen.
+    pub closed: u64,
+    /// Handles that live between two identifications are not seen: `opened`, `closed` are lower bounds.
+    pub lower_bound: bool,
+    /// Growth per minute of what survives: estimate and 95 % interval.
+    pub per_minute: Option<Rate>,
+    /// Seconds to the limit at `per_minute`: estimate, early, late (late `None`: perhaps never).
+    pub seconds_to_limit: Option<TimeToLimit>,
+    /// The slowest leak this watch could have seen by now, per minute.
+    pub detectable_per_minute: Option<f64>,
+    /// Whether the verdict would stand without more time.
+    pub conclusive: bool,
+    /// What is still missing for a verdict, in words; empty when conclusive.
+    pub missing: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// How sure.
+    pub confidence: Confidence,
+    /// The sentence that states verdict and assumption first, then further evidence.
+    pub evidence: Vec<Evidence>,
+    /// Numbers behind the verdict; `None` for totals and gauges.
+    pub report: Option<ConfidenceReport>,
+    /// What to do next, most useful first.
+    pub next_steps: Vec<String>,
+    /// Up to three examples of survivors. Untrusted text.
+    pub examples: Vec<String>,
+    /// Opening lines, when a source knows them. Untrusted text.
+    pub sites: Vec<String>,
+    /// Counts over the watch for a sparkline, oldest first, at most 60.
+    pub history: Vec<f64>,
+    /// When this verdict was reached.
+    pub since: Millis,
+}
+
+/// Growth per minute.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// Estimate.
+    pub value: f64,
+    /// Lower end of the 95 % interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// Time until a limit is hit, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TimeToLimit {
+    /// At the estimated rate.
+    pub value: f64,
+    /// At the upper end of the rate.
+    pub earliest: f64,
+    /// At the lower end; `None` when that end is zero or below.
+    pub latest: Option<f64>,
+}
+
+/// Water level of a resource against its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// No limit is known.
+    Unknown,
+    /// Below the adaptive marks.
+    Normal,
+    /// Above the adaptive middle mark.
+    Mid,
+    /// Above the adaptive high mark.
+    High,
+    /// The limit is less than 120 s away, or reached.
+    Critical,
+}
+
+impl Level {
+    /// The name used in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Normal => "normal",
+            Self::Mid => "mid",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// Numbers behind a cohort verdict (anytime-valid; sampling error only, not the shape guards).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConfidenceReport {
+    /// `age`, `stale` or `dormant`.
+    pub clock: &'static str,
+    /// Age at which a handle counts as old, seconds.
+    pub age_s: f64,
+    /// Natural logarithm of the e-value that promoted handles no longer close.
+    pub ln_e_surv: f64,
+    /// Natural logarithm of the e-value that the old population grows.
+    pub ln_e_growth: f64,
+    /// `min(1, groups / min(E))`.
+    pub p_anytime: f64,
+    /// Survivors born under our eyes and past the age.
+    pub survivors: u64,
+    /// Distinct birth buckets among them.
+    pub generations: u32,
+    /// Their births spread over this, seconds.
+    pub span_s: f64,
+    /// Age of the oldest, seconds.
+    pub oldest_s: f64,
+    /// Closings of handles past the age (weighted).
+    pub closed_after_age: f64,
+    /// Tail index of life times past the age; above 1 means they do end.
+    pub alpha_hat: Option<f64>,
+    /// Share of survivors born in the later half.
+    pub later_half: f64,
+    /// Time the standing stock needed at this rate, seconds.
+    pub stock_s: Option<f64>,
+    /// Share of promoted handles that never closed.
+    pub never_closed_share: f64,
+    /// Handles that were there before we came.
+    pub pre_alive: u64,
+}
+
+/// A condition that holds now, whatever grows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diagnosis {
+    /// Rule id.
+    pub rule: String,
+    /// What is wrong, with the numbers.
+    pub message: String,
+    /// What to do.
+    pub next_steps: Vec<String>,
+}
+
+/// A source of evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceOutcome {
+    /// Its name.
+    pub name: String,
+    /// How it fares.
+    pub status: SourceStatus,
+    /// Why, and what more rights would add; empty when complete.
+    pub reason: String,
+    /// CPU time used, microseconds.
+    pub cost_us: u64,
+}
+
+/// A finding that appeared, changed its verdict, or went away.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FindingChange {
+    /// When, in event time.
+    pub at: Millis,
+    /// Which target.
+    pub target: TargetId,
+    /// What happened to it.
+    pub what: ChangeKind,
+    /// The resource as it is now.
+    pub resource: ResourceOutcome,
+    /// The verdict before.
+    pub before: Verdict,
+}
+
+/// What happened to a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// New.
+    Opened,
+    /// Another verdict or confidence.
+    Changed,
+    /// No longer holds.
+    Cleared,
+}
+
+impl ChangeKind {
+    /// The name used in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Changed => "changed",
+            Self::Cleared => "cleared",
+        }
+    }
+}
