@@ -1,4 +1,5 @@
 //! Everything about running processes: from bytes in /proc to a verdict.
 
+pub mod collect;
 pub mod facts;
 pub mod outcome;
