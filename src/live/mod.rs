@@ -1,5 +1,8 @@
 //! Everything about running processes: from bytes in /proc to a verdict.
 
+pub mod census;
 pub mod collect;
+pub mod detect;
 pub mod facts;
 pub mod outcome;
+pub mod watch;

@@ -1,0 +1,363 @@
+//! Identity-tracked births and deaths, grouped into cohorts, in bounded memory.
+//!
+//! Every handle belongs to one path of groups (kind > role > peer or port > state > call site) and
+//! is a member of each group on it, but is counted once in its kind. Leaving a state is a death in
+//! that state's group only.
+
+mod bank;
+mod group;
+mod life_times;
+mod path;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use bank::GroupStats;
+pub use group::{Group, GroupId};
+
+use crate::live::detect::clock::Life;
+use crate::live::detect::scale::Timing;
+use crate::live::facts::{Activity, Change, HandleFacts, HandleId, Millis};
+
+/// Most groups of one target; what comes later is counted in `other`.
+pub const MAX_GROUPS: usize = 4096;
+/// Most handles of one target; what comes later is counted as an eviction.
+pub const MAX_HANDLES: usize = 2_000_000;
+/// Deepest path.
+pub const MAX_DEPTH: usize = 6;
+/// Name of the group that takes what exceeds the bounds.
+pub const OTHER: &str = "(other)";
+
+/// The handles of one target.
+#[derive(Debug)]
+pub struct Census {
+    timing: Timing,
+    groups: Vec<Group>,
+    roots: Vec<GroupId>,
+    by_name: HashMap<(Option<GroupId>, Arc<str>), GroupId>,
+    slots: Vec<Option<Handle>>,
+    free: Vec<u32>,
+    by_id: HashMap<HandleId, u32>,
+    evictions: u64,
+}
+
+/// One handle as the census keeps it.
+#[derive(Debug)]
+pub struct Handle {
+    id: HandleId,
+    /// What it is.
+    pub facts: HandleFacts,
+    depth: usize,
+    groups: [GroupId; MAX_DEPTH],
+    /// Position among each group's members.
+    positions: [u32; MAX_DEPTH],
+    /// When it entered each group; `Millis::MIN` if before we came.
+    entered: [Millis; MAX_DEPTH],
+    awake_until: Millis,
+    guarded_until: Millis,
+}
+
+impl Handle {
+    /// Its life as the group at `level` of its path sees it.
+    fn life(&self, level: usize) -> Life {
+        Life::new(
+            self.entered[level],
+            self.facts.activity,
+            self.awake_until,
+            self.guarded_until,
+        )
+    }
+}
+
+impl Census {
+    /// An empty census.
+    pub fn new(timing: Timing) -> Self {
+        Self {
+            timing,
+            groups: Vec::new(),
+            roots: Vec::new(),
+            by_name: HashMap::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_id: HashMap::new(),
+            evictions: 0,
+        }
+    }
+
+    /// All groups, in order of their appearance.
+    pub fn groups(&self) -> impl Iterator<Item = (GroupId, &Group)> {
+        self.groups.iter().enumerate().map(|(index, group)| (GroupId(index as u32), group))
+    }
+
+    /// The kinds.
+    pub fn roots(&self) -> &[GroupId] {
+        &self.roots
+    }
+
+    /// One group.
+    pub fn group(&self, id: GroupId) -> &Group {
+        &self.groups[id.index()]
+    }
+
+    /// Names from the kind down to the group.
+    pub fn path(&self, id: GroupId) -> Vec<Arc<str>> {
+        let mut names = Vec::new();
+        let mut at = Some(id);
+        while let Some(group) = at {
+            names.push(Arc::clone(&self.group(group).name));
+            at = self.group(group).parent;
+        }
+        names.reverse();
+        names
+    }
+
+    /// Members of a group with their lives in it.
+    pub fn members(&self, id: GroupId) -> impl Iterator<Item = (&HandleFacts, Life)> {
+        let level = self.group(id).depth;
+        self.group(id)
+            .members
+            .iter()
+            .filter_map(|&slot| self.slots[slot as usize].as_ref())
+            .map(move |handle| (&handle.facts, handle.life(level)))
+    }
+
+    /// Handles and groups that did not fit.
+    pub fn evictions(&self) -> u64 {
+        self.evictions
+    }
+
+    /// Whether a handle is known.
+    pub fn contains(&self, id: HandleId) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
+    /// A handle appears. A second appearance of the same identity replaces the first.
+    pub fn open(
+        &mut self,
+        at: Millis,
+        id: HandleId,
+        pre: bool,
+        guarded_until: Millis,
+        facts: HandleFacts,
+    ) {
+        if self.by_id.contains_key(&id) {
+            self.close(at, id);
+        }
+        if self.by_id.len() >= MAX_HANDLES {
+            self.evictions += 1;
+            return;
+        }
+        let awake_until = match facts.activity {
+            Activity::Awake => Millis::MAX,
+            Activity::Unseen | Activity::SilentSince(_) => Millis::MIN,
+        };
+        let handle = Handle {
+            id,
+            facts,
+            depth: 0,
+            groups: [GroupId(0); MAX_DEPTH],
+            positions: [0; MAX_DEPTH],
+            entered: [if pre { Millis::MIN } else { at }; MAX_DEPTH],
+            awake_until,
+            guarded_until,
+        };
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.slots[slot as usize] = Some(handle);
+                slot
+            }
+            None => {
+                self.slots.push(Some(handle));
+                (self.slots.len() - 1) as u32
+            }
+        };
+        self.by_id.insert(id, slot);
+        self.join(slot, 0, pre);
+    }
+
+    /// A handle is gone.
+    pub fn close(&mut self, at: Millis, id: HandleId) {
+        let Some(slot) = self.by_id.remove(&id) else {
+            return;
+        };
+        self.part(slot, 0, at);
+        self.slots[slot as usize] = None;
+        self.free.push(slot);
+    }
+
+    /// A handle changed.
+    pub fn change(&mut self, at: Millis, id: HandleId, change: Change) {
+        let Some(&slot) = self.by_id.get(&id) else {
+            return;
+        };
+        match change {
+            Change::Activity(activity) => self.set_activity(slot, at, activity),
+            Change::State(state) => {
+                let Some(handle) = &self.slots[slot as usize] else { return };
+                let mut facts = handle.facts.clone();
+                facts.state = state;
+                self.set_place(slot, at, facts);
+            }
+            Change::Place(facts) => self.set_place(slot, at, *facts),
+        }
+    }
+
+    fn set_activity(&mut self, slot: u32, at: Millis, activity: Activity) {
+        let bucket = self.timing.bucket_ms();
+        let Some(handle) = &mut self.slots[slot as usize] else { return };
+        let before: [Life; MAX_DEPTH] = std::array::from_fn(|level| handle.life(level));
+        handle.facts.activity = match activity {
+            // Reported late, a silence begins where the engines can still place it.
+            Activity::SilentSince(since) => Activity::SilentSince(since.max(at - 2 * bucket)),
+            other => other,
+        };
+        handle.awake_until = match activity {
+            Activity::Awake => Millis::MAX,
+            Activity::SilentSince(_) => at,
+            Activity::Unseen => handle.awake_until,
+        };
+        for (level, before) in before.iter().enumerate().take(handle.depth) {
+            let after = handle.life(level);
+            self.groups[handle.groups[level].index()].activity(before, &after, at);
+        }
+    }
+
+    /// Moves a handle to another path, leaving the groups it stays in untouched.
+    fn set_place(&mut self, slot: u32, at: Millis, facts: HandleFacts) {
+        let Some(handle) = &self.slots[slot as usize] else { return };
+        let names = path::of(&facts);
+        let kept = (0..handle.depth)
+            .take_while(|&level| {
+                names.get(level).is_some_and(|name| {
+                    let group = &self.groups[handle.groups[level].index()];
+                    group.name == *name || &*group.name == OTHER
+                })
+            })
+            .count();
+        let activity_changed = handle.facts.activity != facts.activity;
+        let activity = facts.activity;
+        if kept < handle.depth || kept < names.len() {
+            self.part(slot, kept, at);
+            if let Some(handle) = &mut self.slots[slot as usize] {
+                let old_activity = handle.facts.activity;
+                handle.facts = HandleFacts { activity: old_activity, ..facts };
+                handle.entered[kept..].fill(at);
+            }
+            self.join(slot, kept, false);
+        } else if let Some(handle) = &mut self.slots[slot as usize] {
+            let old_activity = handle.facts.activity;
+            handle.facts = HandleFacts { activity: old_activity, ..facts };
+        }
+        if activity_changed {
+            self.set_activity(slot, at, activity);
+        }
+    }
+
+    /// Enters the groups of its path from `level` down.
+    fn join(&mut self, slot: u32, level: usize, pre: bool) {
+        let Some(handle) = &self.slots[slot as usize] else { return };
+        let names = path::of(&handle.facts);
+        let mut parent = level.checked_sub(1).map(|above| handle.groups[above]);
+        for (depth, name) in names.into_iter().enumerate().skip(level) {
+            let group_id = self.group_named(parent, name, depth, slot);
+            let Some(handle) = &mut self.slots[slot as usize] else { return };
+            handle.groups[depth] = group_id;
+            handle.depth = depth + 1;
+            let life = handle.life(depth);
+            let group = &mut self.groups[group_id.index()];
+            handle.positions[depth] = group.members.len() as u32;
+            group.join(slot, &life, pre);
+            if &*group.name == OTHER {
+                break;
+            }
+            parent = Some(group_id);
+        }
+    }
+
+    /// Leaves the groups of its path from `level` down.
+    fn part(&mut self, slot: u32, level: usize, at: Millis) {
+        let Some(handle) = &self.slots[slot as usize] else { return };
+        let (depth, groups, positions) = (handle.depth, handle.groups, handle.positions);
+        let lives: [Life; MAX_DEPTH] = std::array::from_fn(|level| handle.life(level));
+        for below in level..depth {
+            let group = &mut self.groups[groups[below].index()];
+            group.part(&lives[below], at);
+            let position = positions[below] as usize;
+            group.members.swap_remove(position);
+            // Another member took its place.
+            if let Some(&moved) = group.members.get(position)
+                && let Some(moved) = &mut self.slots[moved as usize]
+            {
+                moved.positions[below] = position as u32;
+            }
+        }
+        if let Some(handle) = &mut self.slots[slot as usize] {
+            handle.depth = level;
+        }
+    }
+
+    fn group_named(
+        &mut self,
+        parent: Option<GroupId>,
+        name: Arc<str>,
+        depth: usize,
+        slot: u32,
+    ) -> GroupId {
+        if let Some(&id) = self.by_name.get(&(parent, Arc::clone(&name))) {
+            return id;
+        }
+        let full = self.groups.len() >= MAX_GROUPS;
+        let name: Arc<str> = if full {
+            self.evictions += 1;
+            Arc::from(OTHER)
+        } else {
+            name
+        };
+        if let Some(&id) = self.by_name.get(&(parent, Arc::clone(&name))) {
+            return id;
+        }
+        let id = GroupId(self.groups.len() as u32);
+        let (kind, state) = match &self.slots[slot as usize] {
+            Some(handle) => (
+                Arc::clone(&handle.facts.kind),
+                path::state_at(&handle.facts, depth).unwrap_or_else(|| Arc::from("")),
+            ),
+            None => (Arc::from(""), Arc::from("")),
+        };
+        self.groups.push(Group::new(Arc::clone(&name), parent, depth, kind, state));
+        self.by_name.insert((parent, name), id);
+        match parent {
+            Some(parent) => self.groups[parent.index()].children.push(id),
+            None => self.roots.push(id),
+        }
+        id
+    }
+
+    /// Closes the buckets that end at `now` in every group.
+    ///
+    /// `origin` is the time of the first sample, where the first windows start.
+    pub fn step(&mut self, origin: Millis, now: Millis) {
+        for index in 0..self.groups.len() {
+            let id = GroupId(index as u32);
+            let due = self.groups[index].bank.due(&self.timing, origin, now);
+            if due.is_empty() {
+                self.groups[index].step(&self.timing, origin, now, &[]);
+                continue;
+            }
+            let lives: Vec<Life> = self.members(id).map(|(_, life)| life).collect();
+            self.groups[index].step(&self.timing, origin, now, &lives);
+        }
+    }
+
+    /// Adds what is held past the ages to the group's own experience of normal life times.
+    pub fn handles(&self) -> usize {
+        self.by_id.len()
+    }
+}
+
+impl Handle {
+    /// Its identity.
+    pub fn id(&self) -> HandleId {
+        self.id
+    }
+}

@@ -1,0 +1,156 @@
+//! The pure step: facts in, changes of findings out; live watching and replay run this very code.
+
+mod explain;
+mod select;
+mod standing;
+mod target;
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::finding::Verdict;
+use crate::live::detect::scale::Timing;
+use crate::live::facts::{Fact, HandleId, Millis, TargetId};
+use crate::live::outcome::{Cost, FindingChange, Outcome};
+use target::TargetWatch;
+
+/// Most targets of one watch.
+const MAX_TARGETS: usize = 1024;
+
+/// What a watch is told at its start.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Settings {
+    /// The longest normal life of a handle in this service, milliseconds; `None`: per kind.
+    pub lifetime_ms: Option<Millis>,
+    /// Wall clock at event time 0, milliseconds since the Unix epoch.
+    pub wall_start_ms: Option<i64>,
+}
+
+/// The state of judgement over any number of targets.
+#[derive(Debug)]
+pub struct Watch {
+    settings: Settings,
+    timing: Timing,
+    targets: BTreeMap<TargetId, TargetWatch>,
+    owners: HashMap<HandleId, TargetId>,
+    now: Millis,
+    origin: Option<Millis>,
+    late: u64,
+    dropped: u64,
+    beats: u64,
+    last_beats: (Option<Millis>, Millis),
+}
+
+impl Watch {
+    /// A watch before its first fact.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            timing: Timing::new(settings.lifetime_ms),
+            targets: BTreeMap::new(),
+            owners: HashMap::new(),
+            now: 0,
+            origin: None,
+            late: 0,
+            dropped: 0,
+            beats: 0,
+            last_beats: (None, 0),
+        }
+    }
+
+    /// The timing in force.
+    pub fn timing(&self) -> Timing {
+        self.timing
+    }
+
+    /// Takes the facts of one tick and judges up to the watermark of each target.
+    pub fn step(&mut self, facts: &[Fact]) -> Vec<FindingChange> {
+        for fact in facts {
+            self.take(fact);
+        }
+        let mut changes = Vec::new();
+        for target in self.targets.values_mut() {
+            target.advance(&mut changes);
+        }
+        self.now = self.targets.values().map(TargetWatch::seen).max().unwrap_or(self.now);
+        changes
+    }
+
+    fn take(&mut self, fact: &Fact) {
+        let target = match fact {
+            Fact::Target { target, .. }
+            | Fact::Gauge { target, .. }
+            | Fact::Limit { target, .. }
+            | Fact::Source { target, .. }
+            | Fact::Lifecycle { target, .. } => *target,
+            Fact::Open { id, target, .. } => {
+                self.owners.insert(*id, *target);
+                *target
+            }
+            Fact::Change { id, .. } => match self.owners.get(id) {
+                Some(target) => *target,
+                None => return self.dropped += 1,
+            },
+            Fact::Close { id, .. } => match self.owners.remove(id) {
+                Some(target) => target,
+                None => return self.dropped += 1,
+            },
+        };
+        if self.origin.is_none()
+            && let Some(at) = fact.at()
+        {
+            self.origin = Some(at);
+            for watch in self.targets.values_mut() {
+                watch.start_at(at);
+            }
+        }
+        let origin = self.origin.unwrap_or(0);
+        if self.targets.len() >= MAX_TARGETS && !self.targets.contains_key(&target) {
+            return self.dropped += 1;
+        }
+        let timing = self.timing;
+        let watch =
+            self.targets.entry(target).or_insert_with(|| TargetWatch::new(target, timing, origin));
+        if let Fact::Source { at, watermark: Some(_), .. } = fact
+            && self.last_beats.0 != Some(*at)
+        {
+            self.beats += 1;
+            self.last_beats =
+                (Some(*at), self.last_beats.0.map_or(0, |last| at.saturating_sub(last)));
+        }
+        if watch.take(fact) {
+            self.late += 1;
+        }
+    }
+
+    /// The whole answer at this moment.
+    pub fn outcome(&self) -> Outcome {
+        let groups: usize = self.targets.values().map(TargetWatch::judged_groups).sum();
+        let targets: Vec<_> = self
+            .targets
+            .values()
+            .map(|target| target.outcome(groups))
+            .collect();
+        let cpu_us: u64 =
+            targets.iter().flat_map(|t| &t.sources).map(|s| s.cost_us).sum();
+        let elapsed_us = (self.now.max(1) as f64) * 1000.0;
+        Outcome {
+            now: self.now,
+            wall_start_ms: self.settings.wall_start_ms,
+            scale: self.timing.shown(),
+            verdict: targets.iter().map(|t| t.verdict).max().unwrap_or(Verdict::InsufficientData),
+            cost: Cost {
+                cpu_us,
+                cpu_share: cpu_us as f64 / elapsed_us,
+                identity_beats: self.beats,
+                beat_ms: self.last_beats.1,
+                evictions: self.dropped
+                    + self.targets.values().map(TargetWatch::evictions).sum::<u64>(),
+            },
+            targets,
+            late_facts: self.late,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

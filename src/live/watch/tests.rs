@@ -1,0 +1,182 @@
+//! Histories of handles in virtual time against the verdicts they must get.
+
+use super::*;
+use crate::live::facts::{Activity, Change, HandleFacts, SourceStatus, TargetFacts};
+
+/// Builds facts beat by beat, as the sampler does.
+struct History {
+    watch: Watch,
+    next_id: u64,
+    changes: Vec<FindingChange>,
+}
+
+impl History {
+    fn new(settings: Settings, uptime_ms: Millis) -> Self {
+        let mut watch = Watch::new(settings);
+        let facts = TargetFacts { uptime_ms: Some(uptime_ms), ..TargetFacts::default() };
+        watch.step(&[
+            Fact::Target { target: TargetId(0), facts },
+            Fact::Limit {
+                at: 0,
+                target: TargetId(0),
+                name: "nofile_soft".into(),
+                value: Some(65_536),
+                used: None,
+            },
+        ]);
+        Self { watch, next_id: 1, changes: Vec::new() }
+    }
+
+    fn open(&mut self, facts: &mut Vec<Fact>, at: Millis, place: HandleFacts) -> HandleId {
+        let id = HandleId(self.next_id);
+        self.next_id += 1;
+        facts.push(Fact::Open {
+            at,
+            target: TargetId(0),
+            id,
+            pre: at == 0,
+            start_up: false,
+            facts: Box::new(place),
+        });
+        id
+    }
+
+    fn beat(&mut self, at: Millis, mut facts: Vec<Fact>) {
+        facts.push(Fact::Source {
+            at,
+            target: TargetId(0),
+            name: "fds".into(),
+            status: SourceStatus::Ok,
+            reason: "".into(),
+            watermark: Some(at),
+            cost_us: 0,
+        });
+        self.changes.extend(self.watch.step(&facts));
+    }
+
+    fn first(&self, verdict: Verdict) -> Option<&FindingChange> {
+        self.changes.iter().find(|c| c.resource.verdict == verdict)
+    }
+}
+
+fn connection(peer: &str, activity: Activity) -> HandleFacts {
+    HandleFacts {
+        role: "tcp client".into(),
+        peer: peer.into(),
+        state: "ESTABLISHED".into(),
+        activity,
+        ..HandleFacts::of_kind("socket")
+    }
+}
+
+/// One leaked connection every `every` beats beside a pool that is used all the time.
+fn leak(every: i64, beats: i64, settings: Settings, beat: Millis) -> History {
+    let mut history = History::new(settings, 100_000 * beat);
+    let mut first = Vec::new();
+    for _ in 0..10 {
+        history.open(&mut first, 0, connection("10.0.0.1:5432", Activity::Awake));
+    }
+    history.beat(0, first);
+    let mut fresh: Option<HandleId> = None;
+    for k in 1..=beats {
+        let at = k * beat;
+        let mut facts = Vec::new();
+        if let Some(id) = fresh.take() {
+            let silent = Change::Activity(Activity::SilentSince(at - beat));
+            facts.push(Fact::Change { at, id, change: silent });
+        }
+        if k % every == 0 {
+            fresh = Some(history.open(&mut facts, at, connection("10.0.0.2:80", Activity::Awake)));
+        }
+        history.beat(at, facts);
+    }
+    history
+}
+
+#[test]
+fn a_leak_is_found_with_its_group_and_rate() {
+    let history = leak(2, 120, Settings::default(), 5_000);
+    let found = history.first(Verdict::Leaking).expect("leaking");
+    assert!(found.at <= 300_000, "{}", found.at);
+    assert_eq!(found.resource.group[..2], ["tcp client", "10.0.0.2:80"]);
+    let outcome = history.watch.outcome();
+    assert_eq!(outcome.verdict, Verdict::Leaking);
+    let row = outcome.targets[0].resources.iter().find(|r| r.report.is_some()).expect("row");
+    let rate = row.per_minute.expect("rate");
+    assert!((rate.value - 6.0).abs() < 1.0, "{rate:?}");
+}
+
+#[test]
+fn a_stated_lifetime_finds_it_sooner() {
+    let settings = Settings { lifetime_ms: Some(1_900), ..Settings::default() };
+    let history = leak(2, 120, settings, 100);
+    let found = history.first(Verdict::Leaking).expect("leaking");
+    assert!(found.at <= 6_000, "{}", found.at);
+}
+
+#[test]
+fn a_pool_that_fills_and_stays_is_no_leak() {
+    let mut history = History::new(Settings::default(), 10_000_000);
+    history.beat(0, Vec::new());
+    for k in 1..=240 {
+        let at = k * 5_000;
+        let mut facts = Vec::new();
+        if k <= 10 {
+            let silent = Activity::SilentSince(at - 5_000);
+            history.open(&mut facts, at, connection("10.0.0.1:5432", silent));
+        }
+        history.beat(at, facts);
+    }
+    assert!(history.first(Verdict::Leaking).is_none());
+    assert!(history.watch.outcome().verdict < Verdict::Suspect);
+}
+
+#[test]
+fn idle_handles_from_before_are_no_evidence() {
+    let mut history = History::new(Settings::default(), 3_000_000);
+    let mut first = Vec::new();
+    for k in 0..10 {
+        let silent = Activity::SilentSince(-1_000 * k);
+        history.open(&mut first, 0, connection("10.0.0.1:5432", silent));
+    }
+    history.beat(0, first);
+    for k in 1..=120 {
+        history.beat(k * 5_000, Vec::new());
+    }
+    assert!(history.changes.is_empty(), "{:?}", history.changes);
+}
+
+#[test]
+fn handles_forgotten_over_the_uptime_are_suspect_at_the_first_look() {
+    let mut history = History::new(Settings::default(), 7_200_000);
+    let mut first = Vec::new();
+    for k in 1..=40 {
+        let silent = Activity::SilentSince(-k * 175_000);
+        history.open(&mut first, 0, connection("10.0.0.1:5432", silent));
+    }
+    history.beat(0, first);
+    assert_eq!(history.watch.outcome().verdict, Verdict::Suspect);
+}
+
+#[test]
+fn a_leak_that_is_closed_clears() {
+    let mut history = leak(1, 80, Settings::default(), 5_000);
+    assert_eq!(history.watch.outcome().verdict, Verdict::Leaking);
+    let mut facts = Vec::new();
+    for id in 11..history.next_id {
+        facts.push(Fact::Close { at: 405_000, id: HandleId(id) });
+    }
+    history.beat(405_000, facts);
+    assert_eq!(history.watch.outcome().verdict, Verdict::Cleared);
+}
+
+#[test]
+fn what_comes_late_is_counted() {
+    let mut history = History::new(Settings::default(), 0);
+    history.beat(0, Vec::new());
+    history.beat(10_000, Vec::new());
+    let mut facts = Vec::new();
+    history.open(&mut facts, 5_000, HandleFacts::of_kind("file"));
+    history.beat(15_000, facts);
+    assert_eq!(history.watch.outcome().late_facts, 1);
+}
