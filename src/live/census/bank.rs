@@ -129,6 +129,11 @@ impl Bank {
         });
         for scale in 0..SCALES {
             if (now - origin) % (timing.bucket_ms() << (2 * scale)) != 0 {
+                for slot in self.slots.iter_mut().filter(|slot| slot.scale == scale) {
+                    if slot.engine.lost_some() {
+                        slot.stats = slot.engine.stats(now);
+                    }
+                }
                 continue;
             }
             if !lives.is_empty() {

@@ -156,6 +156,11 @@ impl Engine {
         engine
     }
 
+    /// Whether handles of the old population went since the last step.
+    pub fn lost_some(&self) -> bool {
+        self.pending_change < 0
+    }
+
     /// The window's start, age, bucket and clock.
     pub fn geometry(&self) -> &Geometry {
         &self.geometry
@@ -393,7 +398,12 @@ impl Engine {
         (least, self.rungs[0].closings, self.rungs[0].closed_log_age + log_ages[0])
     }
 
+    /// A loss since the last step counts at once, though the bucket is still open: between the
+    /// steps of a long window a reap must not leave old evidence on the screen.
     fn ln_growth(&self) -> f64 {
+        let loss = self.pending_change.min(0) as f64;
+        let scale = ((1.0 + self.sum_squares) / (1.0 + f64::from(self.nonzero))).sqrt();
+        let factors = LAMBDAS.map(|lambda| logistic_factor(lambda * loss / scale));
         let mut total = 0.0;
         let mut to_come = 1.0;
         for (restart, bets) in self.bets.iter().enumerate() {
@@ -402,7 +412,12 @@ impl Engine {
             }
             let weight = 1.0 / ((restart as f64 + 1.0) * (restart as f64 + 2.0));
             to_come -= weight;
-            let mixed: f64 = bets.iter().zip(LAMBDA_WEIGHTS).map(|(bet, w)| bet * w).sum();
+            let mixed: f64 = bets
+                .iter()
+                .zip(factors)
+                .zip(LAMBDA_WEIGHTS)
+                .map(|((bet, factor), w)| bet * factor * w)
+                .sum();
             total += weight * mixed;
         }
         (total + to_come).ln()

@@ -68,7 +68,9 @@ impl Standing {
             leak.first_birth = leak.first_birth.min(judged.stats.first_birth);
         }
         let leaking_now = present.is_some_and(|j| j.verdict == Verdict::Leaking);
-        let suspect_again = present.is_some_and(|j| j.verdict >= Verdict::Suspect);
+        let last_birth = self.leak.as_ref().map_or(Millis::MIN, |leak| leak.last_birth);
+        let suspect_again = present
+            .is_some_and(|j| j.verdict >= Verdict::Suspect && j.stats.first_birth > last_birth);
         if let Some(leak) = &mut self.leak {
             leak.follow(now, bucket, leaking_now, lives);
             // Nothing of it is left: the group starts over.
