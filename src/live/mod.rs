@@ -3,3 +3,4 @@
 pub mod collect;
 pub mod facts;
 pub mod outcome;
+pub mod record;
