@@ -48,7 +48,12 @@ impl Watermarks {
             self.latest = Some(self.latest.map_or(at, |latest| latest.max(at)));
         }
         match fact {
-            Fact::Source { at, target, watermark: Some(_), .. } => {
+            Fact::Source {
+                at,
+                target,
+                watermark: Some(_),
+                ..
+            } => {
                 let before = self.targets.get(target).copied();
                 if before == Some(Teller::Reader { told: true }) {
                     // withdraw: a watermark that stands still would hold up the others
@@ -72,11 +77,19 @@ impl Watermarks {
     /// Puts the last watermarks into `out`, at the end of the recording.
     pub(super) fn tell(&mut self, out: &mut VecDeque<Fact>) {
         // before the first tick times are births, in no order: they complete nothing
-        let Some(latest) = self.latest.filter(|latest| *latest >= 0) else { return };
+        let Some(latest) = self.latest.filter(|latest| *latest >= 0) else {
+            return;
+        };
         for (target, teller) in &mut self.targets {
             if let Teller::Reader { told } = teller {
                 *told = true;
-                out.push_back(source(&self.name, &self.nothing, latest, *target, Some(latest)));
+                out.push_back(source(
+                    &self.name,
+                    &self.nothing,
+                    latest,
+                    *target,
+                    Some(latest),
+                ));
             }
         }
     }

@@ -67,7 +67,9 @@ impl Recorder<File> {
     /// When the file cannot be created or the header cannot be written; the error names the path.
     pub fn create(path: &Path, header: &Header, max_bytes: Option<u64>) -> io::Result<Self> {
         let file = File::create(path).map_err(|error| at_path(path, &error))?;
-        let gzip = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gz"));
+        let gzip = path
+            .extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("gz"));
         Self::new(file, path, gzip, header, max_bytes)
     }
 }
@@ -84,7 +86,11 @@ impl<W: Write> Recorder<W> {
         header: &Header,
         max_bytes: Option<u64>,
     ) -> io::Result<Self> {
-        let buffer = if gzip { Buffer::gzip() } else { Buffer::Plain(Vec::new()) };
+        let buffer = if gzip {
+            Buffer::gzip()
+        } else {
+            Buffer::Plain(Vec::new())
+        };
         let mut recorder = Self {
             out,
             path: path.to_owned(),
@@ -162,7 +168,10 @@ impl<W: Write> Recorder<W> {
         to_json(&mut self.line, &encode::fact(fact, &self.first))?;
         if self.line.len() > MAX_LINE_BYTES {
             self.shortened += 1;
-            to_json(&mut self.line, &encode::fact(&encode::shortened(fact), &self.first))?;
+            to_json(
+                &mut self.line,
+                &encode::fact(&encode::shortened(fact), &self.first),
+            )?;
         }
         if !self.has_room()? {
             self.append(&encode::end(SIZE_LIMIT))?;
@@ -181,12 +190,18 @@ impl<W: Write> Recorder<W> {
     fn push_line(&mut self) -> io::Result<()> {
         self.line.push(b'\n');
         self.buffer.push(&self.line)?;
-        if self.buffer.ready().len() >= BUFFER_BYTES { self.drain() } else { Ok(()) }
+        if self.buffer.ready().len() >= BUFFER_BYTES {
+            self.drain()
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether `self.line` fits under the size bound.
     fn has_room(&mut self) -> io::Result<bool> {
-        let Some(max) = self.max_bytes else { return Ok(true) };
+        let Some(max) = self.max_bytes else {
+            return Ok(true);
+        };
         let line = self.line.len() as u64 + RESERVE_BYTES;
         if self.on_disk + self.buffer.most() + line <= max {
             return Ok(true);
@@ -229,13 +244,21 @@ impl<W: Write> Recorder<W> {
 impl Buffer {
     fn gzip() -> Self {
         let encoder = GzEncoder::new(Vec::new(), Compression::default());
-        Self::Gzip { encoder, member: 0, held: 0 }
+        Self::Gzip {
+            encoder,
+            member: 0,
+            held: 0,
+        }
     }
 
     fn push(&mut self, line: &[u8]) -> io::Result<()> {
         match self {
             Self::Plain(bytes) => bytes.extend_from_slice(line),
-            Self::Gzip { encoder, member, held } => {
+            Self::Gzip {
+                encoder,
+                member,
+                held,
+            } => {
                 encoder.write_all(line)?;
                 *member += line.len() as u64;
                 *held += line.len() as u64;
@@ -259,7 +282,11 @@ impl Buffer {
     }
 
     fn end_member(&mut self) -> io::Result<()> {
-        if let Self::Gzip { encoder, member, held } = self
+        if let Self::Gzip {
+            encoder,
+            member,
+            held,
+        } = self
             && *member > 0
         {
             encoder.try_finish()?;
@@ -283,9 +310,7 @@ impl Buffer {
         match self {
             Self::Plain(bytes) => bytes.len() as u64,
             // what does not compress is stored, at 5 bytes for each block of some KiB
-            Self::Gzip { encoder, held, .. } => {
-                encoder.get_ref().len() as u64 + held + held / 256
-            }
+            Self::Gzip { encoder, held, .. } => encoder.get_ref().len() as u64 + held + held / 256,
         }
     }
 }
@@ -296,5 +321,8 @@ fn to_json(into: &mut Vec<u8>, line: &Line<'_>) -> io::Result<()> {
 }
 
 fn at_path(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("cannot write recording {}: {error}", path.display()))
+    io::Error::new(
+        error.kind(),
+        format!("cannot write recording {}: {error}", path.display()),
+    )
 }
