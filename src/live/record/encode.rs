@@ -216,7 +216,7 @@ fn target_line(target: TargetId, facts: &TargetFacts) -> Line<'_> {
     Line {
         target: number_of(target),
         name: text(&facts.name),
-        pids: (!facts.pids.is_empty()).then(|| Cow::Borrowed(facts.pids.as_slice())),
+        pids: (!facts.pids.is_empty()).then_some(Cow::Borrowed(facts.pids.as_slice())),
         uptime_ms: facts.uptime_ms,
         command: text(&facts.command),
         selector: text(&facts.selector),

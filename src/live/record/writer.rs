@@ -243,7 +243,7 @@ impl<W: Write> Recorder<W> {
 
 impl Buffer {
     fn gzip() -> Self {
-        let encoder = GzEncoder::new(Vec::new(), Compression::default());
+        let encoder = GzEncoder::new(Vec::new(), Compression::fast());
         Self::Gzip {
             encoder,
             member: 0,
@@ -291,7 +291,7 @@ impl Buffer {
         {
             encoder.try_finish()?;
             let ready = mem::take(encoder.get_mut());
-            *encoder = GzEncoder::new(ready, Compression::default());
+            *encoder = GzEncoder::new(ready, Compression::fast());
             (*member, *held) = (0, 0);
         }
         Ok(())
