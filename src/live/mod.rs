@@ -5,4 +5,5 @@ pub mod collect;
 pub mod detect;
 pub mod facts;
 pub mod outcome;
+pub mod record;
 pub mod watch;

@@ -62,14 +62,19 @@ impl Watch {
         self.timing
     }
 
-    /// Takes the facts of one tick and judges up to the watermark of each target.
+    /// Takes facts in their order and judges whenever the watermark of a target advances.
+    ///
+    /// The result depends on the order of the facts alone, not on how they are cut into calls: so
+    /// a replay, which knows no ticks, ends with the findings of the live run.
     pub fn step(&mut self, facts: &[Fact]) -> Vec<FindingChange> {
+        let mut changes = Vec::new();
         for fact in facts {
             self.take(fact);
-        }
-        let mut changes = Vec::new();
-        for target in self.targets.values_mut() {
-            target.advance(&mut changes);
+            if let Fact::Source { target, .. } = fact
+                && let Some(watch) = self.targets.get_mut(target)
+            {
+                watch.advance(&mut changes);
+            }
         }
         self.now = self.targets.values().map(TargetWatch::seen).max().unwrap_or(self.now);
         changes

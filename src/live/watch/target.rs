@@ -10,7 +10,7 @@ use crate::live::census::{Census, GroupId};
 use crate::live::detect::first_sample::{SpreadOfSilence, spread_of_silence};
 use crate::live::detect::gauge::GaugeDetector;
 use crate::live::detect::rules::{self, Context, Judged};
-use crate::live::detect::scale::Timing;
+use crate::live::detect::scale::{SCALES, Timing};
 use crate::live::detect::water::Water;
 use crate::live::facts::{
     Activity, Fact, Lifecycle, Millis, SourceStatus, TargetFacts, TargetId,
@@ -252,16 +252,11 @@ impl TargetWatch {
         self.pending = rest;
         let mut judged_any = false;
         for fact in ready {
-            while fact.at().is_some_and(|at| at > self.next_boundary) {
-                self.boundary();
-                judged_any = true;
-            }
+            // A fact at the boundary itself still belongs to the bucket that ends there.
+            judged_any |= fact.at().is_some_and(|at| self.judge_until(at - 1));
             self.apply(fact);
         }
-        while until >= self.next_boundary {
-            self.boundary();
-            judged_any = true;
-        }
+        judged_any |= self.judge_until(until);
         self.judged = until;
         if !self.started {
             self.started = true;
@@ -271,6 +266,23 @@ impl TargetWatch {
         if judged_any {
             self.diff(changes);
         }
+    }
+
+    /// Judges all boundaries up to and including `until`; returns whether there was one.
+    fn judge_until(&mut self, until: Millis) -> bool {
+        let bucket = self.timing.bucket_ms();
+        let mut judged_any = false;
+        while until >= self.next_boundary {
+            self.boundary();
+            judged_any = true;
+            // A gap that outlasts every window leaves nothing to judge in between.
+            let longest = 2 * self.timing.window_ms(SCALES - 1);
+            if until - self.next_boundary > longest {
+                let skipped = (until - self.next_boundary - bucket) / longest * longest;
+                self.next_boundary += skipped;
+            }
+        }
+        judged_any
     }
 
     fn apply(&mut self, fact: Fact) {

@@ -1,0 +1,285 @@
+//! From facts to lines.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::format::{FIRST_NAMED_ID, FirstTick, Header};
+use super::line::{Id, Line, Text, Value};
+use crate::live::facts::{
+    Activity, Change, Fact, HandleFacts, HandleId, Lifecycle, SourceStatus, TargetFacts, TargetId,
+};
+
+/// Longest text kept when a line would be too long otherwise, in bytes.
+const SHORT_TEXT_BYTES: usize = 1024;
+/// Number of pids kept then.
+const SHORT_PIDS: usize = 2048;
+/// Number of group levels kept then.
+const SHORT_GROUP: usize = 4;
+
+/// The header line.
+pub(super) fn header(header: &Header) -> Line<'_> {
+    Line {
+        format: Some(header.format),
+        poolscan: text(&header.poolscan),
+        wall_start_ms: header.wall_start_ms,
+        bucket_ms: header.bucket_ms,
+        lifetime_ms: header.lifetime_ms,
+        command: text(&header.command),
+        sources: header.sources.then_some(true),
+        ..of_type("header")
+    }
+}
+
+/// The last line.
+pub(super) fn end(reason: &str) -> Line<'_> {
+    Line {
+        reason: text(reason),
+        ..of_type("end")
+    }
+}
+
+/// The line of a fact. `first` has noted the fact's time.
+pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
+    match fact {
+        Fact::Target { target, facts } => target_line(*target, facts),
+        Fact::Open {
+            at,
+            target,
+            id,
+            pre,
+            start_up,
+            facts,
+        } => {
+            // `pre` is written when true, and when a reader would take it for true
+            let says_pre = *pre || first.implies_pre(*at);
+            Line {
+                t_ms: Some(*at),
+                target: number_of(*target),
+                id: Some(id_of(*id)),
+                pre: says_pre.then_some(*pre),
+                start_up: start_up.then_some(true),
+                ..place("open", facts)
+            }
+        }
+        Fact::Change { at, id, change } => {
+            let line = match change {
+                Change::Activity(activity) => {
+                    let mut line = of_type("change");
+                    set_activity(&mut line, *activity);
+                    line.unseen = (*activity == Activity::Unseen).then_some(true);
+                    line
+                }
+                Change::State(state) => Line {
+                    state: Some(Text::from(&**state)),
+                    ..of_type("change")
+                },
+                Change::Place(facts) => place("change", facts),
+            };
+            Line {
+                t_ms: Some(*at),
+                id: Some(id_of(*id)),
+                ..line
+            }
+        }
+        Fact::Close { at, id } => Line {
+            t_ms: Some(*at),
+            id: Some(id_of(*id)),
+            ..of_type("close")
+        },
+        Fact::Gauge {
+            at,
+            target,
+            pid,
+            name,
+            value,
+        } => Line {
+            t_ms: Some(*at),
+            target: number_of(*target),
+            pid: *pid,
+            name: Some(Text::from(&**name)),
+            value: Some(Value::of_gauge(*value)),
+            ..of_type("gauge")
+        },
+        Fact::Limit {
+            at,
+            target,
+            name,
+            value,
+            used,
+        } => Line {
+            t_ms: Some(*at),
+            target: number_of(*target),
+            name: Some(Text::from(&**name)),
+            value: Some(value.map_or(Value::Unlimited, Value::Unsigned)),
+            used: *used,
+            ..of_type("limit")
+        },
+        Fact::Source {
+            at,
+            target,
+            name,
+            status,
+            reason,
+            watermark,
+            cost_us,
+        } => Line {
+            t_ms: Some(*at),
+            target: number_of(*target),
+            name: Some(Text::from(&**name)),
+            status: Some(Text::from(status_name(*status))),
+            reason: text(reason),
+            watermark_ms: *watermark,
+            cost_us: (*cost_us != 0).then_some(*cost_us),
+            ..of_type("source")
+        },
+        Fact::Lifecycle {
+            at,
+            target,
+            pid,
+            event,
+        } => Line {
+            t_ms: Some(*at),
+            target: number_of(*target),
+            pid: Some(*pid),
+            event: Some(Text::from(event_name(*event))),
+            ..of_type("lifecycle")
+        },
+    }
+}
+
+/// The same fact with its texts cut, for a line that no reader would accept.
+pub(super) fn shortened(fact: &Fact) -> Fact {
+    let mut short = fact.clone();
+    match &mut short {
+        Fact::Target { facts, .. } => {
+            for text in [&mut facts.name, &mut facts.command, &mut facts.selector] {
+                text.truncate(text.floor_char_boundary(SHORT_TEXT_BYTES));
+            }
+            facts.pids.truncate(SHORT_PIDS);
+        }
+        Fact::Open { facts, .. }
+        | Fact::Change {
+            change: Change::Place(facts),
+            ..
+        } => {
+            let HandleFacts {
+                kind,
+                role,
+                peer,
+                state,
+                site,
+                label,
+                ..
+            } = &mut **facts;
+            [kind, role, peer, state, site, label]
+                .into_iter()
+                .for_each(cut);
+            if let Some(group) = &mut facts.group {
+                let mut levels: Vec<_> = group.iter().take(SHORT_GROUP).cloned().collect();
+                levels.iter_mut().for_each(cut);
+                *group = levels.into();
+            }
+        }
+        Fact::Change {
+            change: Change::State(state),
+            ..
+        } => cut(state),
+        Fact::Gauge { name, .. } | Fact::Limit { name, .. } => cut(name),
+        Fact::Source { name, reason, .. } => {
+            cut(name);
+            cut(reason);
+        }
+        Fact::Change {
+            change: Change::Activity(_),
+            ..
+        }
+        | Fact::Close { .. }
+        | Fact::Lifecycle { .. } => {}
+    }
+    short
+}
+
+fn cut(text: &mut Arc<str>) {
+    if text.len() > SHORT_TEXT_BYTES {
+        *text = text[..text.floor_char_boundary(SHORT_TEXT_BYTES)].into();
+    }
+}
+
+fn of_type(line_type: &str) -> Line<'_> {
+    Line {
+        line_type: Some(Text::from(line_type)),
+        ..Line::default()
+    }
+}
+
+fn target_line(target: TargetId, facts: &TargetFacts) -> Line<'_> {
+    Line {
+        target: number_of(target),
+        name: text(&facts.name),
+        pids: (!facts.pids.is_empty()).then_some(Cow::Borrowed(facts.pids.as_slice())),
+        uptime_ms: facts.uptime_ms,
+        command: text(&facts.command),
+        selector: text(&facts.selector),
+        ..of_type("target")
+    }
+}
+
+fn place<'a>(line_type: &'a str, facts: &'a HandleFacts) -> Line<'a> {
+    let mut line = Line {
+        kind: Some(Text::from(&*facts.kind)),
+        role: text(&facts.role),
+        peer: text(&facts.peer),
+        state: text(&facts.state),
+        site: text(&facts.site),
+        group: facts
+            .group
+            .as_ref()
+            .map(|g| g.iter().map(|level| Text::from(&**level)).collect()),
+        label: text(&facts.label),
+        pid: facts.pid,
+        ..of_type(line_type)
+    };
+    set_activity(&mut line, facts.activity);
+    line
+}
+
+fn set_activity(line: &mut Line<'_>, activity: Activity) {
+    match activity {
+        Activity::Unseen => {}
+        Activity::Awake => line.awake = Some(true),
+        Activity::SilentSince(since) => line.silent_since_ms = Some(since),
+    }
+}
+
+fn text(text: &str) -> Option<Text<'_>> {
+    (!text.is_empty()).then(|| Text::from(text))
+}
+
+fn number_of(target: TargetId) -> Option<u32> {
+    (target.0 != 0).then_some(target.0)
+}
+
+/// Handles that a reader numbered itself are written as texts again, in the same order.
+fn id_of(id: HandleId) -> Id<'static> {
+    if id.0 < FIRST_NAMED_ID {
+        Id::Number(id.0)
+    } else {
+        Id::Name(Cow::Owned(format!("n{}", id.0 - FIRST_NAMED_ID)))
+    }
+}
+
+fn status_name(status: SourceStatus) -> &'static str {
+    match status {
+        SourceStatus::Ok => "ok",
+        SourceStatus::Partial => "partial",
+        SourceStatus::Unavailable => "unavailable",
+    }
+}
+
+fn event_name(event: Lifecycle) -> &'static str {
+    match event {
+        Lifecycle::Joined => "joined",
+        Lifecycle::Exec => "exec",
+        Lifecycle::Ended => "ended",
+    }
+}

@@ -1,0 +1,207 @@
+//! What is written is read again, fact for fact; cut and damaged recordings are survived.
+
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::{read, read_cut, written};
+use crate::live::facts::{
+    Activity, Change, Fact, HandleFacts, HandleId, Lifecycle, SourceStatus, TargetFacts, TargetId,
+};
+use crate::live::record::{MAX_TIME_MS, Reader};
+
+prop_compose! {
+    fn handle()(
+        texts in vec(".{0,12}", 6),
+        group in option::of(vec(".{0,5}", 0..3)),
+        activity in activity(),
+        pid in option::of(any::<u32>()),
+    ) -> Box<HandleFacts> {
+        let text = |n: usize| Arc::from(texts[n].as_str());
+        Box::new(HandleFacts {
+            kind: text(0), role: text(1), peer: text(2), state: text(3), site: text(4),
+            group: group.map(|levels| levels.into_iter().map(Arc::from).collect()),
+            activity, label: text(5), pid,
+        })
+    }
+}
+
+fn time() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        0..5_i64,
+        -100_000..1_000_000_i64,
+        -MAX_TIME_MS..=MAX_TIME_MS
+    ]
+}
+
+fn activity() -> impl Strategy<Value = Activity> {
+    prop_oneof![
+        Just(Activity::Unseen),
+        Just(Activity::Awake),
+        time().prop_map(Activity::SilentSince)
+    ]
+}
+
+fn any_fact() -> impl Strategy<Value = Fact> {
+    let id = || (0..1_u64 << 63).prop_map(HandleId);
+    let target = || prop_oneof![Just(0), any::<u32>()].prop_map(TargetId);
+    let name = || ".{0,9}".prop_map(|n: String| Arc::<str>::from(n));
+    let number = prop_oneof![
+        any::<f64>().prop_filter("NaN equals nothing", |v| !v.is_nan()),
+        any::<u64>().prop_map(|v| v as f64),
+        Just(-0.0),
+        Just(f64::INFINITY),
+        Just(f64::NEG_INFINITY),
+    ];
+    let status = prop_oneof![
+        Just(SourceStatus::Ok),
+        Just(SourceStatus::Partial),
+        Just(SourceStatus::Unavailable)
+    ];
+    let event = prop_oneof![
+        Just(Lifecycle::Joined),
+        Just(Lifecycle::Exec),
+        Just(Lifecycle::Ended)
+    ];
+    let change = prop_oneof![
+        activity().prop_map(Change::Activity),
+        name().prop_map(Change::State),
+        handle().prop_map(Change::Place)
+    ];
+    let facts = (
+        "\\PC{0,9}",
+        vec(any::<u32>(), 0..4),
+        option::of(time()),
+        ".{0,9}",
+        ".{0,9}",
+    );
+    prop_oneof![
+        (target(), facts).prop_map(|(target, (name, pids, uptime_ms, command, selector))| {
+            let facts = TargetFacts {
+                name,
+                pids,
+                uptime_ms,
+                command,
+                selector,
+            };
+            Fact::Target { target, facts }
+        }),
+        (
+            time(),
+            target(),
+            id(),
+            any::<bool>(),
+            any::<bool>(),
+            handle()
+        )
+            .prop_map(|(at, target, id, pre, start_up, facts)| Fact::Open {
+                at,
+                target,
+                id,
+                pre,
+                start_up,
+                facts
+            }),
+        (time(), id(), change).prop_map(|(at, id, change)| Fact::Change { at, id, change }),
+        (time(), id()).prop_map(|(at, id)| Fact::Close { at, id }),
+        (time(), target(), option::of(any::<u32>()), name(), number).prop_map(
+            |(at, target, pid, name, value)| Fact::Gauge {
+                at,
+                target,
+                pid,
+                name,
+                value
+            }
+        ),
+        (
+            time(),
+            target(),
+            name(),
+            option::of(any::<u64>()),
+            option::of(any::<u64>())
+        )
+            .prop_map(|(at, target, name, value, used)| Fact::Limit {
+                at,
+                target,
+                name,
+                value,
+                used
+            }),
+        (
+            time(),
+            target(),
+            name(),
+            status,
+            name(),
+            option::of(time()),
+            any::<u64>()
+        )
+            .prop_map(|(at, target, name, status, reason, watermark, cost_us)| {
+                Fact::Source {
+                    at,
+                    target,
+                    name,
+                    status,
+                    reason,
+                    watermark,
+                    cost_us,
+                }
+            }),
+        (time(), target(), any::<u32>(), event).prop_map(|(at, target, pid, event)| {
+            Fact::Lifecycle {
+                at,
+                target,
+                pid,
+                event,
+            }
+        }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn what_is_written_is_read_again(facts in vec(any_fact(), 1..40), gzip: bool) {
+        let (again, issues) = read(&written(&facts, gzip));
+        prop_assert_eq!(again, facts);
+        prop_assert!(!issues.any_loss(), "{:?}", issues);
+        prop_assert_eq!(issues.ended.as_deref(), Some("finished"));
+    }
+
+    #[test]
+    fn a_cut_recording_keeps_what_came_before(
+        facts in vec(any_fact(), 1..20), gzip: bool, cut in 0.0..1.0_f64,
+    ) {
+        let whole = written(&facts, gzip);
+        let (again, issues) = read_cut(&whole[..(whole.len() as f64 * cut) as usize]);
+        prop_assert!(again.len() <= facts.len());
+        prop_assert_eq!(&again[..], &facts[..again.len()]);
+        prop_assert_eq!(issues.malformed, 0);
+        // the cut may be just before the last line feed
+        prop_assert!(issues.ended.is_none() || again.len() == facts.len());
+    }
+
+    #[test]
+    fn any_bytes_are_survived(bytes in vec(any::<u8>(), 0..400), gzip: bool) {
+        let mut bytes = bytes;
+        if gzip {
+            bytes.splice(0..0, [0x1f, 0x8b, 8, 0]);
+        }
+        let _ = Reader::new(&bytes[..]).unwrap().count();
+    }
+
+    #[test]
+    fn damaged_lines_are_survived(
+        facts in vec(any_fact(), 1..10), gzip: bool, at in 0.0..1.0_f64, byte: u8,
+    ) {
+        let mut bytes = written(&facts, gzip);
+        let at = (bytes.len() as f64 * at) as usize;
+        bytes[at] = byte;
+        // whatever was understood can be recorded again
+        let (understood, _) = read_cut(&bytes);
+        prop_assert_eq!(read(&written(&understood, gzip)).0.len(), understood.len());
+    }
+}
