@@ -1,3 +1,2 @@
-//! The binary: hands the arguments to the library.
-
+//! The binary: hands over to the library.
 fn main() {}

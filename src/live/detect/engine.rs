@@ -518,3 +518,6 @@ impl GrowthBet {
         (total + to_come).ln()
     }
 }
+
+#[cfg(test)]
+mod tests;

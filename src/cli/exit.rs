@@ -1,0 +1,65 @@
+//! Exit codes: part of the public contract.
+
+use std::process::ExitCode;
+
+use crate::finding::Verdict;
+use crate::live::outcome::Outcome;
+
+use super::args::Judging;
+
+/// What the process ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// 0: nothing found.
+    Nothing,
+    /// 1: findings at or above `--fail-on`.
+    Findings,
+    /// 2: usage, configuration or internal error.
+    Usage,
+    /// 3: no target could be watched.
+    NoTarget,
+    /// 4: inconclusive under `--require-verdict`.
+    Inconclusive,
+    /// 130: interrupted, after the summary.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Nothing => 0,
+            Exit::Findings => 1,
+            Exit::Usage => 2,
+            Exit::NoTarget => 3,
+            Exit::Inconclusive => 4,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// An error that is about the target, not about us.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NoTarget(pub(super) String);
+
+/// The exit code for an error.
+pub(super) fn of_error(error: &anyhow::Error) -> Exit {
+    match error.downcast_ref::<NoTarget>() {
+        Some(_) => Exit::NoTarget,
+        None => Exit::Usage,
+    }
+}
+
+/// The exit code for an answer.
+pub(super) fn of_outcome(outcome: &Outcome, judging: &Judging) -> Exit {
+    let threshold = judging.fail_on.threshold();
+    if threshold.is_some_and(|threshold| outcome.verdict >= threshold) {
+        return Exit::Findings;
+    }
+    let undecided =
+        |verdict: Verdict| matches!(verdict, Verdict::InsufficientData | Verdict::Suspect);
+    if judging.require_verdict && outcome.targets.iter().any(|t| undecided(t.verdict)) {
+        return Exit::Inconclusive;
+    }
+    Exit::Nothing
+}

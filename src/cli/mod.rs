@@ -1,0 +1,66 @@
+//! The command line: arguments to settings, one file a subcommand, exit codes.
+
+mod args;
+mod demo;
+mod exit;
+mod output;
+mod recorder;
+mod replay;
+mod stop;
+mod watch;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use exit::Exit;
+
+/// Runs the command line of this process and returns its exit code.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let result = match cli.command {
+        Command::Watch(args) => watch::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::DemoService => demo::service(),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) if is_broken_pipe(&error) => Exit::Nothing.into(),
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            exit::of_error(&error).into()
+        }
+    }
+}
+
+/// Help and version go to stdout with 0, wrong usage to stderr with 2.
+fn usage(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    let written = if error.use_stderr() {
+        io::stderr().write_all(text.as_bytes())
+    } else {
+        io::stdout().write_all(text.as_bytes())
+    };
+    match (written, error.use_stderr()) {
+        (_, true) => Exit::Usage.into(),
+        (_, false) => Exit::Nothing.into(),
+    }
+}
+
+/// Says something on stderr; there is nobody left to tell when that fails.
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "poolscan: {}", crate::report::sanitise(message));
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
