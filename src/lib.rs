@@ -5,3 +5,4 @@
 
 pub mod finding;
 pub mod live;
+pub mod report;
