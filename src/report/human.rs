@@ -220,7 +220,9 @@ impl Page {
         for r in ranked.iter().take(MAX_ROWS) {
             let mut row = vec![
                 sanitise(&place(r)).into_owned(),
-                r.now.map_or_else(|| "unknown".to_owned(), |v| amount(r, v)),
+                r.now
+                    .filter(|v| v.is_finite())
+                    .map_or_else(|| "unknown".to_owned(), |v| amount(r, v)),
                 r.limit
                     .map_or_else(|| "-".to_owned(), |v| amount(r, v as f64)),
                 r.per_minute
@@ -291,7 +293,7 @@ impl Page {
 /// The answer in one line.
 fn headline(r: &ResourceOutcome) -> String {
     let mut line = format!("{}  {}", shout(r.verdict), place(r));
-    match r.now {
+    match r.now.filter(|v| v.is_finite()) {
         Some(now) => line.push_str(&format!(": {} held", amount(r, now))),
         None => line.push_str(": count unknown"),
     }
