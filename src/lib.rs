@@ -7,3 +7,4 @@
 // pub mod cli;
 pub mod finding;
 pub mod live;
+pub mod report;

@@ -1,0 +1,421 @@
+//! Text for people: the answer first, then why, what to do, and the numbers.
+
+use std::io;
+
+use tabled::builder::Builder;
+use tabled::settings::Style as TableStyle;
+
+use super::number::{bytes, duration, durations, short, sparkline};
+use super::text::{ascii, fit, sanitise};
+use crate::finding::Verdict;
+use crate::live::facts::SourceStatus;
+use crate::live::outcome::{Level, Outcome, ResourceOutcome, TargetOutcome};
+
+/// Rows of the table of resources, at most.
+const MAX_ROWS: usize = 12;
+
+/// What the terminal can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Use ANSI colours.
+    pub color: bool,
+    /// Columns; longer lines are cut.
+    pub width: usize,
+    /// Use characters outside ASCII.
+    pub unicode: bool,
+}
+
+/// A line without colours, and the colour it gets.
+#[derive(Debug)]
+pub(crate) struct Line {
+    /// The text, already cut to the width.
+    pub(crate) text: String,
+    /// SGR parameters; empty for none.
+    tone: &'static str,
+}
+
+impl Line {
+    /// Appends the line, coloured if wanted.
+    pub(crate) fn push_to(&self, style: Style, frame: &mut String) {
+        if style.color && !self.tone.is_empty() {
+            frame.push_str(&format!("\x1b[{}m{}\x1b[0m", self.tone, self.text));
+        } else {
+            frame.push_str(&self.text);
+        }
+    }
+}
+
+/// Writes the final summary: few lines, made to be pasted.
+///
+/// # Errors
+/// What `out` returns.
+pub fn human_summary(outcome: &Outcome, style: Style, out: &mut dyn io::Write) -> io::Result<()> {
+    write_lines(&lines(outcome, style, false), style, out)
+}
+
+/// Writes the full view once, for pipes and logs.
+///
+/// # Errors
+/// What `out` returns.
+pub fn human_refresh(outcome: &Outcome, style: Style, out: &mut dyn io::Write) -> io::Result<()> {
+    write_lines(&lines(outcome, style, true), style, out)
+}
+
+fn write_lines(lines: &[Line], style: Style, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut text = String::new();
+    for line in lines {
+        line.push_to(style, &mut text);
+        text.push('\n');
+    }
+    out.write_all(text.as_bytes())
+}
+
+/// All lines of an outcome; `full` adds sparklines and processes.
+pub(crate) fn lines(outcome: &Outcome, style: Style, full: bool) -> Vec<Line> {
+    let mut page = Page {
+        style,
+        lines: Vec::new(),
+    };
+    if outcome.targets.is_empty() {
+        page.add("", "no target is being watched");
+    }
+    let mut targets: Vec<_> = outcome.targets.iter().collect();
+    targets.sort_by_key(|t| (std::cmp::Reverse(t.verdict), t.target));
+    for target in targets {
+        page.target(target, full);
+    }
+    let watched = duration(outcome.now as f64 / 1000.0);
+    page.add(
+        "2",
+        &format!(
+            "watched {watched}; own cost {}% of a core",
+            short(outcome.cost.cpu_share * 100.0)
+        ),
+    );
+    if outcome.late_facts > 0 {
+        page.add(
+            "33",
+            &format!(
+                "{} facts came too late and were not judged",
+                outcome.late_facts
+            ),
+        );
+    }
+    page.lines
+}
+
+/// Collects lines for one style.
+struct Page {
+    style: Style,
+    lines: Vec<Line>,
+}
+
+impl Page {
+    /// Adds a line; every text, trusted or not, is made harmless here.
+    fn add(&mut self, tone: &'static str, text: &str) {
+        let safe = sanitise(text);
+        let (text, mark) = if self.style.unicode {
+            (safe.into_owned(), "…")
+        } else {
+            (ascii(&safe), "...")
+        };
+        self.lines.push(Line {
+            text: fit(&text, self.style.width, mark).trim_end().to_owned(),
+            tone,
+        });
+    }
+
+    fn target(&mut self, target: &TargetOutcome, full: bool) {
+        let mut ranked: Vec<_> = target.resources.iter().collect();
+        ranked.sort_by_key(|r| (std::cmp::Reverse((r.verdict, r.group.len())), r.id.as_str()));
+        let worst = ranked.first().filter(|r| r.verdict.is_finding()).copied();
+        match worst {
+            Some(worst) => {
+                self.add(tone(worst.verdict), &headline(worst));
+                for evidence in worst.evidence.iter().take(2) {
+                    self.add("", &format!("  {}", evidence.0));
+                }
+                for step in worst.next_steps.iter().take(3) {
+                    self.add("1", &format!("  next: {step}"));
+                }
+                for site in worst.sites.iter().take(3) {
+                    self.add("", &format!("  opened at {site}"));
+                }
+            }
+            None => self.add(
+                tone(target.verdict),
+                &format!("{}  {}", shout(target.verdict), name(target)),
+            ),
+        }
+        for diagnosis in target.diagnoses.iter().take(5) {
+            self.add("31", &format!("  {}", diagnosis.message));
+            for step in diagnosis.next_steps.iter().take(2) {
+                self.add("1", &format!("  next: {step}"));
+            }
+        }
+        self.add(
+            "2",
+            &format!("  {}, pids {}", name(target), pids(&target.facts.pids)),
+        );
+        if let Some(at) = target.ended_at {
+            self.add(
+                "33",
+                &format!(
+                    "  the target ended {} into the watch",
+                    duration(at as f64 / 1000.0)
+                ),
+            );
+        }
+        self.table(&ranked, full);
+        self.limits(target);
+        if full && target.processes.len() > 1 {
+            self.processes(target);
+        }
+        let mut missing: Vec<&str> = ranked
+            .iter()
+            .filter(|r| !r.conclusive)
+            .map(|r| r.missing.as_str())
+            .filter(|m| !m.is_empty())
+            .collect();
+        missing.dedup();
+        for text in missing.iter().take(2) {
+            self.add("36", &format!("  no verdict yet: {text}"));
+        }
+        for source in target
+            .sources
+            .iter()
+            .filter(|s| s.status != SourceStatus::Ok)
+        {
+            let what = if source.status == SourceStatus::Partial {
+                "partly unknown"
+            } else {
+                "unknown"
+            };
+            let reason = if source.reason.is_empty() {
+                "the source gave no reason"
+            } else {
+                &source.reason
+            };
+            self.add("33", &format!("  {}: {what} because {reason}", source.name));
+        }
+    }
+
+    fn table(&mut self, ranked: &[&ResourceOutcome], full: bool) {
+        if ranked.is_empty() {
+            return;
+        }
+        let mut table = Builder::default();
+        let mut head = vec![
+            "resource",
+            "now",
+            "limit",
+            "per min",
+            "time to limit",
+            "verdict",
+        ];
+        if full {
+            head.push("history");
+        }
+        table.push_record(head);
+        for r in ranked.iter().take(MAX_ROWS) {
+            let mut row = vec![
+                sanitise(&place(r)).into_owned(),
+                r.now
+                    .filter(|v| v.is_finite())
+                    .map_or_else(|| "unknown".to_owned(), |v| amount(r, v)),
+                r.limit
+                    .map_or_else(|| "-".to_owned(), |v| amount(r, v as f64)),
+                r.per_minute
+                    .map_or_else(|| "-".to_owned(), |p| signed(r, p.value)),
+                r.seconds_to_limit
+                    .map_or_else(|| "-".to_owned(), |t| duration(t.value)),
+                r.verdict.as_str().replace('_', " "),
+            ];
+            if full {
+                row.push(sparkline(&r.history, 20, self.style.unicode));
+            }
+            table.push_record(row);
+        }
+        self.tabled(table);
+        if ranked.len() > MAX_ROWS {
+            self.add("2", &format!("  and {} more", ranked.len() - MAX_ROWS));
+        }
+    }
+
+    fn limits(&mut self, target: &TargetOutcome) {
+        for r in target
+            .resources
+            .iter()
+            .filter(|r| r.level >= Level::High && r.level != Level::Unknown)
+        {
+            let limit = r.limit_name.as_deref().unwrap_or("its limit");
+            self.add(
+                "31",
+                &format!("  {} is {} against {limit}", place(r), r.level.as_str()),
+            );
+        }
+        for (name, limit) in &target.limits {
+            if let (Some(value), Some(used)) = (limit.value, limit.used)
+                && used as f64 >= value as f64 * 0.8
+            {
+                self.add("33", &format!("  {name}: {used} of {value} used"));
+            }
+        }
+    }
+
+    fn processes(&mut self, target: &TargetOutcome) {
+        let mut table = Builder::default();
+        table.push_record(["pid", "fds", "threads", "rss"]);
+        for (pid, gauges) in target.processes.iter().take(MAX_ROWS) {
+            let cell = |name: &str, show: fn(f64) -> String| {
+                gauges
+                    .get(name)
+                    .map_or_else(|| "unknown".to_owned(), |&v| show(v))
+            };
+            let cells = [
+                cell("fds", short),
+                cell("threads", short),
+                cell("rss_bytes", bytes),
+            ];
+            table.push_record(std::iter::once(pid.to_string()).chain(cells));
+        }
+        self.tabled(table);
+    }
+
+    fn tabled(&mut self, table: Builder) {
+        let text = table.build().with(TableStyle::blank()).to_string();
+        for line in text.lines() {
+            self.add("", &format!(" {line}"));
+        }
+    }
+}
+
+/// The answer in one line.
+fn headline(r: &ResourceOutcome) -> String {
+    let mut line = format!("{}  {}", shout(r.verdict), place(r));
+    match r.now.filter(|v| v.is_finite()) {
+        Some(now) => line.push_str(&format!(": {} held", amount(r, now))),
+        None => line.push_str(": count unknown"),
+    }
+    if let Some(p) = r.per_minute {
+        let ends = format!("{}-{}", amount(r, p.low), amount(r, p.high));
+        line.push_str(&format!(", {}/min ({ends})", signed(r, p.value)));
+    }
+    if let Some(t) = r.seconds_to_limit {
+        match t.latest {
+            Some(latest) => line.push_str(&format!(", limit in {}", durations(t.earliest, latest))),
+            None => line.push_str(&format!(
+                ", limit in {} at the earliest",
+                duration(t.earliest)
+            )),
+        }
+    }
+    line
+}
+
+fn shout(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::InsufficientData => "NO VERDICT YET".to_owned(),
+        other => other.as_str().replace('_', " ").to_uppercase(),
+    }
+}
+
+fn tone(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Leaking => "1;31",
+        Verdict::Suspect | Verdict::GrowingInUse => "1;33",
+        Verdict::Stable | Verdict::Cleared => "1;32",
+        _ => "1;36",
+    }
+}
+
+/// Where in the groups a resource stands.
+fn place(r: &ResourceOutcome) -> String {
+    match (&r.kind, r.group.is_empty()) {
+        (_, false) => r.group.join(" > "),
+        (Some(kind), true) => kind.clone(),
+        (None, true) => r.resource.clone(),
+    }
+}
+
+fn amount(r: &ResourceOutcome, value: f64) -> String {
+    if r.resource == "rss" {
+        bytes(value)
+    } else {
+        short(value)
+    }
+}
+
+fn signed(r: &ResourceOutcome, value: f64) -> String {
+    let sign = if value > 0.0 { "+" } else { "" };
+    format!("{sign}{}", amount(r, value))
+}
+
+fn name(target: &TargetOutcome) -> &str {
+    if target.facts.name.is_empty() {
+        "unnamed target"
+    } else {
+        &target.facts.name
+    }
+}
+
+fn pids(pids: &[u32]) -> String {
+    let mut text: Vec<_> = pids.iter().take(8).map(u32::to_string).collect();
+    if pids.is_empty() {
+        text.push("unknown".to_owned());
+    } else if pids.len() > 8 {
+        text.push(format!("and {} more", pids.len() - 8));
+    }
+    text.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr;
+
+    use super::*;
+    use crate::report::samples;
+
+    fn shown(outcome: &Outcome, style: Style) -> String {
+        let mut out = Vec::new();
+        human_refresh(outcome, style, &mut out).expect("a vector takes all");
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn answer_comes_first() {
+        let text = shown(
+            &samples::full(),
+            Style {
+                color: false,
+                width: 120,
+                unicode: false,
+            },
+        );
+        let want = "LEAKING  tcp client > 10.0.3.7:5432 > CLOSE_WAIT: 23 held, +5.4/min (3.6-7.2), limit in 2.1-4.3 h";
+        assert_eq!(text.lines().next(), Some(want));
+        assert!(text.contains("unknown because") && text.contains("no verdict yet: 140 s more"));
+        assert!(text.is_ascii() && !text.contains('\x1b'));
+    }
+
+    #[test]
+    fn width_is_kept_and_nothing_panics_without_data() {
+        for width in [0, 1, 20, 80] {
+            let style = Style {
+                color: false,
+                width,
+                unicode: true,
+            };
+            assert!(
+                shown(&samples::full(), style)
+                    .lines()
+                    .all(|l| l.width() <= width)
+            );
+            assert!(
+                shown(&samples::empty(), style)
+                    .lines()
+                    .all(|l| l.width() <= width)
+            );
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Machine-readable output: one JSON document, or a stream of lines that ends with it.
+
+mod document;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use document::{ChangeLine, Document, SummaryLine};
+
+use crate::live::outcome::{FindingChange, Outcome};
+
+/// Writes one indented document with `"schema": "poolscan.<command>/1"`.
+///
+/// # Errors
+/// What `out` returns.
+pub fn json(outcome: &Outcome, command: &str, out: &mut dyn io::Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &Document::new(outcome, command))?;
+    out.write_all(b"\n")
+}
+
+/// Writes one line of type `opened`, `changed` or `cleared`.
+///
+/// # Errors
+/// What `out` returns.
+pub fn ndjson_change(change: &FindingChange, out: &mut dyn io::Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &ChangeLine::new(change))?;
+    out.write_all(b"\n")
+}
+
+/// Writes the last line: type `summary`, then the fields of the document.
+///
+/// # Errors
+/// What `out` returns.
+pub fn ndjson_summary(outcome: &Outcome, command: &str, out: &mut dyn io::Write) -> io::Result<()> {
+    let document = Document::new(outcome, command);
+    serde_json::to_writer(
+        &mut *out,
+        &SummaryLine {
+            r#type: "summary",
+            document,
+        },
+    )?;
+    out.write_all(b"\n")
+}

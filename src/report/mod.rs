@@ -1,0 +1,16 @@
+//! Renders outcomes: one file a format; untrusted text is made harmless here, once.
+
+mod candidates;
+mod human;
+mod json;
+mod live_view;
+mod number;
+#[cfg(test)]
+mod samples;
+mod text;
+
+pub use candidates::{Candidate, candidates};
+pub use human::{Style, human_refresh, human_summary};
+pub use json::{json, ndjson_change, ndjson_summary};
+pub use live_view::LiveView;
+pub use text::sanitise;

@@ -1,0 +1,166 @@
+//! Outcomes that the tests of all formats render.
+
+use std::collections::BTreeMap;
+
+use crate::finding::{Confidence, Evidence, Verdict};
+use crate::live::facts::{SourceStatus, TargetFacts, TargetId};
+use crate::live::outcome::*;
+
+/// No target, nothing known.
+pub(crate) fn empty() -> Outcome {
+    Outcome {
+        now: 0,
+        wall_start_ms: None,
+        scale: Scale {
+            lifetime_ms: None,
+            bucket_ms: 5_000,
+            age_ms: 95_000,
+            start_up_ms: 60_000,
+            shortest_ms: 215_000,
+        },
+        targets: Vec::new(),
+        verdict: Verdict::InsufficientData,
+        late_facts: 0,
+        cost: Cost::default(),
+    }
+}
+
+/// A leak, an unknown total, and hostile names.
+pub(crate) fn full() -> Outcome {
+    let mut outcome = empty();
+    outcome.now = 600_000;
+    outcome.wall_start_ms = Some(1_700_000_000_000);
+    outcome.verdict = Verdict::Leaking;
+    let mut second = target(2, Verdict::InsufficientData, vec![unknown()]);
+    second.facts.name = "evil\x1b]0;x\x07\u{202e}".to_owned();
+    outcome.targets = vec![target(1, Verdict::Leaking, vec![unknown(), leak()]), second];
+    outcome
+}
+
+fn target(id: u32, verdict: Verdict, resources: Vec<ResourceOutcome>) -> TargetOutcome {
+    let gauges = BTreeMap::from([("fds".to_owned(), 40.0), ("rss_bytes".to_owned(), f64::NAN)]);
+    TargetOutcome {
+        target: TargetId(id),
+        facts: TargetFacts {
+            name: "api".into(),
+            pids: vec![10, 11],
+            uptime_ms: None,
+            command: "api\n--x".into(),
+            selector: "api".into(),
+        },
+        verdict,
+        resources,
+        diagnoses: vec![Diagnosis {
+            rule: "fd-limit".into(),
+            message: "fds near limit".into(),
+            next_steps: vec!["raise it".into()],
+        }],
+        sources: vec![SourceOutcome {
+            name: "sockets".into(),
+            status: SourceStatus::Unavailable,
+            reason: "permission denied".into(),
+            cost_us: 5,
+        }],
+        limits: BTreeMap::from([(
+            "nproc".to_owned(),
+            LimitOutcome {
+                value: None,
+                used: None,
+            },
+        )]),
+        processes: BTreeMap::from([(10, gauges.clone()), (11, BTreeMap::new())]),
+        gauges,
+        lifecycle: vec![(0, 10, crate::live::facts::Lifecycle::Joined)],
+        ended_at: None,
+    }
+}
+
+/// A total of which nothing is known.
+pub(crate) fn unknown() -> ResourceOutcome {
+    ResourceOutcome {
+        id: "1/fds".into(),
+        resource: "fds".into(),
+        kind: None,
+        group: Vec::new(),
+        now: None,
+        limit: None,
+        limit_name: None,
+        level: Level::Unknown,
+        opened: 0,
+        closed: 0,
+        lower_bound: true,
+        per_minute: None,
+        seconds_to_limit: None,
+        detectable_per_minute: Some(f64::INFINITY),
+        conclusive: false,
+        missing: "140 s more".into(),
+        verdict: Verdict::InsufficientData,
+        confidence: Confidence::Low,
+        evidence: Vec::new(),
+        report: None,
+        next_steps: Vec::new(),
+        examples: Vec::new(),
+        sites: Vec::new(),
+        history: Vec::new(),
+        since: 0,
+    }
+}
+
+/// A leak of connections with everything known.
+pub(crate) fn leak() -> ResourceOutcome {
+    ResourceOutcome {
+        id: "1/fds/socket".into(),
+        kind: Some("socket".into()),
+        group: vec![
+            "tcp client".into(),
+            "10.0.3.7:5432".into(),
+            "CLOSE_WAIT".into(),
+        ],
+        now: Some(23.0),
+        limit: Some(1024),
+        limit_name: Some("nofile_soft".into()),
+        level: Level::Mid,
+        opened: 30,
+        closed: 7,
+        per_minute: Some(Rate {
+            value: 5.4,
+            low: 3.6,
+            high: 7.2,
+        }),
+        seconds_to_limit: Some(TimeToLimit {
+            value: 11_000.0,
+            earliest: 7_560.0,
+            latest: Some(15_480.0),
+        }),
+        detectable_per_minute: Some(1.0),
+        conclusive: true,
+        missing: String::new(),
+        verdict: Verdict::Leaking,
+        confidence: Confidence::High,
+        evidence: vec![Evidence::new(
+            "23 handles were not touched and none was closed",
+        )],
+        report: Some(ConfidenceReport {
+            clock: "stale",
+            age_s: 95.0,
+            ln_e_surv: 12.0,
+            ln_e_growth: 9.0,
+            p_anytime: 0.000_123_456,
+            survivors: 23,
+            generations: 9,
+            span_s: 300.0,
+            oldest_s: 480.0,
+            closed_after_age: 0.0,
+            alpha_hat: None,
+            later_half: 0.5,
+            stock_s: None,
+            never_closed_share: 1.0,
+            pre_alive: 2,
+        }),
+        next_steps: vec!["close the connection after EOF".into()],
+        examples: vec!["10.0.0.1:4 -> \x1b[31m10.0.3.7:5432".into()],
+        sites: vec!["src/db.rs:12".into()],
+        history: vec![1.0, 8.0, 23.0],
+        ..unknown()
+    }
+}
