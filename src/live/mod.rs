@@ -2,4 +2,6 @@
 
 pub mod collect;
 pub mod facts;
+pub mod host;
 pub mod outcome;
+pub mod target;
