@@ -4,6 +4,8 @@ pub mod census;
 pub mod collect;
 pub mod detect;
 pub mod facts;
+pub mod host;
 pub mod outcome;
 pub mod record;
+pub mod target;
 pub mod watch;

@@ -1,3 +1,11 @@
 //! Collectors: each turns one part of /proc or one kernel interface into facts.
 
 pub mod beat;
+pub mod fd_table;
+pub mod fds;
+pub mod hidden;
+pub mod idle;
+pub mod link;
+pub mod pattern;
+pub mod sampler;
+pub mod sockets;

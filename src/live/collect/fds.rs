@@ -1,0 +1,470 @@
+//! File descriptors of a target: what appeared, changed and closed since the last beat.
+//!
+//! A socket is one handle, and so is each end of a pipe, however many entries and processes hold
+//! it. Anything else is a handle per entry: its identity is process, number and link text, so that
+//! one closed and opened again as the same between two beats is not seen to change.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::RandomState;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, FileType, StatxFlags, statat, statx};
+use rustix::io::Errno;
+
+use super::beat::Beat;
+use super::fd_table::{self, FdTable, Holder, New};
+use super::link::{self, Link};
+use super::pattern::Patterns;
+use super::sockets::{Found, Ports, Sockets};
+use crate::live::facts::{Fact, HandleFacts, HandleId, Millis, SourceStatus};
+use crate::live::host::socket_row::SocketRow;
+use crate::live::target::{Process, Target};
+
+/// Threads whose tables are compared with their process's on one beat.
+const THREADS: usize = 1024;
+
+/// Handles of one target that live in fd tables.
+#[derive(Debug, Default)]
+pub struct Fds {
+    /// By process and thread; thread 0 is the process's own table.
+    tables: BTreeMap<(u32, u32), Table>,
+    /// Sockets among them.
+    pub sockets: Sockets,
+    pipes: HashMap<u64, (HandleId, u32)>,
+    patterns: Patterns,
+    hasher: RandomState,
+    rings: BTreeSet<(u32, u32)>,
+    notes: Notes,
+    closed: Vec<Holder>,
+}
+
+#[derive(Debug)]
+struct Table {
+    fds: FdTable,
+    /// There at the first beat of the target, and not read yet.
+    initial: bool,
+    /// Read at least once.
+    read: bool,
+    touched: bool,
+}
+
+/// What the source has to say of the last sweep.
+#[derive(Debug, Default)]
+struct Notes {
+    read: u32,
+    denied: u32,
+    raced: u64,
+    own_tables: u32,
+    exited_leaders: u32,
+}
+
+impl Fds {
+    /// Nothing seen yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads all tables of the target. Sockets are reported by [`Fds::finish`], after their
+    /// tables were heard.
+    pub fn sweep(&mut self, target: &Target, beat: &mut Beat<'_>) {
+        self.notes = Notes::default();
+        self.sockets.begin();
+        let mut total = 0;
+        for process in &target.processes {
+            total += self.process(process, target, beat);
+        }
+        if self.notes.read + self.notes.denied > 0 {
+            gauge(beat, target, None, "fds", total);
+        }
+        let ended: Vec<_> = self
+            .tables
+            .iter()
+            .filter(|(_, table)| !table.touched)
+            .map(|(&key, _)| key)
+            .collect();
+        for key in ended {
+            if let Some(table) = self.tables.remove(&key) {
+                for (fd, holder) in table.fds.holders() {
+                    self.rings.remove(&(key.0, fd));
+                    self.closed.push(holder);
+                }
+            }
+        }
+        for table in self.tables.values_mut() {
+            table.touched = false;
+        }
+        self.close(beat);
+    }
+
+    /// One process with the threads that have tables of their own; gives the number of fds.
+    fn process(&mut self, process: &Process, target: &Target, beat: &mut Beat<'_>) -> u64 {
+        let Ok(size) = fd_table::count(process.dir(), "fd") else {
+            return self.unreadable(process);
+        };
+        let mut path = "fd".to_owned();
+        let mut size = size;
+        if size == 0
+            && let Some((thread, held)) = living_thread(process)
+        {
+            // The main thread ended before the others: its table is gone, theirs is not.
+            path = format!("task/{thread}/fd");
+            size = held;
+            self.notes.exited_leaders += 1;
+        }
+        self.table((process.pid, 0), process, &path, target, beat);
+        for (thread, held) in separate_tables(process, &path) {
+            self.notes.own_tables += 1;
+            let path = format!("task/{thread}/fd");
+            self.table((process.pid, thread), process, &path, target, beat);
+            size += held;
+        }
+        gauge(beat, target, Some(process.pid), "fds", size);
+        size
+    }
+
+    /// The count itself was refused: keep what is known while the process lives.
+    fn unreadable(&mut self, process: &Process) -> u64 {
+        if process.is_alive() {
+            self.notes.denied += 1;
+            for (_, table) in self
+                .tables
+                .range_mut((process.pid, 0)..=(process.pid, u32::MAX))
+            {
+                table.touched = true;
+            }
+        }
+        0
+    }
+
+    fn table(
+        &mut self,
+        key: (u32, u32),
+        process: &Process,
+        path: &str,
+        target: &Target,
+        beat: &mut Beat<'_>,
+    ) {
+        let mut table = self.tables.remove(&key).unwrap_or_else(|| Table {
+            fds: FdTable::with_hasher(self.hasher.clone()),
+            initial: beat.first && key.1 == 0,
+            read: false,
+            touched: false,
+        });
+        match table.fds.sweep(process.dir(), path) {
+            Ok(sweep) => {
+                self.notes.read += 1;
+                self.notes.raced += sweep.raced;
+                for &(fd, holder) in &sweep.gone {
+                    self.rings.remove(&(key.0, fd));
+                    self.closed.push(holder);
+                }
+                for new in &sweep.new {
+                    self.appear(&mut table, process, path, new, target, beat);
+                }
+                table.read = true;
+                table.initial = false;
+                table.touched = true;
+            }
+            Err(Errno::NOENT | Errno::SRCH) => {}
+            Err(_) => {
+                self.notes.denied += 1;
+                table.touched = true;
+            }
+        }
+        self.tables.insert(key, table);
+    }
+
+    fn appear(
+        &mut self,
+        table: &mut Table,
+        process: &Process,
+        path: &str,
+        new: &New,
+        target: &Target,
+        beat: &mut Beat<'_>,
+    ) {
+        let pid = process.pid;
+        // A fork, or a thread that left the shared table, starts with copies at the same numbers.
+        let inherited = !table.read
+            && self.tables.values().any(|other| {
+                let slot = other.fds.slot(new.fd);
+                slot.is_some_and(|slot| slot.hash == new.hash)
+            });
+        let pre = table.initial || inherited;
+        let start_up = beat.at.saturating_sub(process.started_ms) < beat.start_up_ms;
+        let text = table.fds.texts.get(new.text.clone()).unwrap_or_default();
+        let holder = match link::parse(text) {
+            Link::Socket(inode) => {
+                if !self.sockets.hold(inode) {
+                    let found = Found {
+                        id: beat.ids.next_id(),
+                        pid,
+                        fd: new.fd,
+                        born: if pre { process.started_ms } else { beat.at },
+                        pre,
+                        start_up,
+                    };
+                    self.sockets.add(inode, found);
+                }
+                Holder::Socket(inode)
+            }
+            link => {
+                let entry = format!("{path}/{}", new.fd);
+                let (end, end_name) = match link {
+                    Link::Pipe(_) => pipe_end(process, &entry),
+                    _ => (0, ""),
+                };
+                let pipe = match link {
+                    Link::Pipe(inode) => Some(inode << 2 | end),
+                    _ => None,
+                };
+                if let Some((_, refs)) = pipe.and_then(|key| self.pipes.get_mut(&key)) {
+                    *refs += 1;
+                    let holder = pipe.map_or(Holder::None, Holder::Pipe);
+                    table.fds.hold(new.fd, new.hash, holder);
+                    return;
+                }
+                let id = beat.ids.next_id();
+                let mut facts = describe(link, process, &entry, &mut self.patterns);
+                let label = String::from_utf8_lossy(text);
+                facts.label = Arc::from(format!("{label}{end_name}"));
+                facts.pid = Some(pid);
+                if &*facts.kind == "io_uring" {
+                    self.rings.insert((pid, new.fd));
+                }
+                beat.out.push(Fact::Open {
+                    at: beat.at,
+                    target: target.id,
+                    id,
+                    pre,
+                    start_up,
+                    facts: Box::new(facts),
+                });
+                match pipe {
+                    Some(key) => {
+                        self.pipes.insert(key, (id, 1));
+                        Holder::Pipe(key)
+                    }
+                    None => Holder::Own(id),
+                }
+            }
+        };
+        table.fds.hold(new.fd, new.hash, holder);
+    }
+
+    /// Closes what no entry holds any more, after all tables were read: an fd that only moved to
+    /// another number or process is still held.
+    fn close(&mut self, beat: &mut Beat<'_>) {
+        let mut gone = Vec::new();
+        let closed = std::mem::take(&mut self.closed);
+        for holder in &closed {
+            match *holder {
+                Holder::Socket(inode) => {
+                    self.sockets.release(inode);
+                }
+                Holder::Pipe(key) => {
+                    if let Some((_, refs)) = self.pipes.get_mut(&key) {
+                        *refs = refs.saturating_sub(1);
+                    }
+                }
+                Holder::Own(id) => gone.push(id),
+                Holder::None => {}
+            }
+        }
+        for holder in closed {
+            match holder {
+                Holder::Socket(inode) => gone.extend(self.sockets.remove_unheld(inode)),
+                Holder::Pipe(key) => {
+                    if let Some(&(id, 0)) = self.pipes.get(&key) {
+                        self.pipes.remove(&key);
+                        gone.push(id);
+                    }
+                }
+                Holder::Own(_) | Holder::None => {}
+            }
+        }
+        let at = beat.at;
+        beat.out
+            .extend(gone.into_iter().map(|id| Fact::Close { at, id }));
+    }
+
+    /// Takes in one row of a socket table.
+    pub fn hear(
+        &mut self,
+        row: &SocketRow<'_>,
+        ports: &Ports,
+        now: (Millis, Millis),
+        out: &mut Vec<Fact>,
+    ) {
+        self.sockets.hear(row, ports, now, &mut self.patterns, out);
+    }
+
+    /// Reports new sockets, and on the source itself. `complete`: every table was heard in full.
+    pub fn finish(&mut self, target: &Target, complete: bool, cost: Duration, beat: &mut Beat<'_>) {
+        let protocol = |pid: u32, fd: u32| {
+            let mut name = [0_u8; 32];
+            let path = format!("/proc/{pid}/fd/{fd}");
+            let length = rustix::fs::getxattr(path, "system.sockprotoname", &mut name[..]).ok()?;
+            let name = name.get(..length)?;
+            let name = name.strip_suffix(b"\0").unwrap_or(name);
+            Some(String::from_utf8_lossy(name).into_owned())
+        };
+        let patterns = &mut self.patterns;
+        let opened = self
+            .sockets
+            .finish(beat.at, complete, patterns, protocol, beat.out);
+        for (id, pre, start_up, facts) in opened {
+            beat.out.push(Fact::Open {
+                at: beat.at,
+                target: target.id,
+                id,
+                pre,
+                start_up,
+                facts,
+            });
+        }
+        let (status, reason) = self.notes.judge();
+        beat.source(target.id, "fds", status, &reason, cost);
+    }
+
+    /// Rings for asynchronous input and output: process and number.
+    pub fn rings(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.rings.iter().copied()
+    }
+}
+
+impl Notes {
+    fn judge(&self) -> (SourceStatus, String) {
+        let mut says = Vec::new();
+        if self.denied > 0 {
+            says.push(format!(
+                "{} fd table(s) refused: needs the same uid or CAP_SYS_PTRACE",
+                self.denied
+            ));
+        }
+        if self.raced > 0 {
+            says.push(format!("{} closed while being read", self.raced));
+        }
+        if self.own_tables > 0 {
+            let count = self.own_tables;
+            says.push(format!(
+                "includes {count} thread(s) with a table of their own"
+            ));
+        }
+        if self.exited_leaders > 0 {
+            says.push("main thread has exited: read from another thread".to_owned());
+        }
+        let status = match (self.denied, self.read) {
+            (0, _) => SourceStatus::Ok,
+            (_, 0) => SourceStatus::Unavailable,
+            _ => SourceStatus::Partial,
+        };
+        (status, says.join("; "))
+    }
+}
+
+fn gauge(beat: &mut Beat<'_>, target: &Target, pid: Option<u32>, name: &str, value: u64) {
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+    let value = value as f64;
+    beat.out.push(Fact::Gauge {
+        at: beat.at,
+        target: target.id,
+        pid,
+        name: name.into(),
+        value,
+    });
+}
+
+/// A thread that still has a table, and the number of fds in it.
+fn living_thread(process: &Process) -> Option<(u32, u64)> {
+    threads(process).into_iter().find_map(|thread| {
+        let held = fd_table::count(process.dir(), &format!("task/{thread}/fd")).ok()?;
+        (thread != process.pid && held > 0).then_some((thread, held))
+    })
+}
+
+fn threads(process: &Process) -> Vec<u32> {
+    let mut threads = Vec::new();
+    if let Ok(directory) = fd_table::open(process.dir(), "task") {
+        use std::os::fd::AsFd as _;
+        // What was listed before an error is still good.
+        let _partial = fd_table::each_number(directory.as_fd(), |thread| {
+            if threads.len() < THREADS {
+                threads.push(thread);
+            }
+        });
+    }
+    threads
+}
+
+/// Threads with a table of their own: by its size, which differs although the process's stood
+/// still before and after. Three times over, so that churn is not taken for it. A copy that has
+/// not diverged yet holds nothing that the process does not.
+fn separate_tables(process: &Process, path: &str) -> Vec<(u32, u64)> {
+    let single =
+        statat(process.dir(), "task", AtFlags::empty()).is_ok_and(|stat| stat.st_nlink <= 3);
+    if single || !fd_table::size_is_count() {
+        return Vec::new();
+    }
+    let mut separate = Vec::new();
+    for thread in threads(process) {
+        if thread == process.pid {
+            continue;
+        }
+        let own = format!("task/{thread}/fd");
+        let differs = || {
+            let before = fd_table::count(process.dir(), path).ok()?;
+            let held = fd_table::count(process.dir(), &own).ok()?;
+            let after = fd_table::count(process.dir(), path).ok()?;
+            (before == after && held != before && held > 0).then_some(held)
+        };
+        if let Some(held) = differs().and_then(|_| differs()).and_then(|_| differs()) {
+            separate.push((thread, held));
+        }
+    }
+    separate
+}
+
+/// Which end of a pipe an entry is: the link's permissions show the mode it was opened with.
+fn pipe_end(process: &Process, entry: &str) -> (u64, &'static str) {
+    let mode = statat(process.dir(), entry, AtFlags::SYMLINK_NOFOLLOW).map_or(0, |s| s.st_mode);
+    match (mode & 0o400 != 0, mode & 0o200 != 0) {
+        (true, false) => (1, " read end"),
+        (false, true) => (2, " write end"),
+        _ => (3, ""),
+    }
+}
+
+fn describe(
+    link: Link<'_>,
+    process: &Process,
+    entry: &str,
+    patterns: &mut Patterns,
+) -> HandleFacts {
+    let (kind, peer) = match link {
+        Link::Socket(_) => ("socket", patterns.word("")),
+        Link::Pipe(_) => ("pipe", patterns.word("")),
+        Link::Anonymous("memfd", name) => ("memfd", patterns.path(name)),
+        Link::Anonymous(kind, name) => (kind, patterns.word(&String::from_utf8_lossy(name))),
+        Link::Deleted(path) | Link::Path(path) => {
+            let marked = matches!(link, Link::Deleted(_));
+            // No traffic to a file server that may hang: what is cached is good enough.
+            let flags = AtFlags::STATX_DONT_SYNC;
+            let mask = StatxFlags::TYPE | StatxFlags::NLINK;
+            let stat = statx(process.dir(), entry, flags, mask).ok();
+            let kind = match stat.map(|s| FileType::from_raw_mode(s.stx_mode.into())) {
+                Some(FileType::Directory) => "directory",
+                Some(FileType::CharacterDevice | FileType::BlockDevice) => "device",
+                Some(FileType::Fifo) => "pipe",
+                _ if marked && stat.is_none_or(|stat| stat.stx_nlink == 0) => "deleted_file",
+                _ => "file",
+            };
+            (kind, patterns.path(path))
+        }
+    };
+    HandleFacts {
+        peer,
+        ..HandleFacts::of_kind(patterns.word(kind))
+    }
+}

@@ -1,0 +1,377 @@
+//! Drives the collectors over all targets: cheap counts on every tick, identities on a beat.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, statat};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::beat::{Beat, HandleIds};
+use super::fd_table;
+use super::fds::Fds;
+use super::hidden;
+use super::sockets::Ports;
+use crate::live::facts::{Fact, Lifecycle, Millis, SourceStatus};
+use crate::live::host::net_tables;
+use crate::live::host::sock_diag::{Completeness, SockDiag, TABLES, Table};
+use crate::live::host::socket_row::{Proto, SocketRow, TCP_LISTEN};
+use crate::live::target::{Process, Target};
+
+/// Samples targets; all of a host's targets share one.
+#[derive(Debug)]
+pub struct Sampler {
+    watched: Vec<Watched>,
+    namespaces: BTreeMap<(u64, u64), Namespace>,
+    ids: HandleIds,
+    bucket_ms: Millis,
+    start_up_ms: Millis,
+    cost: Duration,
+    fds_name: Arc<str>,
+    threads_name: Arc<str>,
+}
+
+/// A target and its collectors.
+#[derive(Debug)]
+struct Watched {
+    target: Target,
+    first: bool,
+    fds: Fds,
+    fds_cost: Duration,
+    sockets_cost: Duration,
+    hidden_cost: Duration,
+}
+
+/// A network namespace that targets live in.
+#[derive(Debug, Default)]
+struct Namespace {
+    diag: Option<SockDiag>,
+    ports: Ports,
+    /// Why sock_diag cannot be used here; empty when it can.
+    refused: String,
+}
+
+/// How a pass over the socket tables went.
+#[derive(Debug)]
+struct Pass {
+    status: SourceStatus,
+    reason: String,
+    complete: bool,
+}
+
+impl Sampler {
+    /// Watches targets. `bucket_ms` is the bucket width, at least 1; handles that appear in a
+    /// process younger than `start_up_ms` are marked.
+    pub fn new(targets: Vec<Target>, bucket_ms: Millis, start_up_ms: Millis) -> Self {
+        let watched = targets.into_iter().map(|target| Watched {
+            target,
+            first: true,
+            fds: Fds::new(),
+            fds_cost: Duration::ZERO,
+            sockets_cost: Duration::ZERO,
+            hidden_cost: Duration::ZERO,
+        });
+        Self {
+            watched: watched.collect(),
+            namespaces: BTreeMap::new(),
+            ids: HandleIds::default(),
+            bucket_ms: bucket_ms.max(1),
+            start_up_ms,
+            cost: Duration::ZERO,
+            fds_name: "fds".into(),
+            threads_name: "threads".into(),
+        }
+    }
+
+    /// Who is watched: each target, and each of its processes as joined at event time 0.
+    pub fn describe(&self) -> Vec<Fact> {
+        let mut out = Vec::new();
+        for Watched { target, .. } in &self.watched {
+            out.push(Fact::Target {
+                target: target.id,
+                facts: target.facts.clone(),
+            });
+            out.extend(target.processes.iter().map(|process| Fact::Lifecycle {
+                at: 0,
+                target: target.id,
+                pid: process.pid,
+                event: Lifecycle::Joined,
+            }));
+        }
+        out
+    }
+
+    /// Reads only what costs next to nothing: numbers of fds and threads. Gives the number of
+    /// living processes.
+    pub fn count_tick(&mut self, at: Millis, out: &mut Vec<Fact>) -> usize {
+        let begin = cpu_time();
+        let mut living = 0;
+        for Watched { target, .. } in &self.watched {
+            let (mut total, mut known) = (0, false);
+            for process in &target.processes {
+                if !process.is_alive() {
+                    continue;
+                }
+                living += 1;
+                let mut gauge = |pid, name: &Arc<str>, value: u64| {
+                    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+                    let value = value as f64;
+                    out.push(Fact::Gauge {
+                        at,
+                        target: target.id,
+                        pid,
+                        name: Arc::clone(name),
+                        value,
+                    });
+                };
+                if let Ok(fds) = fd_table::count(process.dir(), "fd") {
+                    gauge(Some(process.pid), &self.fds_name, fds);
+                    total += fds;
+                    known = true;
+                }
+                if let Ok(stat) = statat(process.dir(), "task", AtFlags::empty()) {
+                    let threads = u64::from(stat.st_nlink).saturating_sub(2);
+                    gauge(Some(process.pid), &self.threads_name, threads);
+                }
+            }
+            if known {
+                #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+                let value = total as f64;
+                out.push(Fact::Gauge {
+                    at,
+                    target: target.id,
+                    pid: None,
+                    name: Arc::clone(&self.fds_name),
+                    value,
+                });
+            }
+        }
+        self.cost += cpu_time().saturating_sub(begin);
+        living
+    }
+
+    /// Identifies every handle. Gives the number of living processes.
+    pub fn identity_beat(&mut self, at: Millis, out: &mut Vec<Fact>) -> usize {
+        let begin = cpu_time();
+        let mut living = 0;
+        for watched in &mut self.watched {
+            let begin = cpu_time();
+            living += watched.target.refresh(at, out);
+            let mut beat = Beat {
+                at,
+                first: watched.first,
+                bucket_ms: self.bucket_ms,
+                start_up_ms: self.start_up_ms,
+                out: &mut *out,
+                ids: &mut self.ids,
+            };
+            watched.fds.sweep(&watched.target, &mut beat);
+            watched.fds_cost += cpu_time().saturating_sub(begin);
+        }
+        let passes = self.hear_sockets(at, out);
+        for (watched, pass) in self.watched.iter_mut().zip(passes) {
+            let mut beat = Beat {
+                at,
+                first: watched.first,
+                bucket_ms: self.bucket_ms,
+                start_up_ms: self.start_up_ms,
+                out: &mut *out,
+                ids: &mut self.ids,
+            };
+            let (target, fds) = (&watched.target, &mut watched.fds);
+            fds.finish(target, pass.complete, watched.fds_cost, &mut beat);
+            let cost = watched.sockets_cost;
+            beat.source(target.id, "sockets", pass.status, &pass.reason, cost);
+            let begin = cpu_time();
+            hidden::sample(fds, target, watched.hidden_cost, &mut beat);
+            watched.hidden_cost += cpu_time().saturating_sub(begin);
+            // Further collectors of a target take their turn here, with the same `beat`.
+            watched.first = false;
+        }
+        self.cost += cpu_time().saturating_sub(begin);
+        living
+    }
+
+    /// CPU time used so far.
+    pub fn cost(&self) -> Duration {
+        self.cost
+    }
+
+    /// One pass over every network namespace that targets with sockets live in; gives how it went
+    /// for each target.
+    fn hear_sockets(&mut self, at: Millis, out: &mut Vec<Fact>) -> Vec<Pass> {
+        let begin = cpu_time();
+        // Namespace -> targets in it, and a process to enter it by.
+        let mut used: BTreeMap<(u64, u64), (usize, usize, BTreeSet<usize>)> = BTreeMap::new();
+        let mut passes = Vec::new();
+        for (at, watched) in self.watched.iter().enumerate() {
+            let mut pass = Pass {
+                status: SourceStatus::Ok,
+                reason: String::new(),
+                complete: true,
+            };
+            if !watched.fds.sockets.is_empty() {
+                for (index, process) in watched.target.processes.iter().enumerate() {
+                    match statat(process.dir(), "ns/net", AtFlags::empty()) {
+                        Ok(stat) => {
+                            let key = (stat.st_dev, stat.st_ino);
+                            let entry = used.entry(key).or_insert((at, index, BTreeSet::new()));
+                            entry.2.insert(at);
+                        }
+                        Err(error) if process.is_alive() => {
+                            pass.worsen(&format!("network namespace: {error}"));
+                        }
+                        Err(_) => {}
+                    }
+                }
+            }
+            passes.push(pass);
+        }
+        // Ports of a namespace nobody uses any more, and its socket, are let go.
+        self.namespaces.retain(|key, _| used.contains_key(key));
+        for (key, (owner, index, members)) in used {
+            let Some(pid) = self.watched.get(owner).and_then(|watched| {
+                let process = watched.target.processes.get(index)?;
+                let namespace = self.namespaces.entry(key).or_default();
+                namespace.open(process, key);
+                Some(process.pid)
+            }) else {
+                continue;
+            };
+            let Some(namespace) = self.namespaces.get_mut(&key) else {
+                continue;
+            };
+            let now = (at, self.bucket_ms);
+            let watched = &mut self.watched;
+            let outcome = namespace.pass(pid, &mut |row, ports| {
+                for watched in watched.iter_mut() {
+                    watched.fds.hear(row, ports, now, out);
+                }
+            });
+            for &member in &members {
+                if let Some(pass) = passes.get_mut(member) {
+                    if !outcome.reason.is_empty() {
+                        pass.worsen(&outcome.reason);
+                    }
+                    pass.status = pass.status.max(outcome.status);
+                    pass.complete &= outcome.complete;
+                }
+            }
+        }
+        // The pass is shared; its cost is put down to the first target.
+        if let Some(watched) = self.watched.first_mut() {
+            watched.sockets_cost += cpu_time().saturating_sub(begin);
+        }
+        passes
+    }
+}
+
+impl Pass {
+    fn worsen(&mut self, reason: &str) {
+        self.status = self.status.max(SourceStatus::Partial);
+        if !self.reason.is_empty() {
+            self.reason.push_str("; ");
+        }
+        self.reason.push_str(reason);
+    }
+}
+
+impl Namespace {
+    /// Opens the diagnostics socket once, in our namespace or by entering the process's.
+    fn open(&mut self, process: &Process, key: (u64, u64)) {
+        if self.diag.is_some() || !self.refused.is_empty() {
+            return;
+        }
+        let ours = statat(
+            rustix::fs::CWD,
+            "/proc/thread-self/ns/net",
+            AtFlags::empty(),
+        )
+        .is_ok_and(|stat| (stat.st_dev, stat.st_ino) == key);
+        let opened = if ours {
+            SockDiag::open_here()
+        } else {
+            let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
+            rustix::fs::openat(process.dir(), "ns/net", flags, rustix::fs::Mode::empty())
+                .map_err(Into::into)
+                .and_then(SockDiag::open_in)
+        };
+        match opened {
+            Ok(diag) => self.diag = Some(diag),
+            Err(error) if ours => self.refused = format!("sock_diag: {error}"),
+            Err(error) => {
+                self.refused =
+                    format!("entering the network namespace: {error}, needs CAP_SYS_ADMIN");
+            }
+        }
+    }
+
+    /// Shows every socket to `visit`.
+    fn pass(&mut self, pid: u32, visit: &mut dyn FnMut(&SocketRow<'_>, &Ports)) -> Pass {
+        let Self {
+            diag,
+            ports,
+            refused,
+        } = self;
+        let mut interrupted = Vec::new();
+        if let Some(diag) = diag {
+            for table in TABLES {
+                let listening = matches!(table, Table::TcpListen(_));
+                let dumped = diag.dump(table, &mut |row| {
+                    if listening {
+                        ports.add(row.local.1);
+                    }
+                    visit(row, ports);
+                });
+                match dumped {
+                    Ok(Completeness::Complete) => {}
+                    Ok(Completeness::Interrupted) => {
+                        interrupted.push(format!("{table:?} changed while it was read"));
+                    }
+                    // Without IPv6 or UNIX diagnostics there is nothing to miss but labels.
+                    Ok(Completeness::NoTable) if !listening => {
+                        interrupted.push(format!("{table:?} is not offered by this kernel"));
+                    }
+                    Ok(Completeness::NoTable) => {}
+                    Err(error) => interrupted.push(format!("{table:?}: {error}")),
+                }
+            }
+            return Pass {
+                status: if interrupted.is_empty() {
+                    SourceStatus::Ok
+                } else {
+                    SourceStatus::Partial
+                },
+                complete: interrupted.is_empty(),
+                reason: interrupted.join("; "),
+            };
+        }
+        let read = net_tables::read(pid, &mut |row| {
+            if row.proto == Proto::Tcp && row.state == TCP_LISTEN {
+                ports.add(row.local.1);
+            }
+            visit(row, ports);
+        });
+        match read {
+            Ok(()) => Pass {
+                status: SourceStatus::Partial,
+                reason: format!("{refused}: read from /proc/PID/net, without idle times"),
+                complete: true,
+            },
+            Err(error) => Pass {
+                status: SourceStatus::Unavailable,
+                reason: format!("{refused}; /proc/PID/net: {error}"),
+                complete: false,
+            },
+        }
+    }
+}
+
+/// CPU time of this thread.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

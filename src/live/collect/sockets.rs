@@ -1,0 +1,503 @@
+//! Sockets that a target holds: role, peer, state and silence, from the rows of the tables.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::idle::Idle;
+use super::pattern::Patterns;
+use crate::live::facts::{Activity, Change, Fact, HandleFacts, HandleId, Millis};
+use crate::live::host::socket_row::{Proto, SocketRow, TCP_CLOSE, TCP_LISTEN, state_name};
+
+/// Local ports on which somebody listens, or did since the watch began.
+#[derive(Debug)]
+pub struct Ports(Box<[u64; 1024]>);
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self(Box::new([0; 1024]))
+    }
+}
+
+impl Ports {
+    /// Notes a listening port.
+    pub fn add(&mut self, port: u16) {
+        self.0[usize::from(port >> 6)] |= 1 << (port & 63);
+    }
+
+    /// Whether somebody listens there, or did.
+    pub fn has(&self, port: u16) -> bool {
+        self.0[usize::from(port >> 6)] & (1 << (port & 63)) != 0
+    }
+}
+
+/// Where a socket stands; compared on every beat, so it is small and needs no allocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Not in any table yet.
+    Unlisted,
+    Listen(u16),
+    Server(u16, IpAddr, u16),
+    Client(u16, IpAddr, u16),
+    Udp(u16, IpAddr, u16),
+    /// Hash of the name is enough: a UNIX socket is bound once.
+    Unix(bool),
+}
+
+/// One socket.
+#[derive(Debug)]
+pub struct Socket {
+    id: HandleId,
+    /// Entries that hold it.
+    pub refs: u32,
+    /// One process that holds it.
+    pub pid: u32,
+    /// The number it has there.
+    pub fd: u32,
+    place: Place,
+    state: u8,
+    idle: Idle,
+    born: Millis,
+    pre: bool,
+    start_up: bool,
+    fresh: bool,
+    missed: u8,
+    heard: u32,
+    facts: Option<Box<HandleFacts>>,
+}
+
+/// What is known when a socket is first found in an fd table.
+#[derive(Debug)]
+pub struct Found {
+    /// Its identity.
+    pub id: HandleId,
+    /// The process.
+    pub pid: u32,
+    /// The number it has there.
+    pub fd: u32,
+    /// No activity can be older than this.
+    pub born: Millis,
+    /// It was there before.
+    pub pre: bool,
+    /// Its process is still starting.
+    pub start_up: bool,
+}
+
+/// All sockets of a target, by inode.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    by_inode: HashMap<u64, Socket>,
+    beat: u32,
+}
+
+impl Sockets {
+    /// A new beat begins: what is heard now is told from what was heard before.
+    pub fn begin(&mut self) {
+        self.beat = self.beat.wrapping_add(1);
+    }
+
+    /// Another entry holds this socket. False when it is not known yet.
+    pub fn hold(&mut self, inode: u64) -> bool {
+        self.by_inode.get_mut(&inode).is_some_and(|socket| {
+            socket.refs += 1;
+            true
+        })
+    }
+
+    /// Takes in a socket that was not known.
+    pub fn add(&mut self, inode: u64, found: Found) {
+        let socket = Socket {
+            id: found.id,
+            refs: 1,
+            pid: found.pid,
+            fd: found.fd,
+            place: Place::Unlisted,
+            state: 0,
+            idle: Idle::Unseen,
+            born: found.born,
+            pre: found.pre,
+            start_up: found.start_up,
+            fresh: true,
+            missed: 0,
+            heard: self.beat.wrapping_sub(1),
+            facts: None,
+        };
+        self.by_inode.insert(inode, socket);
+    }
+
+    /// An entry no longer holds this socket; true when none does.
+    pub fn release(&mut self, inode: u64) -> bool {
+        self.by_inode.get_mut(&inode).is_some_and(|socket| {
+            socket.refs = socket.refs.saturating_sub(1);
+            socket.refs == 0
+        })
+    }
+
+    /// Forgets a socket that nothing holds any more; gives its identity if it was ever reported.
+    pub fn remove_unheld(&mut self, inode: u64) -> Option<HandleId> {
+        if self.by_inode.get(&inode)?.refs > 0 {
+            return None;
+        }
+        let socket = self.by_inode.remove(&inode)?;
+        (!socket.fresh).then_some(socket.id)
+    }
+
+    /// Number of sockets held.
+    pub fn len(&self) -> usize {
+        self.by_inode.len()
+    }
+
+    /// Whether none is held.
+    pub fn is_empty(&self) -> bool {
+        self.by_inode.is_empty()
+    }
+
+    /// Holders of UNIX sockets, by inode, at most `most`.
+    pub fn unix_holders(&self, most: usize) -> Vec<(u32, u32)> {
+        let mut held: Vec<_> = self
+            .by_inode
+            .iter()
+            .filter(|(_, socket)| matches!(socket.place, Place::Unix(_)))
+            .map(|(&inode, socket)| (inode, socket.pid, socket.fd))
+            .collect();
+        held.sort_unstable();
+        held.truncate(most);
+        held.into_iter().map(|(_, pid, fd)| (pid, fd)).collect()
+    }
+
+    /// Takes in one row of a table; rows of sockets that are not ours are passed over.
+    pub fn hear(
+        &mut self,
+        row: &SocketRow<'_>,
+        ports: &Ports,
+        (at, bucket): (Millis, Millis),
+        patterns: &mut Patterns,
+        out: &mut Vec<Fact>,
+    ) {
+        let beat = self.beat;
+        let Some(socket) = self.by_inode.get_mut(&row.inode) else {
+            return;
+        };
+        socket.heard = beat;
+        socket.missed = 0;
+        let place = place(row, ports);
+        let last = last_activity(row, at, socket.born);
+        if place != socket.place || socket.facts.is_some() {
+            socket.idle.hear(last, at, bucket);
+            socket.state = row.state;
+            socket.place = place;
+            let activity = socket.idle.activity(bucket);
+            let facts = Box::new(describe(row, place, activity, socket.pid, patterns));
+            if socket.fresh {
+                socket.facts = Some(facts);
+            } else {
+                out.push(Fact::Change {
+                    at,
+                    id: socket.id,
+                    change: Change::Place(facts),
+                });
+            }
+            return;
+        }
+        let id = socket.id;
+        if row.state != socket.state {
+            socket.state = row.state;
+            let state = patterns.word(state_of(row));
+            let change = Change::State(state);
+            out.push(Fact::Change { at, id, change });
+        }
+        if let Some(activity) = socket.idle.hear(last, at, bucket) {
+            let change = Change::Activity(activity);
+            out.push(Fact::Change { at, id, change });
+        }
+    }
+
+    /// Ends the beat: sockets in no table are placed as what `protocol` says of them, when the
+    /// tables were complete. Gives the new ones, by identity, ready to be reported.
+    pub fn finish(
+        &mut self,
+        at: Millis,
+        complete: bool,
+        patterns: &mut Patterns,
+        protocol: impl Fn(u32, u32) -> Option<String>,
+        out: &mut Vec<Fact>,
+    ) -> Vec<(HandleId, bool, bool, Box<HandleFacts>)> {
+        let mut unheard: Vec<u64> = Vec::new();
+        let mut fresh: Vec<u64> = Vec::new();
+        for (&inode, socket) in &self.by_inode {
+            if socket.fresh {
+                fresh.push(inode);
+            } else if socket.heard != self.beat && socket.place != Place::Unlisted && complete {
+                unheard.push(inode);
+            }
+        }
+        unheard.sort_unstable();
+        for inode in unheard {
+            let Some(socket) = self.by_inode.get_mut(&inode) else {
+                continue;
+            };
+            // One miss can be a race with the dump.
+            socket.missed += 1;
+            if socket.missed >= 2 {
+                socket.place = Place::Unlisted;
+                socket.idle = Idle::Unseen;
+                let name = protocol(socket.pid, socket.fd);
+                let facts = unlisted(name, true, socket.pid, patterns);
+                out.push(Fact::Change {
+                    at,
+                    id: socket.id,
+                    change: Change::Place(Box::new(facts)),
+                });
+            }
+        }
+        fresh.sort_unstable_by_key(|inode| self.by_inode.get(inode).map(|socket| socket.id));
+        let mut opened = Vec::with_capacity(fresh.len());
+        for inode in fresh {
+            let Some(socket) = self.by_inode.get_mut(&inode) else {
+                continue;
+            };
+            socket.fresh = false;
+            let facts = socket.facts.take().unwrap_or_else(|| {
+                let name = protocol(socket.pid, socket.fd);
+                Box::new(unlisted(name, complete, socket.pid, patterns))
+            });
+            opened.push((socket.id, socket.pre, socket.start_up, facts));
+        }
+        opened
+    }
+}
+
+fn place(row: &SocketRow<'_>, ports: &Ports) -> Place {
+    let (address, port) = row.remote;
+    match row.proto {
+        Proto::Unix => Place::Unix(!row.name.is_empty()),
+        Proto::Udp => Place::Udp(row.local.1, address, port),
+        Proto::Tcp if row.state == TCP_LISTEN => Place::Listen(row.local.1),
+        Proto::Tcp if ports.has(row.local.1) => Place::Server(row.local.1, address, port),
+        Proto::Tcp => Place::Client(row.local.1, address, port),
+    }
+}
+
+/// When data last flowed. The kernel's clock counts from the connection, or from boot before it
+/// stands: nothing is older than the socket itself.
+fn last_activity(row: &SocketRow<'_>, at: Millis, born: Millis) -> Option<Millis> {
+    if row.proto != Proto::Tcp || matches!(row.state, TCP_LISTEN | TCP_CLOSE) {
+        return None;
+    }
+    let idle = Millis::from(row.idle_ms?);
+    Some(at.saturating_sub(idle).max(born.min(at)))
+}
+
+fn state_of(row: &SocketRow<'_>) -> &'static str {
+    match (row.proto, row.state) {
+        (Proto::Udp, _) => "",
+        (Proto::Unix, TCP_CLOSE) => "UNCONNECTED",
+        (_, state) => state_name(state),
+    }
+}
+
+fn describe(
+    row: &SocketRow<'_>,
+    place: Place,
+    activity: Activity,
+    pid: u32,
+    patterns: &mut Patterns,
+) -> HandleFacts {
+    let ends = || {
+        format!(
+            "{} -> {}",
+            endpoint(row.local.0, row.local.1),
+            endpoint(row.remote.0, row.remote.1)
+        )
+    };
+    let (role, peer, label) = match place {
+        Place::Listen(port) => {
+            let label = endpoint(row.local.0, row.local.1);
+            ("tcp listen", patterns.word(&format!(":{port}")), label)
+        }
+        Place::Server(port, ..) => ("tcp server", patterns.word(&format!(":{port}")), ends()),
+        Place::Client(_, address, port) => {
+            let peer = endpoint(address, port);
+            ("tcp client", patterns.word(&peer), ends())
+        }
+        Place::Udp(local, address, port) => {
+            let peer = match (port, local) {
+                (0, 32_768..) => ":ephemeral".to_owned(),
+                (0, _) => format!(":{local}"),
+                _ => endpoint(address, port),
+            };
+            ("udp", patterns.word(&peer), ends())
+        }
+        Place::Unix(_) => {
+            let name = match row.name.split_first() {
+                None => None,
+                Some((0, rest)) => Some([b"@", rest].concat()),
+                Some(_) => Some(row.name.strip_suffix(b"\0").unwrap_or(row.name).to_vec()),
+            };
+            let peer = match &name {
+                None => patterns.word("unnamed"),
+                Some(name) => patterns.path(name),
+            };
+            let label = name.map(|name| String::from_utf8_lossy(&name).into_owned());
+            ("unix", peer, label.unwrap_or_else(|| "unnamed".to_owned()))
+        }
+        Place::Unlisted => ("", patterns.word(""), String::new()),
+    };
+    HandleFacts {
+        role: patterns.word(role),
+        peer,
+        state: patterns.word(state_of(row)),
+        activity,
+        label: Arc::from(label),
+        pid: Some(pid),
+        ..HandleFacts::of_kind(patterns.word("socket"))
+    }
+}
+
+/// A socket that no table shows: never connected, reset, or of a family without a table.
+fn unlisted(
+    protocol: Option<String>,
+    complete: bool,
+    pid: u32,
+    patterns: &mut Patterns,
+) -> HandleFacts {
+    let protocol = protocol.unwrap_or_default();
+    let inet = matches!(
+        protocol.as_str(),
+        "" | "TCP" | "TCPv6" | "MPTCP" | "MPTCPv6" | "UDP" | "UDPv6"
+    );
+    let role = match (inet, complete) {
+        (true, true) => "unconnected".to_owned(),
+        // The tables were not complete: whether it is connected is not known.
+        (true, false) => String::new(),
+        (false, _) => protocol.to_ascii_lowercase(),
+    };
+    let peer = if inet { protocol.as_str() } else { "" };
+    HandleFacts {
+        role: patterns.word(&role),
+        peer: patterns.word(peer),
+        label: Arc::from(protocol.as_str()),
+        pid: Some(pid),
+        ..HandleFacts::of_kind(patterns.word("socket"))
+    }
+}
+
+/// `ip:port`, v4-mapped addresses as IPv4.
+fn endpoint(address: IpAddr, port: u16) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => format!("{address}:{port}"),
+        IpAddr::V6(address) => format!("[{address}]:{port}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::live::host::socket_row::TCP_ESTABLISHED;
+
+    fn row(inode: u64, local: u16, state: u8, idle: u32) -> SocketRow<'static> {
+        let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        SocketRow {
+            inode,
+            proto: Proto::Tcp,
+            state,
+            local: (host, local),
+            remote: (host, 5432),
+            idle_ms: Some(idle),
+            name: &[],
+        }
+    }
+
+    fn found(id: u64) -> Found {
+        Found {
+            id: HandleId(id),
+            pid: 1,
+            fd: 3,
+            born: 0,
+            pre: false,
+            start_up: false,
+        }
+    }
+
+    #[test]
+    fn roles_states_and_places() {
+        let (mut sockets, mut ports) = (Sockets::default(), Ports::default());
+        let (mut patterns, mut out) = (Patterns::default(), Vec::new());
+        ports.add(80);
+        sockets.add(7, found(1));
+        sockets.add(8, found(2));
+        sockets.add(9, found(3));
+        let now = (10_000, 1000);
+        let established = TCP_ESTABLISHED;
+        let hear = |sockets: &mut Sockets, patterns: &mut Patterns, row, out: &mut Vec<Fact>| {
+            sockets.hear(&row, &ports, now, patterns, out);
+        };
+        sockets.begin();
+        hear(
+            &mut sockets,
+            &mut patterns,
+            row(7, 80, established, 0),
+            &mut out,
+        );
+        hear(
+            &mut sockets,
+            &mut patterns,
+            row(8, 9999, established, 5000),
+            &mut out,
+        );
+        hear(
+            &mut sockets,
+            &mut patterns,
+            row(1234, 1, established, 0),
+            &mut out,
+        );
+        let opened = sockets.finish(10_000, true, &mut patterns, |_, _| None, &mut out);
+        let role = |at: usize| (&*opened[at].3.role, &*opened[at].3.peer);
+        assert_eq!(role(0), ("tcp server", ":80"));
+        assert_eq!(role(1), ("tcp client", "127.0.0.1:5432"));
+        assert_eq!(role(2), ("unconnected", ""));
+        assert_eq!(opened[1].3.activity, Activity::SilentSince(5000));
+        assert!(out.is_empty());
+
+        // Nothing new: nothing said. Then another state; then gone from the tables twice.
+        sockets.begin();
+        hear(
+            &mut sockets,
+            &mut patterns,
+            row(7, 80, established, 0),
+            &mut out,
+        );
+        hear(
+            &mut sockets,
+            &mut patterns,
+            row(8, 9999, established, 5003),
+            &mut out,
+        );
+        assert!(out.is_empty());
+        hear(&mut sockets, &mut patterns, row(7, 80, 8, 0), &mut out);
+        assert!(
+            matches!(&out[..], [Fact::Change { change: Change::State(state), .. }]
+            if &**state == "CLOSE_WAIT")
+        );
+        out.clear();
+        for _ in 0..3 {
+            sockets.begin();
+            sockets.finish(10_000, true, &mut patterns, |_, _| None, &mut out);
+        }
+        assert_eq!(out.len(), 2);
+        assert!(sockets.release(7));
+        assert_eq!(sockets.remove_unheld(7), Some(HandleId(1)));
+        assert_eq!(sockets.remove_unheld(8), None);
+    }
+
+    #[test]
+    fn an_unconnected_clock_does_not_count_from_boot() {
+        assert_eq!(
+            last_activity(&row(1, 1, 2, u32::MAX), 9000, 4000),
+            Some(4000)
+        );
+        assert_eq!(last_activity(&row(1, 1, TCP_LISTEN, 0), 9000, 4000), None);
+    }
+}
