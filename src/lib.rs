@@ -4,7 +4,7 @@
 //! are stable interfaces (STABILITY.md).
 
 #[cfg(target_os = "linux")]
-// pub mod cli;
+pub mod cli;
 pub mod finding;
 pub mod live;
 pub mod report;

@@ -30,7 +30,7 @@ impl Output {
             Format::Json => Form::Json,
             Format::Ndjson => Form::Ndjson,
             Format::Auto if terminal && command != "replay" => {
-                Form::Live(Box::new(LiveView::new()))
+                Form::Live(Box::new(LiveView::new(rows())))
             }
             Format::Auto | Format::Human => Form::Plain,
         };
@@ -57,9 +57,12 @@ impl Output {
     ) -> io::Result<()> {
         let mut out = io::stdout().lock();
         match &mut self.form {
-            Form::Live(view) => view.draw(&outcome(), &self.style, &mut out)?,
+            Form::Live(view) => {
+                view.resize(rows());
+                view.draw(&outcome(), self.style, &mut out)?;
+            }
             Form::Plain if !changes.is_empty() => {
-                report::human_refresh(&outcome(), &self.style, &mut out)?;
+                report::human_refresh(&outcome(), self.style, &mut out)?;
             }
             Form::Ndjson => {
                 for change in changes {
@@ -77,14 +80,19 @@ impl Output {
         match &mut self.form {
             Form::Live(view) => {
                 view.finish(&mut out)?;
-                report::human_summary(outcome, &self.style, &mut out)?;
+                report::human_summary(outcome, self.style, &mut out)?;
             }
-            Form::Plain => report::human_summary(outcome, &self.style, &mut out)?,
+            Form::Plain => report::human_summary(outcome, self.style, &mut out)?,
             Form::Json => report::json(outcome, self.command, &mut out)?,
             Form::Ndjson => report::ndjson_summary(outcome, self.command, &mut out)?,
         }
         out.flush()
     }
+}
+
+/// Rows of the terminal, 0 when unknown.
+fn rows() -> usize {
+    rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_row))
 }
 
 fn style(terminal: bool) -> Style {

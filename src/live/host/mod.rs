@@ -3,3 +3,4 @@
 pub mod net_tables;
 pub mod sock_diag;
 pub mod socket_row;
+pub mod select;
