@@ -62,7 +62,7 @@ impl Output {
                 view.draw(&outcome(), self.style, &mut out)?;
             }
             Form::Plain if !changes.is_empty() => {
-                report::human_refresh(&outcome(), self.style, &mut out)?;
+                report::human_changes(changes, self.style, &mut out)?;
             }
             Form::Ndjson => {
                 for change in changes {

@@ -4,15 +4,20 @@ use std::io;
 
 use tabled::builder::Builder;
 use tabled::settings::Style as TableStyle;
+use unicode_width::UnicodeWidthStr;
 
 use super::number::{bytes, duration, durations, short, sparkline};
 use super::text::{ascii, fit, sanitise};
 use crate::finding::Verdict;
 use crate::live::facts::SourceStatus;
-use crate::live::outcome::{Level, Outcome, ResourceOutcome, TargetOutcome};
+use crate::live::outcome::{ChangeKind, FindingChange, Level, Outcome, ResourceOutcome, TargetOutcome};
 
+/// Findings shown, and how many of them with evidence and next steps.
+const MAX_FINDINGS: usize = 12;
+/// See [`MAX_FINDINGS`].
+const EXPLAINED: usize = 4;
 /// Rows of the table of resources, at most.
-const MAX_ROWS: usize = 12;
+const MAX_ROWS: usize = 24;
 
 /// What the terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +58,32 @@ pub fn human_summary(outcome: &Outcome, style: Style, out: &mut dyn io::Write) -
     write_lines(&lines(outcome, style, false), style, out)
 }
 
-/// Writes the full view once, for pipes and logs.
+/// Writes one line a change, for pipes and logs.
+///
+/// # Errors
+/// What `out` returns.
+pub fn human_changes(
+    changes: &[FindingChange],
+    style: Style,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let mut page = Page { style, lines: Vec::new() };
+    for change in changes {
+        let at = duration(change.at as f64 / 1000.0);
+        let text = match change.what {
+            ChangeKind::Cleared => {
+                format!("{at}: no longer {}: {}", words(change.before), place(&change.resource))
+            }
+            ChangeKind::Opened | ChangeKind::Changed => {
+                format!("{at}: {}", headline(&change.resource))
+            }
+        };
+        page.add(tone(change.resource.verdict), &text);
+    }
+    write_lines(&page.lines, style, out)
+}
+
+/// Writes the full view once.
 ///
 /// # Errors
 /// What `out` returns.
@@ -127,25 +157,24 @@ impl Page {
 
     fn target(&mut self, target: &TargetOutcome, full: bool) {
         let mut ranked: Vec<_> = target.resources.iter().collect();
-        ranked.sort_by_key(|r| (std::cmp::Reverse((r.verdict, r.group.len())), r.id.as_str()));
-        let worst = ranked.first().filter(|r| r.verdict.is_finding()).copied();
-        match worst {
-            Some(worst) => {
-                self.add(tone(worst.verdict), &headline(worst));
-                for evidence in worst.evidence.iter().take(2) {
-                    self.add("", &format!("  {}", evidence.0));
-                }
-                for step in worst.next_steps.iter().take(3) {
-                    self.add("1", &format!("  next: {step}"));
-                }
-                for site in worst.sites.iter().take(3) {
-                    self.add("", &format!("  opened at {site}"));
-                }
-            }
-            None => self.add(
+        ranked.sort_by_key(|r| std::cmp::Reverse((r.verdict, r.confidence)));
+        // Totals repeat what their groups say; findings are what carries evidence.
+        let findings: Vec<&ResourceOutcome> = ranked
+            .iter()
+            .copied()
+            .filter(|r| r.verdict.is_finding() && !r.evidence.is_empty())
+            .collect();
+        for (index, finding) in findings.iter().take(MAX_FINDINGS).enumerate() {
+            self.finding(finding, index < EXPLAINED);
+        }
+        if findings.len() > MAX_FINDINGS {
+            self.add("2", &format!("and {} more findings", findings.len() - MAX_FINDINGS));
+        }
+        if findings.is_empty() {
+            self.add(
                 tone(target.verdict),
                 &format!("{}  {}", shout(target.verdict), name(target)),
-            ),
+            );
         }
         for diagnosis in target.diagnoses.iter().take(5) {
             self.add("31", &format!("  {}", diagnosis.message));
@@ -171,15 +200,13 @@ impl Page {
         if full && target.processes.len() > 1 {
             self.processes(target);
         }
-        let mut missing: Vec<&str> = ranked
+        for resource in ranked
             .iter()
-            .filter(|r| !r.conclusive)
-            .map(|r| r.missing.as_str())
-            .filter(|m| !m.is_empty())
-            .collect();
-        missing.dedup();
-        for text in missing.iter().take(2) {
-            self.add("36", &format!("  no verdict yet: {text}"));
+            .filter(|r| !r.conclusive && !r.missing.is_empty() && r.group.is_empty())
+            .filter(|r| r.kind.is_none())
+        {
+            let text = format!("{}: no verdict yet: {}", resource.resource, resource.missing);
+            self.wrapped("36", "  ", &text);
         }
         for source in target
             .sources
@@ -200,6 +227,45 @@ impl Page {
         }
     }
 
+    fn finding(&mut self, finding: &ResourceOutcome, explained: bool) {
+        self.add(tone(finding.verdict), &headline(finding));
+        if !explained {
+            return;
+        }
+        for evidence in finding.evidence.iter().take(2) {
+            self.wrapped("", "  ", &evidence.0);
+        }
+        if !finding.examples.is_empty() {
+            self.wrapped("", "  ", &format!("such as {}", finding.examples.join(", ")));
+        }
+        for step in finding.next_steps.iter().take(3) {
+            self.wrapped("1", "  next: ", step);
+        }
+        for site in finding.sites.iter().take(3) {
+            self.add("", &format!("  opened at {site}"));
+        }
+    }
+
+    /// Adds a text over as many lines as it needs.
+    fn wrapped(&mut self, tone: &'static str, indent: &str, text: &str) {
+        let width = self.style.width.max(indent.len() + 20);
+        let mut line = indent.to_owned();
+        let mut empty = true;
+        for word in sanitise(text).split(' ') {
+            if !empty && line.width() + 1 + word.width() > width {
+                self.add(tone, &line);
+                line = " ".repeat(indent.len() + 2);
+                empty = true;
+            }
+            if !empty {
+                line.push(' ');
+            }
+            line.push_str(word);
+            empty = false;
+        }
+        self.add(tone, &line);
+    }
+
     fn table(&mut self, ranked: &[&ResourceOutcome], full: bool) {
         if ranked.is_empty() {
             return;
@@ -217,9 +283,16 @@ impl Page {
             head.push("history");
         }
         table.push_record(head);
-        for r in ranked.iter().take(MAX_ROWS) {
+        // Totals and kinds; the findings above are its details.
+        let mut rows: Vec<&ResourceOutcome> =
+            ranked.iter().copied().filter(|r| r.group.is_empty()).collect();
+        rows.sort_by_key(|r| {
+            (r.resource.as_str(), r.kind.is_some(), std::cmp::Reverse(r.verdict))
+        });
+        let hidden = rows.len().saturating_sub(MAX_ROWS);
+        for r in rows.into_iter().take(MAX_ROWS) {
             let mut row = vec![
-                sanitise(&place(r)).into_owned(),
+                sanitise(&table_name(r)).into_owned(),
                 r.now
                     .filter(|v| v.is_finite())
                     .map_or_else(|| "unknown".to_owned(), |v| amount(r, v)),
@@ -229,7 +302,7 @@ impl Page {
                     .map_or_else(|| "-".to_owned(), |p| signed(r, p.value)),
                 r.seconds_to_limit
                     .map_or_else(|| "-".to_owned(), |t| duration(t.value)),
-                r.verdict.as_str().replace('_', " "),
+                words(r.verdict),
             ];
             if full {
                 row.push(sparkline(&r.history, 20, self.style.unicode));
@@ -237,8 +310,8 @@ impl Page {
             table.push_record(row);
         }
         self.tabled(table);
-        if ranked.len() > MAX_ROWS {
-            self.add("2", &format!("  and {} more", ranked.len() - MAX_ROWS));
+        if hidden > 0 {
+            self.add("2", &format!("  and {hidden} more"));
         }
     }
 
@@ -313,10 +386,14 @@ fn headline(r: &ResourceOutcome) -> String {
     line
 }
 
+fn words(verdict: Verdict) -> String {
+    verdict.as_str().replace('_', " ")
+}
+
 fn shout(verdict: Verdict) -> String {
     match verdict {
         Verdict::InsufficientData => "NO VERDICT YET".to_owned(),
-        other => other.as_str().replace('_', " ").to_uppercase(),
+        other => words(other).to_uppercase(),
     }
 }
 
@@ -331,10 +408,17 @@ fn tone(verdict: Verdict) -> &'static str {
 
 /// Where in the groups a resource stands.
 fn place(r: &ResourceOutcome) -> String {
-    match (&r.kind, r.group.is_empty()) {
-        (_, false) => r.group.join(" > "),
-        (Some(kind), true) => kind.clone(),
-        (None, true) => r.resource.clone(),
+    let kind = r.kind.as_ref().unwrap_or(&r.resource);
+    // A socket's role says that it is one.
+    let kind = (kind != "socket" || r.group.is_empty()).then_some(kind);
+    kind.into_iter().chain(&r.group).cloned().collect::<Vec<_>>().join(" > ")
+}
+
+/// Name in the table, where kinds stand indented below their resource.
+fn table_name(r: &ResourceOutcome) -> String {
+    match &r.kind {
+        Some(kind) if *kind != r.resource => format!("  {kind}"),
+        _ => r.resource.clone(),
     }
 }
 
@@ -371,8 +455,6 @@ fn pids(pids: &[u32]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use unicode_width::UnicodeWidthStr;
-
     use super::*;
     use crate::report::samples;
 

@@ -10,7 +10,7 @@ mod samples;
 mod text;
 
 pub use candidates::{Candidate, candidates};
-pub use human::{Style, human_refresh, human_summary};
+pub use human::{Style, human_changes, human_refresh, human_summary};
 pub use json::{json, ndjson_change, ndjson_summary};
 pub use live_view::LiveView;
 pub use text::sanitise;

@@ -195,6 +195,8 @@ fn kinds(target: &TargetWatch, reported: &[ResourceOutcome]) -> Vec<ResourceOutc
         .census
         .roots()
         .iter()
+        // A kind that is a finding of its own stands among the findings.
+        .filter(|root| !target.reported.contains(root))
         .map(|&root| {
             let group = target.census.group(root);
             let resource = resource_of(&group.kind);
