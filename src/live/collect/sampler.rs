@@ -130,6 +130,7 @@ impl Sampler {
                     known = true;
                 }
                 if let Ok(stat) = statat(process.dir(), "task", AtFlags::empty()) {
+                    #[allow(clippy::useless_conversion, reason = "32 bits on some machines")]
                     let threads = u64::from(stat.st_nlink).saturating_sub(2);
                     gauge(Some(process.pid), &self.threads_name, threads);
                 }

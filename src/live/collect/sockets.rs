@@ -224,6 +224,7 @@ impl Sockets {
     ) -> Vec<(HandleId, bool, bool, Box<HandleFacts>)> {
         let mut unheard: Vec<u64> = Vec::new();
         let mut fresh: Vec<u64> = Vec::new();
+        #[expect(clippy::iter_over_hash_type, reason = "both lists are sorted below")]
         for (&inode, socket) in &self.by_inode {
             if socket.fresh {
                 fresh.push(inode);
