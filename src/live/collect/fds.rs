@@ -37,6 +37,8 @@ pub struct Fds {
     rings: BTreeSet<(u32, u32)>,
     notes: Notes,
     closed: Vec<Holder>,
+    /// Where the tables of a process are, when not (only) in its `fd`.
+    elsewhere: BTreeMap<u32, Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -69,6 +71,7 @@ impl Fds {
     /// tables were heard.
     pub fn sweep(&mut self, target: &Target, beat: &mut Beat<'_>) {
         self.notes = Notes::default();
+        self.elsewhere.clear();
         self.sockets.begin();
         let mut total = 0;
         for process in &target.processes {
@@ -97,6 +100,26 @@ impl Fds {
         self.close(beat);
     }
 
+    /// Number of fds of a process, in the tables that the last sweep found.
+    ///
+    /// # Errors
+    /// When the process is gone or hidden.
+    pub fn count(&self, process: &Process) -> Result<u64, Errno> {
+        let Some(paths) = self.elsewhere.get(&process.pid) else {
+            return fd_table::count(process.dir(), "fd");
+        };
+        // A thread that ended since then held nothing that is left.
+        let held = paths
+            .iter()
+            .filter_map(|path| fd_table::count(process.dir(), path).ok());
+        Ok(held.sum())
+    }
+
+    /// Whether tables were refused and none was read: nothing is known of any handle.
+    pub fn is_blind(&self) -> bool {
+        self.notes.read == 0 && self.notes.denied > 0
+    }
+
     /// One process with the threads that have tables of their own; gives the number of fds.
     fn process(&mut self, process: &Process, target: &Target, beat: &mut Beat<'_>) -> u64 {
         let Ok(size) = fd_table::count(process.dir(), "fd") else {
@@ -113,11 +136,23 @@ impl Fds {
             self.notes.exited_leaders += 1;
         }
         self.table((process.pid, 0), process, &path, target, beat);
-        for (thread, held) in separate_tables(process, &path) {
-            self.notes.own_tables += 1;
+        let mut paths = vec![path.clone()];
+        let mut own: BTreeSet<u32> = separate_tables(process, &path).into_iter().collect();
+        // One seen before is read as long as its thread lives, even while the sizes are equal.
+        let known = (process.pid, 1)..=(process.pid, u32::MAX);
+        own.extend(self.tables.range(known).map(|(&(_, thread), _)| thread));
+        for thread in own {
             let path = format!("task/{thread}/fd");
+            let Ok(held) = fd_table::count(process.dir(), &path) else {
+                continue;
+            };
+            self.notes.own_tables += 1;
             self.table((process.pid, thread), process, &path, target, beat);
+            paths.push(path);
             size += held;
+        }
+        if paths.len() > 1 || path != "fd" {
+            self.elsewhere.insert(process.pid, paths);
         }
         gauge(beat, target, Some(process.pid), "fds", size);
         size
@@ -147,7 +182,7 @@ impl Fds {
     ) {
         let mut table = self.tables.remove(&key).unwrap_or_else(|| Table {
             fds: FdTable::with_hasher(self.hasher.clone()),
-            initial: beat.first && key.1 == 0,
+            initial: beat.first,
             read: false,
             touched: false,
         });
@@ -401,7 +436,7 @@ fn threads(process: &Process) -> Vec<u32> {
 /// Threads with a table of their own: by its size, which differs although the process's stood
 /// still before and after. Three times over, so that churn is not taken for it. A copy that has
 /// not diverged yet holds nothing that the process does not.
-fn separate_tables(process: &Process, path: &str) -> Vec<(u32, u64)> {
+fn separate_tables(process: &Process, path: &str) -> Vec<u32> {
     let single =
         statat(process.dir(), "task", AtFlags::empty()).is_ok_and(|stat| stat.st_nlink <= 3);
     if single || !fd_table::size_is_count() {
@@ -417,10 +452,10 @@ fn separate_tables(process: &Process, path: &str) -> Vec<(u32, u64)> {
             let before = fd_table::count(process.dir(), path).ok()?;
             let held = fd_table::count(process.dir(), &own).ok()?;
             let after = fd_table::count(process.dir(), path).ok()?;
-            (before == after && held != before && held > 0).then_some(held)
+            Some(before == after && held != before && held > 0)
         };
-        if let Some(held) = differs().and_then(|_| differs()).and_then(|_| differs()) {
-            separate.push((thread, held));
+        if (0..3).all(|_| differs() == Some(true)) {
+            separate.push(thread);
         }
     }
     separate
