@@ -16,13 +16,12 @@ use super::beat::Beat;
 use super::fd_table::{self, FdTable, Holder, New};
 use super::link::{self, Link};
 use super::pattern::Patterns;
-use super::sockets::{Found, Ports, Sockets};
+use super::socket_facts::Ports;
+use super::sockets::{Found, Sockets};
+use super::thread_tables::{living_thread, separate_tables};
 use crate::live::facts::{Fact, HandleFacts, HandleId, Millis, SourceStatus};
 use crate::live::host::socket_row::SocketRow;
 use crate::live::target::{Process, Target};
-
-/// Threads whose tables are compared with their process's on one beat.
-const THREADS: usize = 1024;
 
 /// Handles of one target that live in fd tables.
 #[derive(Debug, Default)]
@@ -409,56 +408,6 @@ fn gauge(beat: &mut Beat<'_>, target: &Target, pid: Option<u32>, name: &str, val
         name: name.into(),
         value,
     });
-}
-
-/// A thread that still has a table, and the number of fds in it.
-fn living_thread(process: &Process) -> Option<(u32, u64)> {
-    threads(process).into_iter().find_map(|thread| {
-        let held = fd_table::count(process.dir(), &format!("task/{thread}/fd")).ok()?;
-        (thread != process.pid && held > 0).then_some((thread, held))
-    })
-}
-
-fn threads(process: &Process) -> Vec<u32> {
-    let mut threads = Vec::new();
-    if let Ok(directory) = fd_table::open(process.dir(), "task") {
-        use std::os::fd::AsFd as _;
-        // What was listed before an error is still good.
-        let _partial = fd_table::each_number(directory.as_fd(), |thread| {
-            if threads.len() < THREADS {
-                threads.push(thread);
-            }
-        });
-    }
-    threads
-}
-
-/// Threads with a table of their own: by its size, which differs although the process's stood
-/// still before and after. Three times over, so that churn is not taken for it. A copy that has
-/// not diverged yet holds nothing that the process does not.
-fn separate_tables(process: &Process, path: &str) -> Vec<u32> {
-    let single =
-        statat(process.dir(), "task", AtFlags::empty()).is_ok_and(|stat| stat.st_nlink <= 3);
-    if single || !fd_table::size_is_count() {
-        return Vec::new();
-    }
-    let mut separate = Vec::new();
-    for thread in threads(process) {
-        if thread == process.pid {
-            continue;
-        }
-        let own = format!("task/{thread}/fd");
-        let differs = || {
-            let before = fd_table::count(process.dir(), path).ok()?;
-            let held = fd_table::count(process.dir(), &own).ok()?;
-            let after = fd_table::count(process.dir(), path).ok()?;
-            Some(before == after && held != before && held > 0)
-        };
-        if (0..3).all(|_| differs() == Some(true)) {
-            separate.push(thread);
-        }
-    }
-    separate
 }
 
 /// Which end of a pipe an entry is: the link's permissions show the mode it was opened with.

@@ -8,4 +8,6 @@ pub mod idle;
 pub mod link;
 pub mod pattern;
 pub mod sampler;
+pub mod socket_facts;
 pub mod sockets;
+pub mod thread_tables;

@@ -10,7 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::beat::{Beat, HandleIds};
 use super::fds::Fds;
 use super::hidden;
-use super::sockets::Ports;
+use super::socket_facts::Ports;
 use crate::live::facts::{Fact, Lifecycle, Millis, SourceStatus};
 use crate::live::host::net_tables;
 use crate::live::host::sock_diag::{Completeness, Family, SockDiag, TABLES, Table};
