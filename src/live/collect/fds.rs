@@ -9,17 +9,17 @@ use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, FileType, StatxFlags, statat, statx};
 use rustix::io::Errno;
 
 use super::beat::Beat;
+use super::fd_facts::{describe, pipe_end};
 use super::fd_table::{self, FdTable, Holder, New};
 use super::link::{self, Link};
 use super::pattern::Patterns;
 use super::socket_facts::Ports;
 use super::sockets::{Found, Sockets};
 use super::thread_tables::{living_thread, separate_tables};
-use crate::live::facts::{Fact, HandleFacts, HandleId, Millis, SourceStatus};
+use crate::live::facts::{Fact, HandleId, Millis, SourceStatus};
 use crate::live::host::socket_row::SocketRow;
 use crate::live::target::{Process, Target};
 
@@ -408,47 +408,4 @@ fn gauge(beat: &mut Beat<'_>, target: &Target, pid: Option<u32>, name: &str, val
         name: name.into(),
         value,
     });
-}
-
-/// Which end of a pipe an entry is: the link's permissions show the mode it was opened with.
-fn pipe_end(process: &Process, entry: &str) -> (u64, &'static str) {
-    let mode = statat(process.dir(), entry, AtFlags::SYMLINK_NOFOLLOW).map_or(0, |s| s.st_mode);
-    match (mode & 0o400 != 0, mode & 0o200 != 0) {
-        (true, false) => (1, " read end"),
-        (false, true) => (2, " write end"),
-        _ => (3, ""),
-    }
-}
-
-fn describe(
-    link: Link<'_>,
-    process: &Process,
-    entry: &str,
-    patterns: &mut Patterns,
-) -> HandleFacts {
-    let (kind, peer) = match link {
-        Link::Socket(_) => ("socket", patterns.word("")),
-        Link::Pipe(_) => ("pipe", patterns.word("")),
-        Link::Anonymous("memfd", name) => ("memfd", patterns.path(name)),
-        Link::Anonymous(kind, name) => (kind, patterns.word(&String::from_utf8_lossy(name))),
-        Link::Deleted(path) | Link::Path(path) => {
-            let marked = matches!(link, Link::Deleted(_));
-            // No traffic to a file server that may hang: what is cached is good enough.
-            let flags = AtFlags::STATX_DONT_SYNC;
-            let mask = StatxFlags::TYPE | StatxFlags::NLINK;
-            let stat = statx(process.dir(), entry, flags, mask).ok();
-            let kind = match stat.map(|s| FileType::from_raw_mode(s.stx_mode.into())) {
-                Some(FileType::Directory) => "directory",
-                Some(FileType::CharacterDevice | FileType::BlockDevice) => "device",
-                Some(FileType::Fifo) => "pipe",
-                _ if marked && stat.is_none_or(|stat| stat.stx_nlink == 0) => "deleted_file",
-                _ => "file",
-            };
-            (kind, patterns.path(path))
-        }
-    };
-    HandleFacts {
-        peer,
-        ..HandleFacts::of_kind(patterns.word(kind))
-    }
 }

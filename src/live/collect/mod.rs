@@ -1,6 +1,7 @@
 //! Collectors: each turns one part of /proc or one kernel interface into facts.
 
 pub mod beat;
+pub mod fd_facts;
 pub mod fd_table;
 pub mod fds;
 pub mod hidden;
