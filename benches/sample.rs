@@ -2,8 +2,6 @@
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    clippy::exit,
-    missing_docs,
     reason = "a bench prints, and stops when its setting fails"
 )]
 

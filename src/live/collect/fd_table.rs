@@ -64,6 +64,8 @@ pub struct Sweep {
 const DENSE: u32 = 65_536;
 /// Room for link texts of new entries in one sweep; what does not fit is new at the next one.
 const TEXTS: usize = 8 << 20;
+/// Room for link texts kept between sweeps.
+const KEPT: usize = 64 * 1024;
 const LINK: usize = 4096;
 
 /// The table of a process, or of a thread with its own.
@@ -134,6 +136,7 @@ impl FdTable {
     pub fn sweep(&mut self, process: BorrowedFd<'_>, path: &str) -> Result<Sweep, Errno> {
         self.beat = self.beat.wrapping_add(1);
         self.texts.clear();
+        self.texts.shrink_to(KEPT);
         let mut sweep = Sweep::default();
         let directory = open(process, path)?;
         let directory = directory.as_fd();

@@ -9,20 +9,19 @@ use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, FileType, StatxFlags, statat, statx};
 use rustix::io::Errno;
 
 use super::beat::Beat;
+use super::fd_facts::{describe, pipe_end};
 use super::fd_table::{self, FdTable, Holder, New};
 use super::link::{self, Link};
 use super::pattern::Patterns;
-use super::sockets::{Found, Ports, Sockets};
-use crate::live::facts::{Fact, HandleFacts, HandleId, Millis, SourceStatus};
+use super::socket_facts::Ports;
+use super::sockets::{Found, Sockets};
+use super::thread_tables::{living_thread, separate_tables};
+use crate::live::facts::{Fact, HandleId, Millis, SourceStatus};
 use crate::live::host::socket_row::SocketRow;
 use crate::live::target::{Process, Target};
-
-/// Threads whose tables are compared with their process's on one beat.
-const THREADS: usize = 1024;
 
 /// Handles of one target that live in fd tables.
 #[derive(Debug, Default)]
@@ -37,6 +36,8 @@ pub struct Fds {
     rings: BTreeSet<(u32, u32)>,
     notes: Notes,
     closed: Vec<Holder>,
+    /// Where the tables of a process are, when not (only) in its `fd`.
+    elsewhere: BTreeMap<u32, Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -69,6 +70,7 @@ impl Fds {
     /// tables were heard.
     pub fn sweep(&mut self, target: &Target, beat: &mut Beat<'_>) {
         self.notes = Notes::default();
+        self.elsewhere.clear();
         self.sockets.begin();
         let mut total = 0;
         for process in &target.processes {
@@ -97,6 +99,26 @@ impl Fds {
         self.close(beat);
     }
 
+    /// Number of fds of a process, in the tables that the last sweep found.
+    ///
+    /// # Errors
+    /// When the process is gone or hidden.
+    pub fn count(&self, process: &Process) -> Result<u64, Errno> {
+        let Some(paths) = self.elsewhere.get(&process.pid) else {
+            return fd_table::count(process.dir(), "fd");
+        };
+        // A thread that ended since then held nothing that is left.
+        let held = paths
+            .iter()
+            .filter_map(|path| fd_table::count(process.dir(), path).ok());
+        Ok(held.sum())
+    }
+
+    /// Whether tables were refused and none was read: nothing is known of any handle.
+    pub fn is_blind(&self) -> bool {
+        self.notes.read == 0 && self.notes.denied > 0
+    }
+
     /// One process with the threads that have tables of their own; gives the number of fds.
     fn process(&mut self, process: &Process, target: &Target, beat: &mut Beat<'_>) -> u64 {
         let Ok(size) = fd_table::count(process.dir(), "fd") else {
@@ -113,11 +135,23 @@ impl Fds {
             self.notes.exited_leaders += 1;
         }
         self.table((process.pid, 0), process, &path, target, beat);
-        for (thread, held) in separate_tables(process, &path) {
-            self.notes.own_tables += 1;
+        let mut paths = vec![path.clone()];
+        let mut own: BTreeSet<u32> = separate_tables(process, &path).into_iter().collect();
+        // One seen before is read as long as its thread lives, even while the sizes are equal.
+        let known = (process.pid, 1)..=(process.pid, u32::MAX);
+        own.extend(self.tables.range(known).map(|(&(_, thread), _)| thread));
+        for thread in own {
             let path = format!("task/{thread}/fd");
+            let Ok(held) = fd_table::count(process.dir(), &path) else {
+                continue;
+            };
+            self.notes.own_tables += 1;
             self.table((process.pid, thread), process, &path, target, beat);
+            paths.push(path);
             size += held;
+        }
+        if paths.len() > 1 || path != "fd" {
+            self.elsewhere.insert(process.pid, paths);
         }
         gauge(beat, target, Some(process.pid), "fds", size);
         size
@@ -147,7 +181,7 @@ impl Fds {
     ) {
         let mut table = self.tables.remove(&key).unwrap_or_else(|| Table {
             fds: FdTable::with_hasher(self.hasher.clone()),
-            initial: beat.first && key.1 == 0,
+            initial: beat.first,
             read: false,
             touched: false,
         });
@@ -374,97 +408,4 @@ fn gauge(beat: &mut Beat<'_>, target: &Target, pid: Option<u32>, name: &str, val
         name: name.into(),
         value,
     });
-}
-
-/// A thread that still has a table, and the number of fds in it.
-fn living_thread(process: &Process) -> Option<(u32, u64)> {
-    threads(process).into_iter().find_map(|thread| {
-        let held = fd_table::count(process.dir(), &format!("task/{thread}/fd")).ok()?;
-        (thread != process.pid && held > 0).then_some((thread, held))
-    })
-}
-
-fn threads(process: &Process) -> Vec<u32> {
-    let mut threads = Vec::new();
-    if let Ok(directory) = fd_table::open(process.dir(), "task") {
-        use std::os::fd::AsFd as _;
-        // What was listed before an error is still good.
-        let _partial = fd_table::each_number(directory.as_fd(), |thread| {
-            if threads.len() < THREADS {
-                threads.push(thread);
-            }
-        });
-    }
-    threads
-}
-
-/// Threads with a table of their own: by its size, which differs although the process's stood
-/// still before and after. Three times over, so that churn is not taken for it. A copy that has
-/// not diverged yet holds nothing that the process does not.
-fn separate_tables(process: &Process, path: &str) -> Vec<(u32, u64)> {
-    let single =
-        statat(process.dir(), "task", AtFlags::empty()).is_ok_and(|stat| stat.st_nlink <= 3);
-    if single || !fd_table::size_is_count() {
-        return Vec::new();
-    }
-    let mut separate = Vec::new();
-    for thread in threads(process) {
-        if thread == process.pid {
-            continue;
-        }
-        let own = format!("task/{thread}/fd");
-        let differs = || {
-            let before = fd_table::count(process.dir(), path).ok()?;
-            let held = fd_table::count(process.dir(), &own).ok()?;
-            let after = fd_table::count(process.dir(), path).ok()?;
-            (before == after && held != before && held > 0).then_some(held)
-        };
-        if let Some(held) = differs().and_then(|_| differs()).and_then(|_| differs()) {
-            separate.push((thread, held));
-        }
-    }
-    separate
-}
-
-/// Which end of a pipe an entry is: the link's permissions show the mode it was opened with.
-fn pipe_end(process: &Process, entry: &str) -> (u64, &'static str) {
-    let mode = statat(process.dir(), entry, AtFlags::SYMLINK_NOFOLLOW).map_or(0, |s| s.st_mode);
-    match (mode & 0o400 != 0, mode & 0o200 != 0) {
-        (true, false) => (1, " read end"),
-        (false, true) => (2, " write end"),
-        _ => (3, ""),
-    }
-}
-
-fn describe(
-    link: Link<'_>,
-    process: &Process,
-    entry: &str,
-    patterns: &mut Patterns,
-) -> HandleFacts {
-    let (kind, peer) = match link {
-        Link::Socket(_) => ("socket", patterns.word("")),
-        Link::Pipe(_) => ("pipe", patterns.word("")),
-        Link::Anonymous("memfd", name) => ("memfd", patterns.path(name)),
-        Link::Anonymous(kind, name) => (kind, patterns.word(&String::from_utf8_lossy(name))),
-        Link::Deleted(path) | Link::Path(path) => {
-            let marked = matches!(link, Link::Deleted(_));
-            // No traffic to a file server that may hang: what is cached is good enough.
-            let flags = AtFlags::STATX_DONT_SYNC;
-            let mask = StatxFlags::TYPE | StatxFlags::NLINK;
-            let stat = statx(process.dir(), entry, flags, mask).ok();
-            let kind = match stat.map(|s| FileType::from_raw_mode(s.stx_mode.into())) {
-                Some(FileType::Directory) => "directory",
-                Some(FileType::CharacterDevice | FileType::BlockDevice) => "device",
-                Some(FileType::Fifo) => "pipe",
-                _ if marked && stat.is_none_or(|stat| stat.stx_nlink == 0) => "deleted_file",
-                _ => "file",
-            };
-            (kind, patterns.path(path))
-        }
-    };
-    HandleFacts {
-        peer,
-        ..HandleFacts::of_kind(patterns.word(kind))
-    }
 }

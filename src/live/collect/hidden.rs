@@ -18,6 +18,11 @@ const FDINFO: u64 = 64 * 1024;
 
 /// Reads the gauges `hidden_scm_rights` and `hidden_io_uring_files`.
 pub fn sample(fds: &Fds, target: &Target, cost: std::time::Duration, beat: &mut Beat<'_>) {
+    if fds.is_blind() {
+        let reason = "no fd table could be read: needs the same uid or CAP_SYS_PTRACE";
+        beat.source(target.id, "hidden", SourceStatus::Unavailable, reason, cost);
+        return;
+    }
     let unix = fds.sockets.unix_holders(SOCKETS + 1);
     let capped = unix.len() > SOCKETS || fds.rings().count() > RINGS;
     let in_flight = sum(target, unix.into_iter().take(SOCKETS), "scm_fds:");

@@ -1,6 +1,7 @@
 //! Collectors: each turns one part of /proc or one kernel interface into facts.
 
 pub mod beat;
+pub mod fd_facts;
 pub mod fd_table;
 pub mod fds;
 pub mod hidden;
@@ -8,4 +9,6 @@ pub mod idle;
 pub mod link;
 pub mod pattern;
 pub mod sampler;
+pub mod socket_facts;
 pub mod sockets;
+pub mod thread_tables;

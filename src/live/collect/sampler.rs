@@ -8,15 +8,17 @@ use rustix::fs::{AtFlags, statat};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::beat::{Beat, HandleIds};
-use super::fd_table;
 use super::fds::Fds;
 use super::hidden;
-use super::sockets::Ports;
+use super::socket_facts::Ports;
 use crate::live::facts::{Fact, Lifecycle, Millis, SourceStatus};
 use crate::live::host::net_tables;
-use crate::live::host::sock_diag::{Completeness, SockDiag, TABLES, Table};
+use crate::live::host::sock_diag::{Completeness, Family, SockDiag, TABLES, Table};
 use crate::live::host::socket_row::{Proto, SocketRow, TCP_LISTEN};
 use crate::live::target::{Process, Target};
+
+/// Namespaces remembered although no target has sockets in them.
+const NAMESPACES: usize = 64;
 
 /// Samples targets; all of a host's targets share one.
 #[derive(Debug)]
@@ -106,7 +108,7 @@ impl Sampler {
     pub fn count_tick(&mut self, at: Millis, out: &mut Vec<Fact>) -> usize {
         let begin = cpu_time();
         let mut living = 0;
-        for Watched { target, .. } in &self.watched {
+        for Watched { target, fds, .. } in &self.watched {
             let (mut total, mut known) = (0, false);
             for process in &target.processes {
                 if !process.is_alive() {
@@ -124,12 +126,13 @@ impl Sampler {
                         value,
                     });
                 };
-                if let Ok(fds) = fd_table::count(process.dir(), "fd") {
-                    gauge(Some(process.pid), &self.fds_name, fds);
-                    total += fds;
+                if let Ok(held) = fds.count(process) {
+                    gauge(Some(process.pid), &self.fds_name, held);
+                    total += held;
                     known = true;
                 }
                 if let Ok(stat) = statat(process.dir(), "task", AtFlags::empty()) {
+                    #[allow(clippy::useless_conversion, reason = "32 bits on some machines")]
                     let threads = u64::from(stat.st_nlink).saturating_sub(2);
                     gauge(Some(process.pid), &self.threads_name, threads);
                 }
@@ -210,6 +213,11 @@ impl Sampler {
                 reason: String::new(),
                 complete: true,
             };
+            if watched.fds.is_blind() {
+                pass.worsen("no fd table could be read: needs the same uid or CAP_SYS_PTRACE");
+                pass.status = SourceStatus::Unavailable;
+                pass.complete = false;
+            }
             if !watched.fds.sockets.is_empty() {
                 for (index, process) in watched.target.processes.iter().enumerate() {
                     match statat(process.dir(), "ns/net", AtFlags::empty()) {
@@ -227,8 +235,16 @@ impl Sampler {
             }
             passes.push(pass);
         }
-        // Ports of a namespace nobody uses any more, and its socket, are let go.
-        self.namespaces.retain(|key, _| used.contains_key(key));
+        // The socket of a namespace that nobody uses is let go; its ports are kept, they tell the
+        // role of what comes later.
+        for (key, namespace) in &mut self.namespaces {
+            if !used.contains_key(key) {
+                namespace.diag = None;
+            }
+        }
+        if self.namespaces.len() > NAMESPACES {
+            self.namespaces.retain(|key, _| used.contains_key(key));
+        }
         for (key, (owner, index, members)) in used {
             let Some(pid) = self.watched.get(owner).and_then(|watched| {
                 let process = watched.target.processes.get(index)?;
@@ -308,44 +324,10 @@ impl Namespace {
 
     /// Shows every socket to `visit`.
     fn pass(&mut self, pid: u32, visit: &mut dyn FnMut(&SocketRow<'_>, &Ports)) -> Pass {
-        let Self {
-            diag,
-            ports,
-            refused,
-        } = self;
-        let mut interrupted = Vec::new();
-        if let Some(diag) = diag {
-            for table in TABLES {
-                let listening = matches!(table, Table::TcpListen(_));
-                let dumped = diag.dump(table, &mut |row| {
-                    if listening {
-                        ports.add(row.local.1);
-                    }
-                    visit(row, ports);
-                });
-                match dumped {
-                    Ok(Completeness::Complete) => {}
-                    Ok(Completeness::Interrupted) => {
-                        interrupted.push(format!("{table:?} changed while it was read"));
-                    }
-                    // Without IPv6 or UNIX diagnostics there is nothing to miss but labels.
-                    Ok(Completeness::NoTable) if !listening => {
-                        interrupted.push(format!("{table:?} is not offered by this kernel"));
-                    }
-                    Ok(Completeness::NoTable) => {}
-                    Err(error) => interrupted.push(format!("{table:?}: {error}")),
-                }
-            }
-            return Pass {
-                status: if interrupted.is_empty() {
-                    SourceStatus::Ok
-                } else {
-                    SourceStatus::Partial
-                },
-                complete: interrupted.is_empty(),
-                reason: interrupted.join("; "),
-            };
+        if let Some(pass) = self.dump(visit) {
+            return pass;
         }
+        let Self { ports, refused, .. } = self;
         let read = net_tables::read(pid, &mut |row| {
             if row.proto == Proto::Tcp && row.state == TCP_LISTEN {
                 ports.add(row.local.1);
@@ -364,6 +346,63 @@ impl Namespace {
                 complete: false,
             },
         }
+    }
+
+    /// By sock_diag; `None` when it cannot serve here, with the reason in `refused`.
+    fn dump(&mut self, visit: &mut dyn FnMut(&SocketRow<'_>, &Ports)) -> Option<Pass> {
+        let diag = self.diag.as_mut()?;
+        let ports = &mut self.ports;
+        let mut missing = Vec::new();
+        let mut failed = false;
+        for table in TABLES {
+            let listening = matches!(table, Table::TcpListen(_));
+            let dumped = diag.dump(table, &mut |row| {
+                if listening {
+                    ports.add(row.local.1);
+                }
+                visit(row, ports);
+            });
+            match (dumped, table) {
+                (Ok(Completeness::Complete), _) => {}
+                (Ok(Completeness::Interrupted), _) => {
+                    missing.push(format!("{table} changed while it was read"));
+                }
+                (Ok(Completeness::NoTable), Table::TcpListen(Family::V4)) => {
+                    self.refused = "sock_diag: no TCP diagnostics in this kernel".to_owned();
+                    self.diag = None;
+                    return None;
+                }
+                (Err(error), Table::TcpListen(Family::V4)) => {
+                    self.refused = format!("sock_diag: {error}");
+                    self.diag = None;
+                    return None;
+                }
+                // A kernel without IPv6 has no such sockets.
+                (Ok(Completeness::NoTable), Table::TcpListen(_)) => {}
+                (Ok(Completeness::NoTable), Table::Tcp(Family::V6) | Table::Udp(Family::V6)) => {}
+                (Ok(Completeness::NoTable), _) => {
+                    missing.push(format!("{table}: no diagnostics in this kernel"));
+                }
+                (Err(error), _) => {
+                    missing.push(format!("{table}: {error}"));
+                    // What is left of this dump would be in the way of the next one.
+                    failed = true;
+                    break;
+                }
+            }
+        }
+        if failed {
+            self.diag = None;
+        }
+        Some(Pass {
+            status: if missing.is_empty() {
+                SourceStatus::Ok
+            } else {
+                SourceStatus::Partial
+            },
+            complete: missing.is_empty(),
+            reason: missing.join("; "),
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Dumps of socket tables by sock_diag, in any network namespace we may enter.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, OwnedFd};
@@ -17,6 +18,7 @@ use netlink_packet_sock_diag::unix::{
 use netlink_packet_sock_diag::{
     AF_INET, AF_INET6, INET_DIAG_INFO, IPPROTO_TCP, IPPROTO_UDP, SOCK_DIAG_BY_FAMILY,
 };
+use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with,
     sockopt,
@@ -35,6 +37,20 @@ pub enum Table {
     Udp(Family),
     /// UNIX sockets.
     Unix,
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TcpListen(Family::V4) => "table of listening TCP/IPv4 sockets",
+            Self::TcpListen(Family::V6) => "table of listening TCP/IPv6 sockets",
+            Self::Tcp(Family::V4) => "table of TCP/IPv4 sockets",
+            Self::Tcp(Family::V6) => "table of TCP/IPv6 sockets",
+            Self::Udp(Family::V4) => "table of UDP/IPv4 sockets",
+            Self::Udp(Family::V6) => "table of UDP/IPv6 sockets",
+            Self::Unix => "table of UNIX sockets",
+        })
+    }
 }
 
 /// Version of the internet protocol.
@@ -147,7 +163,10 @@ impl SockDiag {
         send(&self.socket, &request, SendFlags::empty())?;
         let mut complete = Completeness::Complete;
         loop {
-            let (length, whole) = recv(&self.socket, &mut self.buffer[..], RecvFlags::TRUNC)?;
+            let (length, whole) = match recv(&self.socket, &mut self.buffer[..], RecvFlags::TRUNC) {
+                Err(Errno::INTR) => continue,
+                received => received?,
+            };
             if whole > length {
                 complete = Completeness::Interrupted;
             }

@@ -1,5 +1,5 @@
-//! The sampler on a process of our own: the test binary runs other tests at the same time, so a
-//! child that only this test talks to holds the handles.
+//! The sampler on our own process. Other tests run in it at the same time, so that only handles
+//! that can be told to be ours are looked at.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ fn opens(facts: &[Fact], ours: impl Fn(&str) -> bool) -> BTreeMap<String, Vec<u6
     kinds
 }
 
-fn link(fd: impl std::os::fd::AsRawFd) -> String {
+fn link(fd: &impl std::os::fd::AsRawFd) -> String {
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     std::fs::read_link(path).unwrap().display().to_string()
 }
@@ -47,6 +47,11 @@ fn handles_open_and_close() {
         .collect();
     let pipes: Vec<_> = (0..5).map(|_| std::io::pipe().unwrap()).collect();
     let pipe_links: Vec<_> = pipes.iter().map(|(read, _)| link(read)).collect();
+    let events: Vec<_> = (0..40)
+        .map(|_| rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).unwrap())
+        .collect();
+    let (unix, other) = std::os::unix::net::UnixStream::pair().unwrap();
+    let unix_inodes = [link(&unix), link(&other)];
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let clients: Vec<_> = (0..4)
@@ -60,15 +65,19 @@ fn handles_open_and_close() {
     let kinds = opens(&out, |label| {
         label.contains(&place)
             || label.contains(&port)
+            || label == "anon_inode:[eventfd]"
+            || label == "unnamed"
             || pipe_links.iter().any(|pipe| label.starts_with(pipe))
     });
     let count = |kind: &str| kinds.get(kind).map_or(0, Vec::len);
     assert_eq!(count("file/"), 10);
     assert_eq!(count("pipe/"), 10);
+    assert!(count("eventfd/") >= 40);
+    assert!(count("socket/unix") >= unix_inodes.len());
     assert_eq!(count("socket/tcp listen"), 1);
     assert_eq!(count("socket/tcp server"), 4);
     assert_eq!(count("socket/tcp client"), 4);
-    drop((files, pipes, listener, clients, served));
+    drop((files, pipes, events, unix, other, listener, clients, served));
     out.clear();
     sampler.identity_beat(2000, &mut out);
     let closed: BTreeSet<u64> = out
@@ -78,7 +87,11 @@ fn handles_open_and_close() {
             _ => None,
         })
         .collect();
-    assert!(kinds.values().flatten().all(|id| closed.contains(id)));
+    for kind in ["file/", "pipe/", "socket/tcp server", "socket/tcp client"] {
+        assert!(kinds[kind].iter().all(|id| closed.contains(id)), "{kind}");
+    }
+    let events = kinds["eventfd/"].iter().filter(|id| closed.contains(id));
+    assert!(events.count() >= 40);
 }
 
 #[test]
