@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use poolscan::live::collect::sampler::Sampler;
 use poolscan::live::facts::{TargetFacts, TargetId};
 use poolscan::live::host::sock_diag::{SockDiag, TABLES};
-use poolscan::live::target::{Process, Target};
+use poolscan::live::target::{Follow, Process, Target, boot_ms};
 
 const HOLDER: &str = "--hold-handles";
 const ROUNDS: usize = 15;
@@ -77,11 +77,9 @@ fn hold() {
 }
 
 fn measure(pid: u32) -> bool {
-    let target = Target {
-        id: TargetId(1),
-        facts: TargetFacts::default(),
-        processes: vec![Process::open(pid).unwrap()],
-    };
+    let process = Process::open(pid, boot_ms()).unwrap();
+    let facts = TargetFacts::default();
+    let target = Target::new(TargetId(1), facts, vec![process], Follow::Fixed, boot_ms());
     let mut sampler = Sampler::new(vec![target], 5000, 0);
     let mut diag = SockDiag::open_here().unwrap();
     let mut out = Vec::new();

@@ -1,14 +1,19 @@
 //! Collectors: each turns one part of /proc or one kernel interface into facts.
 
 pub mod beat;
+pub mod children;
 pub mod fd_facts;
 pub mod fd_table;
 pub mod fds;
 pub mod hidden;
 pub mod idle;
+pub mod limits;
 pub mod link;
+pub mod memory;
+mod others;
 pub mod pattern;
 pub mod sampler;
 pub mod socket_facts;
 pub mod sockets;
 pub mod thread_tables;
+pub mod threads;

@@ -60,6 +60,11 @@ impl Patterns {
     }
 }
 
+/// The pattern of a plain name, such as a thread's.
+pub fn of_name(name: &str) -> String {
+    cut(&collapse(name), LONGEST).to_owned()
+}
+
 fn is_number(part: &str) -> bool {
     !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
 }

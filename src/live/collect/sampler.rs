@@ -10,9 +10,11 @@ use rustix::time::{ClockId, clock_gettime};
 use super::beat::{Beat, HandleIds};
 use super::fds::Fds;
 use super::hidden;
+use super::others::Others;
 use super::socket_facts::Ports;
 use crate::live::facts::{Fact, Lifecycle, Millis, SourceStatus};
 use crate::live::host::net_tables;
+use crate::live::host::process_table::ProcessTable;
 use crate::live::host::sock_diag::{Completeness, Family, SockDiag, TABLES, Table};
 use crate::live::host::socket_row::{Proto, SocketRow, TCP_LISTEN};
 use crate::live::target::{Process, Target};
@@ -42,6 +44,7 @@ struct Watched {
     fds_cost: Duration,
     sockets_cost: Duration,
     hidden_cost: Duration,
+    others: Others,
 }
 
 /// A network namespace that targets live in.
@@ -72,6 +75,7 @@ impl Sampler {
             fds_cost: Duration::ZERO,
             sockets_cost: Duration::ZERO,
             hidden_cost: Duration::ZERO,
+            others: Others::default(),
         });
         Self {
             watched: watched.collect(),
@@ -156,10 +160,11 @@ impl Sampler {
     /// Identifies every handle. Gives the number of living processes.
     pub fn identity_beat(&mut self, at: Millis, out: &mut Vec<Fact>) -> usize {
         let begin = cpu_time();
+        let table = ProcessTable::read();
         let mut living = 0;
         for watched in &mut self.watched {
             let begin = cpu_time();
-            living += watched.target.refresh(at, out);
+            living += watched.target.refresh(&table, at, out);
             let mut beat = Beat {
                 at,
                 first: watched.first,
@@ -188,7 +193,7 @@ impl Sampler {
             let begin = cpu_time();
             hidden::sample(fds, target, watched.hidden_cost, &mut beat);
             watched.hidden_cost += cpu_time().saturating_sub(begin);
-            // Further collectors of a target take their turn here, with the same `beat`.
+            watched.others.sample(target, &table, &mut beat);
             watched.first = false;
         }
         self.cost += cpu_time().saturating_sub(begin);
@@ -407,7 +412,7 @@ impl Namespace {
 }
 
 /// CPU time of this thread.
-fn cpu_time() -> Duration {
+pub(super) fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(time).unwrap_or_default()
 }

@@ -1,6 +1,9 @@
-//! What targets share on one host, read once a beat.
+//! What targets share on one host: finding them, socket tables, control groups, processes.
 
+pub mod cgroup;
+pub mod discover;
 pub mod net_tables;
+pub mod process_table;
+pub mod select;
 pub mod sock_diag;
 pub mod socket_row;
-pub mod select;

@@ -1,73 +1,28 @@
 //! Targets: processes, or trees of processes, that are watched together.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+mod process;
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+pub use process::{Process, TargetError, boot_ms};
+pub(crate) use process::{start_ms, stat_of};
 
-use crate::live::facts::{Fact, Millis, TargetFacts, TargetId};
+use std::path::PathBuf;
 
-/// Why a process cannot be watched.
-#[derive(Debug, thiserror::Error)]
-pub enum TargetError {
-    /// /proc gave an error.
-    #[error("process {pid}: {source}")]
-    Proc {
-        /// Which process.
-        pid: u32,
-        /// What the system said.
-        source: io::Error,
-    },
-}
+use crate::live::facts::{Fact, Lifecycle, Millis, TargetFacts, TargetId};
+use crate::live::host::cgroup;
+use crate::live::host::process_table::ProcessTable;
 
-/// A process under watch.
-#[derive(Debug)]
-pub struct Process {
-    /// Its number.
-    pub pid: u32,
-    /// Start time in clock ticks since boot.
-    pub start_ticks: u64,
-    /// Name. Untrusted text.
-    pub comm: String,
-    /// Event time of its start, negative before the watch.
-    pub started_ms: Millis,
-    dir: OwnedFd,
-}
+/// Most processes of one target.
+const MAX_PROCESSES: usize = 4096;
 
-impl Process {
-    /// Opens a process by number.
-    ///
-    /// # Errors
-    /// When there is no such process, or /proc hides it.
-    pub fn open(pid: u32) -> Result<Self, TargetError> {
-        let dir = openat(
-            CWD,
-            format!("/proc/{pid}"),
-            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
-        .map_err(|error| TargetError::Proc {
-            pid,
-            source: error.into(),
-        })?;
-        Ok(Self {
-            pid,
-            start_ticks: 0,
-            comm: String::new(),
-            started_ms: 0,
-            dir,
-        })
-    }
-
-    /// Handle of /proc/PID; it never leads to a successor of the same number.
-    pub fn dir(&self) -> BorrowedFd<'_> {
-        self.dir.as_fd()
-    }
-
-    /// Whether it still runs.
-    pub fn is_alive(&self) -> bool {
-        rustix::fs::statat(&self.dir, "stat", rustix::fs::AtFlags::empty()).is_ok()
-    }
+/// Which processes belong to a target later on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Follow {
+    /// Only the ones it started with.
+    Fixed,
+    /// Descendants of the same name as well.
+    Tree(String),
+    /// Whatever is in this cgroup directory.
+    Cgroup(PathBuf),
 }
 
 /// Processes that are watched together.
@@ -79,12 +34,71 @@ pub struct Target {
     pub facts: TargetFacts,
     /// Its processes, root first.
     pub processes: Vec<Process>,
+    follow: Follow,
+    /// Boot time at event time 0, milliseconds.
+    zero_ms: Millis,
 }
 
 impl Target {
-    /// Follows the tree; gives the number of living processes.
-    pub fn refresh(&mut self, _at: Millis, _out: &mut Vec<Fact>) -> usize {
-        self.processes.retain(Process::is_alive);
+    /// A target of already opened processes; `zero_ms` is the boot time at event time 0.
+    pub fn new(
+        id: TargetId,
+        facts: TargetFacts,
+        processes: Vec<Process>,
+        follow: Follow,
+        zero_ms: Millis,
+    ) -> Self {
+        Self { id, facts, processes, follow, zero_ms }
+    }
+
+    /// Notices ends and execs and follows the tree; gives the number of living processes.
+    pub fn refresh(&mut self, table: &ProcessTable, at: Millis, out: &mut Vec<Fact>) -> usize {
+        let before = self.pids();
+        let id = self.id;
+        self.processes.retain_mut(|process| {
+            if !process.is_alive() {
+                out.push(Fact::Lifecycle { at, target: id, pid: process.pid, event: Lifecycle::Ended });
+                return false;
+            }
+            if process.noticed_exec() {
+                out.push(Fact::Lifecycle { at, target: id, pid: process.pid, event: Lifecycle::Exec });
+            }
+            true
+        });
+        for pid in self.newcomers(table) {
+            if self.processes.len() >= MAX_PROCESSES {
+                break;
+            }
+            // One that is gone again already was never seen.
+            if let Ok(process) = Process::open(pid, self.zero_ms) {
+                self.processes.push(process);
+                out.push(Fact::Lifecycle { at, target: id, pid, event: Lifecycle::Joined });
+            }
+        }
+        if self.pids() != before {
+            self.facts.pids = self.pids();
+            out.push(Fact::Target { target: id, facts: self.facts.clone() });
+        }
         self.processes.len()
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        self.processes.iter().map(|process| process.pid).collect()
+    }
+
+    fn newcomers(&self, table: &ProcessTable) -> Vec<u32> {
+        let known = |pid: u32| self.processes.iter().any(|process| process.pid == pid);
+        match &self.follow {
+            Follow::Fixed => Vec::new(),
+            Follow::Tree(name) => table
+                .entries()
+                .iter()
+                .filter(|e| e.comm == *name && known(e.parent) && !known(e.pid))
+                .map(|e| e.pid)
+                .collect(),
+            Follow::Cgroup(folder) => {
+                cgroup::members(folder).into_iter().filter(|&pid| !known(pid)).collect()
+            }
+        }
     }
 }

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::live::facts::{TargetFacts, TargetId};
+use crate::live::target::{Follow, boot_ms};
 
 fn own() -> Sampler {
-    let target = Target {
-        id: TargetId(1),
-        facts: TargetFacts::default(),
-        processes: vec![Process::open(std::process::id()).unwrap()],
-    };
+    let process = Process::open(std::process::id(), boot_ms()).unwrap();
+    let facts = TargetFacts::default();
+    let target = Target::new(TargetId(1), facts, vec![process], Follow::Fixed, boot_ms());
     Sampler::new(vec![target], 1000, 0)
 }
 

@@ -1,0 +1,41 @@
+//! The collectors beside the fd table, each with the CPU time it has used.
+
+use std::time::Duration;
+
+use super::beat::Beat;
+use super::children::Children;
+use super::limits::Limits;
+use super::memory;
+use super::sampler::cpu_time;
+use super::threads::Threads;
+use crate::live::host::process_table::ProcessTable;
+use crate::live::target::Target;
+
+/// Threads, children, memory and limits of one target.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    threads: Threads,
+    children: Children,
+    limits: Limits,
+    /// In this order, and memory last.
+    costs: [Duration; 4],
+}
+
+impl Others {
+    /// One pass of each.
+    pub(super) fn sample(&mut self, target: &Target, table: &ProcessTable, beat: &mut Beat<'_>) {
+        let mut costs = self.costs;
+        timed(&mut costs[0], |cost| self.threads.sample(target, cost, beat));
+        timed(&mut costs[1], |cost| self.children.sample(target, table, cost, beat));
+        timed(&mut costs[2], |cost| self.limits.sample(target, cost, beat));
+        timed(&mut costs[3], |cost| memory::sample(target, cost, beat));
+        self.costs = costs;
+    }
+}
+
+/// A collector reports the cost up to its last pass; this one's is added afterwards.
+fn timed(cost: &mut Duration, pass: impl FnOnce(Duration)) {
+    let begin = cpu_time();
+    pass(*cost);
+    *cost += cpu_time().saturating_sub(begin);
+}

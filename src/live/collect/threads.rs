@@ -1,0 +1,189 @@
+//! Threads: identity by tid and start time, activity by their scheduler statistics.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags, openat};
+
+use super::beat::Beat;
+use super::pattern;
+use crate::live::facts::{Activity, Change, Fact, HandleFacts, HandleId, Millis, SourceStatus};
+use crate::live::target::{Process, Target, start_ms, stat_of};
+
+/// Threads that are looked into on one beat; the rest are counted by the `threads` gauge only.
+const MAX_THREADS: usize = 4096;
+
+/// Follows the threads of one target.
+#[derive(Debug, Default)]
+pub struct Threads {
+    known: BTreeMap<(u32, u32), Known>,
+    last_beat: Millis,
+}
+
+#[derive(Debug)]
+struct Known {
+    id: HandleId,
+    start_ticks: u64,
+    ran: Option<u64>,
+    activity: Activity,
+    state: &'static str,
+    seen: bool,
+}
+
+impl Threads {
+    /// Nothing seen yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reports births, deaths and activity since the last beat.
+    pub fn sample(&mut self, target: &Target, cost: Duration, beat: &mut Beat<'_>) {
+        let mut budget = MAX_THREADS;
+        let mut left_out = 0;
+        let mut errors = Vec::new();
+        for process in &target.processes {
+            match tids(process.dir()) {
+                Ok(tids) => {
+                    for tid in tids {
+                        if budget == 0 {
+                            left_out += 1;
+                            continue;
+                        }
+                        budget -= 1;
+                        self.look(target, process, tid, beat);
+                    }
+                }
+                Err(error) => errors.push(format!("threads of {}: {error}", process.pid)),
+            }
+        }
+        // With some left out, absence is no death.
+        if left_out == 0 && errors.is_empty() {
+            let at = beat.at;
+            self.known.retain(|_, known| {
+                if !known.seen {
+                    beat.out.push(Fact::Close { at, id: known.id });
+                }
+                known.seen
+            });
+        }
+        for known in self.known.values_mut() {
+            known.seen = false;
+        }
+        self.last_beat = beat.at;
+        if left_out > 0 {
+            errors.push(format!(
+                "{left_out} threads above the first {MAX_THREADS} are counted but not told apart"
+            ));
+        }
+        let status = if errors.is_empty() { SourceStatus::Ok } else { SourceStatus::Partial };
+        beat.source(target.id, "threads", status, &errors.join("; "), cost);
+    }
+
+    fn look(&mut self, target: &Target, process: &Process, tid: u32, beat: &mut Beat<'_>) {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let Ok(dir) = openat(process.dir(), format!("task/{tid}"), flags, Mode::empty()) else {
+            return;
+        };
+        let Ok(stat) = stat_of(dir.as_fd()) else { return };
+        let ran = run_time(dir.as_fd()).or(Some(stat.utime + stat.stime));
+        let state = match stat.state {
+            'Z' | 'X' => "zombie",
+            'T' | 't' => "stopped",
+            'D' => "uninterruptible",
+            _ => "",
+        };
+        let key = (process.pid, tid);
+        let reused = self.known.get(&key).is_some_and(|k| k.start_ticks != stat.starttime);
+        if reused && let Some(old) = self.known.remove(&key) {
+            beat.out.push(Fact::Close { at: beat.at, id: old.id });
+        }
+        let Some(known) = self.known.get_mut(&key) else {
+            return self.born(target, process, key, &stat, ran, state, beat);
+        };
+        known.seen = true;
+        let activity = match (known.ran == ran, known.activity) {
+            (false, _) => Activity::Awake,
+            // Silent since the last beat at which it had run.
+            (true, Activity::Awake) => Activity::SilentSince(beat.quantise(self.last_beat)),
+            (true, silent) => silent,
+        };
+        known.ran = ran;
+        if activity != known.activity {
+            known.activity = activity;
+            let change = Change::Activity(activity);
+            beat.out.push(Fact::Change { at: beat.at, id: known.id, change });
+        }
+        // A short wait for the disk is no state of its own: it must last for two beats.
+        if state != known.state {
+            known.state = state;
+            let change = Change::State(state.into());
+            beat.out.push(Fact::Change { at: beat.at, id: known.id, change });
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all of it describes the one new thread")]
+    fn born(
+        &mut self,
+        target: &Target,
+        process: &Process,
+        key: (u32, u32),
+        stat: &procfs::process::Stat,
+        ran: Option<u64>,
+        state: &'static str,
+        beat: &mut Beat<'_>,
+    ) {
+        let id = beat.ids.next_id();
+        // The kernel tells the true birth, but never before what was already judged.
+        let start = process.started_ms + start_ms(stat.starttime) - start_ms(process.start_ticks);
+        let pre = beat.first;
+        let at = if pre { beat.at } else { start.clamp(self.last_beat + 1, beat.at) };
+        let name: Arc<str> = Arc::from(stat.comm.as_str());
+        beat.out.push(Fact::Open {
+            at,
+            target: target.id,
+            id,
+            pre,
+            start_up: start - process.started_ms < beat.start_up_ms,
+            facts: Box::new(HandleFacts {
+                peer: pattern::of_name(&stat.comm).into(),
+                state: state.into(),
+                activity: Activity::Awake,
+                label: name,
+                pid: Some(process.pid),
+                ..HandleFacts::of_kind("thread")
+            }),
+        });
+        let known = Known {
+            id,
+            start_ticks: stat.starttime,
+            ran,
+            activity: Activity::Awake,
+            state,
+            seen: true,
+        };
+        self.known.insert(key, known);
+    }
+}
+
+fn tids(process: BorrowedFd<'_>) -> rustix::io::Result<Vec<u32>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = openat(process, "task", flags, Mode::empty())?;
+    let mut tids = Vec::new();
+    for entry in rustix::fs::Dir::new(folder)? {
+        if let Some(tid) = entry?.file_name().to_str().ok().and_then(|name| name.parse().ok()) {
+            tids.push(tid);
+        }
+    }
+    Ok(tids)
+}
+
+/// Run time in nanoseconds from `schedstat`; `None` where the kernel keeps none.
+fn run_time(task: BorrowedFd<'_>) -> Option<u64> {
+    let file = openat(task, "schedstat", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let mut buffer = [0; 96];
+    let length = rustix::io::read(&file, &mut buffer).ok()?;
+    let text = std::str::from_utf8(&buffer[..length]).ok()?;
+    text.split_whitespace().next()?.parse().ok().filter(|&ran| ran > 0)
+}

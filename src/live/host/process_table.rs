@@ -1,0 +1,71 @@
+//! All processes of the host, read once a beat for whoever needs parents and children.
+
+use procfs::process::all_processes;
+
+/// Most processes read at once.
+const MAX_ENTRIES: usize = 100_000;
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Number.
+    pub pid: u32,
+    /// Parent.
+    pub parent: u32,
+    /// Name. Untrusted text.
+    pub comm: String,
+    /// State letter of /proc/PID/stat.
+    pub state: char,
+    /// Start time in clock ticks since boot.
+    pub start_ticks: u64,
+}
+
+/// The processes at one moment, in order of their numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProcessTable {
+    entries: Vec<Entry>,
+    unreadable: u64,
+    error: Option<String>,
+}
+
+impl ProcessTable {
+    /// Reads /proc; processes that vanish meanwhile are left out.
+    pub fn read() -> Self {
+        let all = match all_processes() {
+            Ok(all) => all,
+            Err(error) => {
+                return Self { error: Some(format!("cannot list /proc: {error}")), ..Self::default() };
+            }
+        };
+        let mut table = Self::default();
+        for process in all.flatten().take(MAX_ENTRIES) {
+            match process.stat() {
+                Ok(stat) => table.entries.push(Entry {
+                    pid: stat.pid.unsigned_abs(),
+                    parent: stat.ppid.unsigned_abs(),
+                    comm: stat.comm,
+                    state: stat.state,
+                    start_ticks: stat.starttime,
+                }),
+                Err(procfs::ProcError::PermissionDenied(_)) => table.unreadable += 1,
+                Err(_) => {}
+            }
+        }
+        table.entries.sort_by_key(|entry| entry.pid);
+        table
+    }
+
+    /// The processes, in order of their numbers.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Why it is not complete, if it is not.
+    pub fn incomplete(&self) -> Option<String> {
+        match (&self.error, self.unreadable) {
+            (Some(error), _) => Some(error.clone()),
+            (None, 0) => None,
+            (None, n) => Some(format!("{n} processes are hidden from this user")),
+        }
+    }
+}
