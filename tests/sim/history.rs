@@ -1,0 +1,185 @@
+//! Histories of handles, and the facts a sampler would tell of them.
+
+use poolscan::live::facts::{
+    Activity, Change, Fact, HandleFacts, HandleId, Millis, SourceStatus, TargetFacts, TargetId,
+};
+
+use crate::random::Random;
+
+/// How a handle is used between its birth and its death.
+#[derive(Clone, Copy, Debug)]
+pub enum Use {
+    /// Only at birth.
+    Once,
+    /// At random, with this mean gap in seconds.
+    Every(f64),
+    /// Nobody can see it.
+    Unseen,
+}
+
+/// One handle; times in seconds.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub born: f64,
+    pub died: f64,
+    pub kind: &'static str,
+    pub role: &'static str,
+    pub peer: String,
+    pub state: &'static str,
+    pub uses: Use,
+}
+
+/// One history and what is true of it.
+#[derive(Clone, Debug)]
+pub struct History {
+    pub handles: Vec<Handle>,
+    pub uptime: f64,
+    pub length: f64,
+    /// Leaks: the path of the leaking group, and its true rate per second where it is constant.
+    pub leak: Option<(Vec<String>, Option<f64>)>,
+}
+
+pub fn connection(born: f64, died: f64, peer: &str, uses: Use) -> Handle {
+    Handle {
+        born,
+        died,
+        kind: "socket",
+        role: "tcp client",
+        peer: peer.to_owned(),
+        state: "ESTABLISHED",
+        uses,
+    }
+}
+
+const BUCKET: f64 = 5.0;
+
+/// The facts of a history, sampled every 5 s with an occasional stall; `scale` shrinks all times.
+pub fn facts(history: &History, seed: u64, scale: f64, once: bool) -> Vec<Vec<Fact>> {
+    let mut random = Random::new(seed ^ 0xFAC7);
+    let target = TargetId(0);
+    let ms = |seconds: f64| (seconds * 1000.0 * scale).round() as Millis;
+    let mut ticks = vec![vec![
+        Fact::Target {
+            target,
+            facts: TargetFacts {
+                uptime_ms: Some(ms(history.uptime)),
+                ..TargetFacts::default()
+            },
+        },
+        Fact::Limit { at: 0, target, name: "nofile_soft".into(), value: Some(65_536), used: None },
+    ]];
+    let mut order: Vec<usize> = (0..history.handles.len()).collect();
+    order.sort_by(|&a, &b| history.handles[a].born.total_cmp(&history.handles[b].born));
+    let mut next = 0;
+    let mut alive: Vec<(usize, f64, Activity)> = Vec::new();
+    let beats = if once { 0 } else { (history.length / BUCKET) as u32 };
+    for beat in 0..=beats {
+        // A stalled sampler: the beat is missed, what happened shows on the next one.
+        if beat > 0 && beat < beats && random.unit() < 0.02 {
+            continue;
+        }
+        let now = f64::from(beat) * BUCKET;
+        let at = ms(now);
+        let mut tick = Vec::new();
+        alive.retain_mut(|(index, last, activity)| {
+            let handle = &history.handles[*index];
+            let id = HandleId(*index as u64 + 1);
+            if handle.died <= now {
+                tick.push(Fact::Close { at, id });
+                return false;
+            }
+            advance(handle, last, now, &mut random);
+            let seen = activity_at(handle, *last, now, &ms);
+            if seen != *activity {
+                *activity = seen;
+                tick.push(Fact::Change { at, id, change: Change::Activity(seen) });
+            }
+            true
+        });
+        while let Some(&index) = order.get(next) {
+            let handle = &history.handles[index];
+            if handle.born > now {
+                break;
+            }
+            next += 1;
+            // Lived and died between two beats: never seen.
+            if handle.died <= now {
+                continue;
+            }
+            let mut last = handle.born;
+            advance(handle, &mut last, now, &mut random);
+            let activity = activity_at(handle, last, now, &ms);
+            tick.push(Fact::Open {
+                at,
+                target,
+                id: HandleId(index as u64 + 1),
+                pre: beat == 0,
+                start_up: handle.born + history.uptime < 300.0,
+                facts: Box::new(HandleFacts {
+                    role: handle.role.into(),
+                    peer: handle.peer.as_str().into(),
+                    state: handle.state.into(),
+                    activity,
+                    ..HandleFacts::of_kind(handle.kind)
+                }),
+            });
+            alive.push((index, last, activity));
+        }
+        tick.push(Fact::Source {
+            at,
+            target,
+            name: "sim".into(),
+            status: SourceStatus::Ok,
+            reason: "".into(),
+            watermark: Some(at),
+            cost_us: 0,
+        });
+        ticks.push(tick);
+    }
+    ticks
+}
+
+/// Moves the last use forward to `now`.
+fn advance(handle: &Handle, last: &mut f64, now: f64, random: &mut Random) {
+    if let Use::Every(gap) = handle.uses {
+        // Long pasts are skipped: only the latest use matters, and gaps are memoryless.
+        *last = last.max(now - 20.0 * gap);
+        loop {
+            let next = *last + random.exponential(gap);
+            if next > now {
+                break;
+            }
+            *last = next;
+        }
+    }
+}
+
+fn activity_at(handle: &Handle, last: f64, now: f64, ms: &impl Fn(f64) -> Millis) -> Activity {
+    match handle.uses {
+        Use::Unseen => Activity::Unseen,
+        _ if now - last < BUCKET => Activity::Awake,
+        _ => Activity::SilentSince(ms((last / BUCKET).floor() * BUCKET)),
+    }
+}
+
+/// Handles held at each second, for rules that only count.
+pub fn counts(history: &History) -> Vec<f64> {
+    let seconds = history.length as usize;
+    let mut change = vec![0.0; seconds + 2];
+    for handle in &history.handles {
+        let from = handle.born.max(0.0).ceil() as usize;
+        let to = handle.died.ceil().max(0.0) as usize;
+        if from <= seconds && to > from {
+            change[from] += 1.0;
+            change[to.min(seconds + 1)] -= 1.0;
+        }
+    }
+    let mut now = 0.0;
+    change[..=seconds]
+        .iter()
+        .map(|c| {
+            now += c;
+            now
+        })
+        .collect()
+}

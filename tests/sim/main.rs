@@ -1,0 +1,323 @@
+//! Scores the detector on simulated handle histories: many seeds, virtual time.
+//!
+//! `cargo test --test sim` runs a few seeds of each family and asserts on counts;
+//! `cargo test --release --test sim -- --full` runs 100 seeds and prints the tables of
+//! docs/detector.md; `-- --trace FAMILY SEED` shows one history's findings over time.
+
+// A test program talks to a person.
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test program of its own")]
+
+mod families;
+mod history;
+mod naive;
+mod random;
+
+use std::process::ExitCode;
+
+use families::{ALL, Family, Truth};
+use history::{History, counts, facts};
+use poolscan::finding::{Confidence, Verdict};
+use poolscan::live::facts::Millis;
+use poolscan::live::outcome::{FindingChange, ResourceOutcome};
+use poolscan::live::watch::{Settings, Watch};
+use random::Random;
+
+/// What became of one history.
+#[derive(Clone, Debug, Default)]
+struct Run {
+    suspect: Option<f64>,
+    growing: Option<f64>,
+    leaking: Option<f64>,
+    high: Option<f64>,
+    leaked_at_leaking: usize,
+    wrong_group: bool,
+    /// Relative error of the rate at the end, and whether its interval holds the truth.
+    rate: Option<(f64, f64, bool)>,
+    end: Option<Verdict>,
+    naive: Vec<Option<usize>>,
+}
+
+fn run(family: &Family, seed: u64, scale: f64, trace: bool) -> Run {
+    let mut random = Random::new(seed.wrapping_mul(7919) ^ hash(family.name));
+    let history = (family.make)(&mut random);
+    let lifetime_ms = (scale != 1.0).then(|| (95_000.0 * scale) as Millis);
+    let mut watch = Watch::new(Settings { lifetime_ms, ..Settings::default() });
+    let mut run = Run::default();
+    for tick in facts(&history, seed, scale, false) {
+        for change in watch.step(&tick) {
+            if trace {
+                show(&change);
+            }
+            note(&mut run, &change, &history, scale);
+        }
+    }
+    let outcome = watch.outcome();
+    let resources = &outcome.targets[0].resources;
+    let found = |r: &&ResourceOutcome| !r.id.ends_with("/total");
+    run.end = resources.iter().filter(found).map(|r| r.verdict).max().or(Some(Verdict::Stable));
+    if let Some((path, Some(rate))) = &history.leak
+        && let Some(row) = resources
+            .iter()
+            .filter(found)
+            .find(|r| r.verdict == Verdict::Leaking && fits(r, path))
+        && let Some(per_minute) = row.per_minute
+    {
+        let rate = rate * 60.0 / scale;
+        let covered = per_minute.low <= rate && rate <= per_minute.high;
+        run.rate = Some((rate / 60.0, (per_minute.value - rate).abs() / rate, covered));
+    }
+    if scale == 1.0 {
+        let counts = counts(&history);
+        run.naive = naive::ALL.iter().map(|(_, rule)| rule(&counts)).collect();
+    }
+    run
+}
+
+fn note(run: &mut Run, change: &FindingChange, history: &History, scale: f64) {
+    let at = change.at as f64 / 1000.0 / scale;
+    let verdict = change.resource.verdict;
+    if verdict >= Verdict::Suspect {
+        run.suspect.get_or_insert(at);
+    }
+    if verdict == Verdict::GrowingInUse {
+        run.growing.get_or_insert(at);
+    }
+    if verdict == Verdict::Leaking {
+        if run.leaking.is_none() {
+            run.leaking = Some(at);
+            if let Some((path, _)) = &history.leak {
+                run.wrong_group = !fits(&change.resource, path);
+                run.leaked_at_leaking =
+                    history.handles.iter().filter(|h| h.died > 1e8 && h.born > 0.0 && h.born <= at).count();
+            }
+        }
+        if change.resource.confidence >= Confidence::High {
+            run.high.get_or_insert(at);
+        }
+    }
+}
+
+/// The reported group is the leaking one, above it or below it.
+fn fits(resource: &ResourceOutcome, path: &[String]) -> bool {
+    let reported: Vec<&String> = resource.kind.iter().chain(&resource.group).collect();
+    reported.iter().zip(path).all(|(a, b)| *a == b)
+}
+
+fn show(change: &FindingChange) {
+    let r = &change.resource;
+    let numbers = r.report.as_ref().map(|n| {
+        format!(
+            "{} surv {:.1} grow {:.1} n {} gens {} span {} q {:.2}",
+            n.clock, n.ln_e_surv, n.ln_e_growth, n.survivors, n.generations, n.span_s, n.later_half
+        )
+    });
+    println!(
+        "{:7.1} {:8} {:?} -> {} ({}) {:?} {}",
+        change.at as f64 / 1000.0,
+        change.what.as_str(),
+        change.before,
+        r.verdict,
+        r.confidence,
+        r.group,
+        numbers.unwrap_or_default()
+    );
+}
+
+fn hash(name: &str) -> u64 {
+    name.bytes().fold(0xCBF2_9CE4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3))
+}
+
+/// All runs of a family, on two threads.
+fn runs(family: &Family, seeds: u64, scale: f64) -> Vec<Run> {
+    let half = |from: u64| move || (from..seeds).step_by(2).map(|s| run(family, s, scale, false)).collect::<Vec<_>>();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(half(1));
+        let mut all = half(0)();
+        all.extend(other.join().unwrap());
+        all
+    })
+}
+
+fn share(runs: &[Run], is: impl Fn(&Run) -> bool) -> f64 {
+    100.0 * runs.iter().filter(|r| is(r)).count() as f64 / runs.len().max(1) as f64
+}
+
+fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(((values.len() as f64 - 1.0) * share).round() as usize).copied().unwrap_or(f64::NAN)
+}
+
+#[derive(Default)]
+struct Score {
+    healthy: Vec<Run>,
+    stationary: Vec<Run>,
+    leaks: Vec<Run>,
+    worst_healthy: (f64, &'static str),
+    worst_leak: (f64, &'static str),
+}
+
+fn score(seeds: u64, scale: f64) -> Score {
+    println!("| family | truth | suspect | growing | leaking | high | at the end | delay p50/p90 s |");
+    println!("|---|---|---|---|---|---|---|---|");
+    let mut score = Score { worst_leak: (100.0, ""), ..Score::default() };
+    for family in ALL {
+        let runs = runs(family, seeds, scale);
+        let leaking = share(&runs, |r| r.leaking.is_some());
+        let delays: Vec<f64> = runs.iter().filter_map(|r| r.leaking).collect();
+        println!(
+            "| {} | {:?} | {:.0} % | {:.0} % | {:.0} % | {:.0} % | {:.0} % leaking, {:.0} % suspect | {:.0}/{:.0} |",
+            family.name,
+            family.truth,
+            share(&runs, |r| r.suspect.is_some()),
+            share(&runs, |r| r.growing.is_some()),
+            leaking,
+            share(&runs, |r| r.high.is_some()),
+            share(&runs, |r| r.end == Some(Verdict::Leaking)),
+            share(&runs, |r| r.end == Some(Verdict::Suspect)),
+            quantile(delays.clone(), 0.5),
+            quantile(delays, 0.9),
+        );
+        match family.truth {
+            Truth::Healthy | Truth::Stationary => {
+                if leaking > score.worst_healthy.0 {
+                    score.worst_healthy = (leaking, family.name);
+                }
+                if family.truth == Truth::Stationary {
+                    score.stationary.extend(runs.clone());
+                }
+                score.healthy.extend(runs);
+            }
+            Truth::Leak => {
+                if leaking < score.worst_leak.0 {
+                    score.worst_leak = (leaking, family.name);
+                }
+                score.leaks.extend(runs);
+            }
+            Truth::Ambiguous | Truth::Pinged => {}
+        }
+    }
+    score
+}
+
+fn summary(score: &Score) {
+    let leaking = |runs: &[Run]| share(runs, |r| r.leaking.is_some());
+    let delays = |of: fn(&Run) -> Option<f64>| score.leaks.iter().filter_map(of).collect::<Vec<_>>();
+    let rates: Vec<(f64, f64, bool)> = score.leaks.iter().filter_map(|r| r.rate).collect();
+    let good = rates.iter().filter(|r| r.1 <= 0.25).count() as f64 / rates.len().max(1) as f64;
+    let covered = rates.iter().filter(|r| r.2).count() as f64 / rates.len().max(1) as f64;
+    println!("\n| quantity | target | measured |\n|---|---|---|");
+    for (name, target, value) in [
+        ("`leaking` false alarms, healthy", "<= 1.0 %", format!("{:.2} % of {}", leaking(&score.healthy), score.healthy.len())),
+        ("worst healthy family", "<= 3 %", format!("{:.1} % ({})", score.worst_healthy.0, score.worst_healthy.1)),
+        ("`leaking` high false alarms", "<= 0.2 %", format!("{:.2} %", share(&score.healthy, |r| r.high.is_some()))),
+        ("`suspect` false alarms", "<= 5 %", format!("{:.1} %", share(&score.healthy, |r| r.suspect.is_some()))),
+        ("stationary families, `leaking`", "0", format!("{} of {}", score.stationary.iter().filter(|r| r.leaking.is_some()).count(), score.stationary.len())),
+        ("recall `leaking`", ">= 93 %", format!("{:.1} % of {}", leaking(&score.leaks), score.leaks.len())),
+        ("worst leak family", ">= 70 %", format!("{:.0} % ({})", score.worst_leak.0, score.worst_leak.1)),
+        ("recall `suspect` or `growing`", ">= 97 %", format!("{:.1} %", share(&score.leaks, |r| r.suspect.is_some() || r.growing.is_some()))),
+        ("wrong group", "<= 0.1 %", format!("{} of {}", score.leaks.iter().filter(|r| r.wrong_group).count(), delays(|r| r.leaking).len())),
+        ("delay `suspect`, median", "<= 90 s", format!("{:.0} s", quantile(delays(|r| r.suspect), 0.5))),
+        ("delay `leaking`, median / p90", "<= 230 / 410 s", format!("{:.0} / {:.0} s", quantile(delays(|r| r.leaking), 0.5), quantile(delays(|r| r.leaking), 0.9))),
+        ("rate within 25 %", ">= 95 %", format!("{:.1} % of {}", 100.0 * good, rates.len())),
+        ("rate interval covers", ">= 93 %", format!("{:.1} %", 100.0 * covered)),
+        ("healthy at the end: `leaking` / `suspect`", "<= 0.2 / 0.5 %", format!("{:.2} / {:.2} %", share(&score.healthy, |r| r.end == Some(Verdict::Leaking)), share(&score.healthy, |r| r.end == Some(Verdict::Suspect)))),
+    ] {
+        println!("| {name} | {target} | {value} |");
+    }
+    if score.healthy.first().is_some_and(|r| !r.naive.is_empty()) {
+        println!("\n| rule on counts | false alarms | recall |\n|---|---|---|");
+        for (index, (name, _)) in naive::ALL.iter().enumerate() {
+            let fires = |r: &Run| r.naive[index].is_some();
+            println!("| {name} | {:.0} % | {:.0} % |", share(&score.healthy, fires), share(&score.leaks, fires));
+        }
+        println!("| poolscan `leaking` | {:.2} % | {:.1} % |", leaking(&score.healthy), leaking(&score.leaks));
+    }
+}
+
+/// The rule for one sample: share of histories of which the first look says `suspect`.
+fn first_sample(seeds: u64) -> (f64, usize) {
+    let verdict = |history: &History, seed: u64| {
+        let mut watch = Watch::new(Settings::default());
+        for tick in facts(history, seed, 1.0, true) {
+            watch.step(&tick);
+        }
+        watch.outcome().verdict
+    };
+    let old = |random: &mut Random, make: fn(&mut Random, f64) -> Vec<history::Handle>| {
+        let uptime = random.log_between(3_700.0, 800_000.0);
+        History { handles: make(random, uptime), uptime, length: 600.0, leak: None }
+    };
+    let healthy: [fn(&mut Random, f64) -> Vec<history::Handle>; 3] = [
+        // Fixed pool: opened at start-up, each connection last used a short while ago.
+        |r, uptime| {
+            let gap = r.log_between(1.0, 300.0);
+            (0..r.count(5, 100)).map(|_| history::connection(-uptime + r.between(0.0, 60.0), 1e9, "10.0.0.1:80", history::Use::Every(gap))).collect()
+        },
+        // Keep-alive: idle for up to 90 s.
+        |r, _| (0..r.count(5, 300)).map(|_| history::connection(-r.between(0.0, 90.0), 1e9, "10.0.0.1:80", history::Use::Once)).collect(),
+        // Opened at start-up and never used again.
+        |r, uptime| (0..r.count(5, 100)).map(|_| history::connection(-uptime + r.between(0.0, 300.0), 1e9, "10.0.0.1:80", history::Use::Once)).collect(),
+    ];
+    let mut random = Random::new(4711);
+    let found = (0..seeds)
+        .filter(|&s| verdict(&old(&mut random, leak_of), s) == Verdict::Suspect)
+        .count();
+    let mut wrong = 0;
+    for make in healthy {
+        wrong += (0..seeds).filter(|&s| verdict(&old(&mut random, make), s) >= Verdict::Suspect).count();
+    }
+    (100.0 * found as f64 / seeds as f64, wrong)
+}
+
+/// Connections forgotten one by one over the uptime, beside a busy pool.
+fn leak_of(random: &mut Random, uptime: f64) -> Vec<history::Handle> {
+    let mut handles: Vec<_> = (0..random.count(20, 300))
+        .map(|_| history::connection(-random.between(1.0, uptime), 1e9, "10.0.0.1:80", history::Use::Once))
+        .collect();
+    handles.extend((0..random.count(0, 30)).map(|_| {
+        history::connection(-random.between(1.0, uptime), 1e9, "10.0.0.2:80", history::Use::Every(3.0))
+    }));
+    handles
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, family, seed] = &args[..]
+        && flag == "--trace"
+    {
+        let family = ALL.iter().find(|f| f.name == family).expect("a family of that name");
+        println!("{:?}", run(family, seed.parse().unwrap(), 1.0, true));
+        return ExitCode::SUCCESS;
+    }
+    let full = args.iter().any(|a| a == "--full");
+    if args.iter().any(|a| a == "--list") {
+        println!("sim: test");
+        return ExitCode::SUCCESS;
+    }
+    let seeds = if full { 100 } else { 4 };
+    let now = score(seeds, 1.0);
+    summary(&now);
+    println!("\nWith `--lifetime 5s` (all times scaled by 5/95):\n");
+    let scaled = score(if full { 30 } else { 2 }, 5.0 / 95.0);
+    summary(&scaled);
+    let (found, wrong) = first_sample(if full { 100 } else { 20 });
+    println!("\nOne sample: `suspect` for {found:.0} % of leaks, {wrong} healthy ones wrongly");
+    let mut failed = 0;
+    let mut check = |name: &str, holds: bool| {
+        println!("test {name} ... {}", if holds { "ok" } else { "FAILED" });
+        failed += u32::from(!holds);
+    };
+    for (name, score) in [("default", &now), ("lifetime", &scaled)] {
+        let alarms = score.healthy.iter().filter(|r| r.leaking.is_some()).count();
+        let found = share(&score.leaks, |r| r.leaking.is_some());
+        check(&format!("{name}: false alarms at most 1 %"), alarms as f64 <= (score.healthy.len() as f64 * 0.01).max(1.0));
+        check(&format!("{name}: no alarm on stationary histories"), score.stationary.iter().all(|r| r.leaking.is_none()));
+        check(&format!("{name}: recall at least 90 %"), found >= 90.0);
+        check(&format!("{name}: no wrong group"), score.leaks.iter().filter(|r| r.wrong_group).count() as f64 <= score.leaks.len() as f64 * 0.005);
+        check(&format!("{name}: nothing healthy leaks at the end"), share(&score.healthy, |r| r.end == Some(Verdict::Leaking)) <= 0.5);
+    }
+    check("one sample: leaks found", found >= 90.0);
+    check("one sample: no false alarm", wrong == 0);
+    println!("\ntest result: {}. {} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out", if failed == 0 { "ok" } else { "FAILED" }, 12 - failed);
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
