@@ -46,19 +46,14 @@ fn start_holder() -> Child {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "ready\n");
     child
 }
 
 fn hold() {
     let hard = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
-    let limit = rustix::process::Rlimit {
-        current: hard,
-        maximum: hard,
-    };
+    let limit = rustix::process::Rlimit { current: hard, maximum: hard };
     rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -67,9 +62,8 @@ fn hold() {
         let client = TcpStream::connect(address).unwrap();
         held.push((client, listener.accept().unwrap().0));
     }
-    let files: Vec<_> = (0..FILES)
-        .map(|_| std::fs::File::open("/proc/self/exe").unwrap())
-        .collect();
+    let files: Vec<_> =
+        (0..FILES).map(|_| std::fs::File::open("/proc/self/exe").unwrap()).collect();
     println!("ready");
     // Ends with the parent, whatever becomes of it.
     let _ = std::io::stdin().read(&mut [0]);
@@ -148,10 +142,7 @@ fn sweep(pid: u32) -> usize {
 
 fn time_lsof(pid: u32) -> Option<Duration> {
     let begin = Instant::now();
-    let output = Command::new("lsof")
-        .args(["-nP", "-p", &pid.to_string()])
-        .output()
-        .ok()?;
+    let output = Command::new("lsof").args(["-nP", "-p", &pid.to_string()]).output().ok()?;
     assert!(output.stdout.len() > 100_000);
     Some(begin.elapsed())
 }

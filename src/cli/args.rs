@@ -134,7 +134,7 @@ pub(super) struct ReplayArgs {
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
     /// Longest time to watch
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "40s")]
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "20s")]
     pub(super) time: Duration,
 }
 
@@ -162,8 +162,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 fn size(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let number: u64 =
-        number.parse().map_err(|_| format!("'{text}' is no size such as 100MB"))?;
+    let number: u64 = number.parse().map_err(|_| format!("'{text}' is no size such as 100MB"))?;
     let factor = match unit.trim().to_ascii_lowercase().as_str() {
         "" | "b" => 1,
         "k" | "kb" => 1000,

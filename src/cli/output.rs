@@ -42,7 +42,9 @@ impl Output {
         match self.form {
             Form::Live(_) | Form::Plain => {
                 let mut out = io::stdout().lock();
-                writeln!(out, "{}", report::sanitise(text))?;
+                for line in text.split('\n') {
+                    writeln!(out, "{}", report::sanitise(line))?;
+                }
                 out.flush()
             }
             Form::Json | Form::Ndjson => Ok(()),

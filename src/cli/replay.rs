@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::args::ReplayArgs;
+use super::complain;
 use super::exit::{self, Exit};
 use super::output::Output;
-use super::complain;
 use crate::live::facts::Fact;
 use crate::live::outcome::FindingChange;
 use crate::live::record::{Header, Item, Reader};

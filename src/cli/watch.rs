@@ -93,7 +93,8 @@ fn sample(
     output: &mut Output,
 ) -> anyhow::Result<End> {
     let bucket = timing.bucket_ms();
-    let count_every = args.interval.map_or(millis(COUNT_INTERVAL), millis).clamp(10, 60_000).min(bucket);
+    let count_every =
+        args.interval.map_or(millis(COUNT_INTERVAL), millis).clamp(10, 60_000).min(bucket);
     let until = args.time.map(millis);
     let start = Instant::now();
     let mut facts = sampler.describe();

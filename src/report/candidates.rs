@@ -31,12 +31,7 @@ mod tests {
     #[test]
     fn hostile_commands_are_shown_harmless() {
         let mut out = Vec::new();
-        let list = [(
-            7,
-            "03:00".to_owned(),
-            "web".to_owned(),
-            "a\x1b[2J\nb".to_owned(),
-        )];
+        let list = [(7, "03:00".to_owned(), "web".to_owned(), "a\x1b[2J\nb".to_owned())];
         candidates(&list, &mut out).expect("a vector takes all");
         let text = String::from_utf8(out).expect("UTF-8");
         assert!(text.contains("a\\u{1b}[2J\\u{a}b") && !text.contains('\x1b'));

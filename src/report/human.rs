@@ -10,7 +10,9 @@ use super::number::{bytes, duration, durations, short, sparkline};
 use super::text::{ascii, fit, sanitise};
 use crate::finding::Verdict;
 use crate::live::facts::SourceStatus;
-use crate::live::outcome::{ChangeKind, FindingChange, Level, Outcome, ResourceOutcome, TargetOutcome};
+use crate::live::outcome::{
+    ChangeKind, FindingChange, Level, Outcome, ResourceOutcome, TargetOutcome,
+};
 
 /// Findings shown, and how many of them with evidence and next steps.
 const MAX_FINDINGS: usize = 12;
@@ -102,10 +104,7 @@ fn write_lines(lines: &[Line], style: Style, out: &mut dyn io::Write) -> io::Res
 
 /// All lines of an outcome; `full` adds sparklines and processes.
 pub(crate) fn lines(outcome: &Outcome, style: Style, full: bool) -> Vec<Line> {
-    let mut page = Page {
-        style,
-        lines: Vec::new(),
-    };
+    let mut page = Page { style, lines: Vec::new() };
     if outcome.targets.is_empty() {
         page.add("", "no target is being watched");
     }
@@ -117,19 +116,17 @@ pub(crate) fn lines(outcome: &Outcome, style: Style, full: bool) -> Vec<Line> {
     let watched = duration(outcome.now as f64 / 1000.0);
     page.add(
         "2",
-        &format!(
-            "watched {watched}; own cost {}% of a core",
-            short(outcome.cost.cpu_share * 100.0)
-        ),
+        // A share of next to no time says nothing.
+        &if outcome.now >= 5_000 {
+            let share = short(outcome.cost.cpu_share * 100.0);
+            format!("watched {watched}; own cost {share}% of a core")
+        } else {
+            let spent = short(outcome.cost.cpu_us as f64 / 1000.0);
+            format!("watched {watched}; own cost {spent} ms of CPU time")
+        },
     );
     if outcome.late_facts > 0 {
-        page.add(
-            "33",
-            &format!(
-                "{} facts came too late and were not judged",
-                outcome.late_facts
-            ),
-        );
+        page.add("33", &format!("{} facts came too late and were not judged", outcome.late_facts));
     }
     page.lines
 }
@@ -144,15 +141,10 @@ impl Page {
     /// Adds a line; every text, trusted or not, is made harmless here.
     fn add(&mut self, tone: &'static str, text: &str) {
         let safe = sanitise(text);
-        let (text, mark) = if self.style.unicode {
-            (safe.into_owned(), "…")
-        } else {
-            (ascii(&safe), "...")
-        };
-        self.lines.push(Line {
-            text: fit(&text, self.style.width, mark).trim_end().to_owned(),
-            tone,
-        });
+        let (text, mark) =
+            if self.style.unicode { (safe.into_owned(), "…") } else { (ascii(&safe), "...") };
+        self.lines
+            .push(Line { text: fit(&text, self.style.width, mark).trim_end().to_owned(), tone });
     }
 
     fn target(&mut self, target: &TargetOutcome, full: bool) {
@@ -171,10 +163,7 @@ impl Page {
             self.add("2", &format!("and {} more findings", findings.len() - MAX_FINDINGS));
         }
         if findings.is_empty() {
-            self.add(
-                tone(target.verdict),
-                &format!("{}  {}", shout(target.verdict), name(target)),
-            );
+            self.add(tone(target.verdict), &format!("{}  {}", shout(target.verdict), name(target)));
         }
         for diagnosis in target.diagnoses.iter().take(5) {
             self.add("31", &format!("  {}", diagnosis.message));
@@ -182,17 +171,11 @@ impl Page {
                 self.add("1", &format!("  next: {step}"));
             }
         }
-        self.add(
-            "2",
-            &format!("  {}, pids {}", name(target), pids(&target.facts.pids)),
-        );
+        self.add("2", &format!("  {}, pids {}", name(target), pids(&target.facts.pids)));
         if let Some(at) = target.ended_at {
             self.add(
                 "33",
-                &format!(
-                    "  the target ended {} into the watch",
-                    duration(at as f64 / 1000.0)
-                ),
+                &format!("  the target ended {} into the watch", duration(at as f64 / 1000.0)),
             );
         }
         self.table(&ranked, full);
@@ -208,21 +191,11 @@ impl Page {
             let text = format!("{}: no verdict yet: {}", resource.resource, resource.missing);
             self.wrapped("36", "  ", &text);
         }
-        for source in target
-            .sources
-            .iter()
-            .filter(|s| s.status != SourceStatus::Ok)
-        {
-            let what = if source.status == SourceStatus::Partial {
-                "partly unknown"
-            } else {
-                "unknown"
-            };
-            let reason = if source.reason.is_empty() {
-                "the source gave no reason"
-            } else {
-                &source.reason
-            };
+        for source in target.sources.iter().filter(|s| s.status != SourceStatus::Ok) {
+            let what =
+                if source.status == SourceStatus::Partial { "partly unknown" } else { "unknown" };
+            let reason =
+                if source.reason.is_empty() { "the source gave no reason" } else { &source.reason };
             self.add("33", &format!("  {}: {what} because {reason}", source.name));
         }
     }
@@ -271,14 +244,7 @@ impl Page {
             return;
         }
         let mut table = Builder::default();
-        let mut head = vec![
-            "resource",
-            "now",
-            "limit",
-            "per min",
-            "time to limit",
-            "verdict",
-        ];
+        let mut head = vec!["resource", "now", "limit", "per min", "time to limit", "verdict"];
         if full {
             head.push("history");
         }
@@ -286,9 +252,7 @@ impl Page {
         // Totals and kinds; the findings above are its details.
         let mut rows: Vec<&ResourceOutcome> =
             ranked.iter().copied().filter(|r| r.group.is_empty()).collect();
-        rows.sort_by_key(|r| {
-            (r.resource.as_str(), r.kind.is_some(), std::cmp::Reverse(r.verdict))
-        });
+        rows.sort_by_key(|r| (r.resource.as_str(), r.kind.is_some(), std::cmp::Reverse(r.verdict)));
         let hidden = rows.len().saturating_sub(MAX_ROWS);
         for r in rows.into_iter().take(MAX_ROWS) {
             let mut row = vec![
@@ -296,12 +260,9 @@ impl Page {
                 r.now
                     .filter(|v| v.is_finite())
                     .map_or_else(|| "unknown".to_owned(), |v| amount(r, v)),
-                r.limit
-                    .map_or_else(|| "-".to_owned(), |v| amount(r, v as f64)),
-                r.per_minute
-                    .map_or_else(|| "-".to_owned(), |p| signed(r, p.value)),
-                r.seconds_to_limit
-                    .map_or_else(|| "-".to_owned(), |t| duration(t.value)),
+                r.limit.map_or_else(|| "-".to_owned(), |v| amount(r, v as f64)),
+                r.per_minute.map_or_else(|| "-".to_owned(), |p| signed(r, p.value)),
+                r.seconds_to_limit.map_or_else(|| "-".to_owned(), |t| duration(t.value)),
                 words(r.verdict),
             ];
             if full {
@@ -316,16 +277,11 @@ impl Page {
     }
 
     fn limits(&mut self, target: &TargetOutcome) {
-        for r in target
-            .resources
-            .iter()
-            .filter(|r| r.level >= Level::High && r.level != Level::Unknown)
+        for r in
+            target.resources.iter().filter(|r| r.level >= Level::High && r.level != Level::Unknown)
         {
             let limit = r.limit_name.as_deref().unwrap_or("its limit");
-            self.add(
-                "31",
-                &format!("  {} is {} against {limit}", place(r), r.level.as_str()),
-            );
+            self.add("31", &format!("  {} is {} against {limit}", place(r), r.level.as_str()));
         }
         for (name, limit) in &target.limits {
             if let (Some(value), Some(used)) = (limit.value, limit.used)
@@ -341,15 +297,9 @@ impl Page {
         table.push_record(["pid", "fds", "threads", "rss"]);
         for (pid, gauges) in target.processes.iter().take(MAX_ROWS) {
             let cell = |name: &str, show: fn(f64) -> String| {
-                gauges
-                    .get(name)
-                    .map_or_else(|| "unknown".to_owned(), |&v| show(v))
+                gauges.get(name).map_or_else(|| "unknown".to_owned(), |&v| show(v))
             };
-            let cells = [
-                cell("fds", short),
-                cell("threads", short),
-                cell("rss_bytes", bytes),
-            ];
+            let cells = [cell("fds", short), cell("threads", short), cell("rss_bytes", bytes)];
             table.push_record(std::iter::once(pid.to_string()).chain(cells));
         }
         self.tabled(table);
@@ -377,10 +327,7 @@ fn headline(r: &ResourceOutcome) -> String {
     if let Some(t) = r.seconds_to_limit {
         match t.latest {
             Some(latest) => line.push_str(&format!(", limit in {}", durations(t.earliest, latest))),
-            None => line.push_str(&format!(
-                ", limit in {} at the earliest",
-                duration(t.earliest)
-            )),
+            None => line.push_str(&format!(", limit in {} at the earliest", duration(t.earliest))),
         }
     }
     line
@@ -423,11 +370,7 @@ fn table_name(r: &ResourceOutcome) -> String {
 }
 
 fn amount(r: &ResourceOutcome, value: f64) -> String {
-    if r.resource == "rss" {
-        bytes(value)
-    } else {
-        short(value)
-    }
+    if r.resource == "rss" { bytes(value) } else { short(value) }
 }
 
 fn signed(r: &ResourceOutcome, value: f64) -> String {
@@ -436,11 +379,7 @@ fn signed(r: &ResourceOutcome, value: f64) -> String {
 }
 
 fn name(target: &TargetOutcome) -> &str {
-    if target.facts.name.is_empty() {
-        "unnamed target"
-    } else {
-        &target.facts.name
-    }
+    if target.facts.name.is_empty() { "unnamed target" } else { &target.facts.name }
 }
 
 fn pids(pids: &[u32]) -> String {
@@ -466,14 +405,7 @@ mod tests {
 
     #[test]
     fn answer_comes_first() {
-        let text = shown(
-            &samples::full(),
-            Style {
-                color: false,
-                width: 120,
-                unicode: false,
-            },
-        );
+        let text = shown(&samples::full(), Style { color: false, width: 120, unicode: false });
         let want = "LEAKING  tcp client > 10.0.3.7:5432 > CLOSE_WAIT: 23 held, +5.4/min (3.6-7.2), limit in 2.1-4.3 h";
         assert_eq!(text.lines().next(), Some(want));
         assert!(text.contains("unknown because") && text.contains("no verdict yet: 140 s more"));
@@ -483,21 +415,9 @@ mod tests {
     #[test]
     fn width_is_kept_and_nothing_panics_without_data() {
         for width in [0, 1, 20, 80] {
-            let style = Style {
-                color: false,
-                width,
-                unicode: true,
-            };
-            assert!(
-                shown(&samples::full(), style)
-                    .lines()
-                    .all(|l| l.width() <= width)
-            );
-            assert!(
-                shown(&samples::empty(), style)
-                    .lines()
-                    .all(|l| l.width() <= width)
-            );
+            let style = Style { color: false, width, unicode: true };
+            assert!(shown(&samples::full(), style).lines().all(|l| l.width() <= width));
+            assert!(shown(&samples::empty(), style).lines().all(|l| l.width() <= width));
         }
     }
 }

@@ -21,10 +21,7 @@ pub struct LiveView {
 impl LiveView {
     /// A view for a terminal of `rows` rows (0: unknown); more lines than that are left out.
     pub fn new(rows: usize) -> Self {
-        Self {
-            rows,
-            ..Self::default()
-        }
+        Self { rows, ..Self::default() }
     }
 
     /// Takes over a new height of the terminal.
@@ -89,17 +86,12 @@ mod tests {
 
     #[test]
     fn redraws_and_restores() {
-        let style = Style {
-            color: false,
-            width: 80,
-            unicode: true,
-        };
+        let style = Style { color: false, width: 80, unicode: true };
         let mut view = LiveView::new(10);
         let mut out = Vec::new();
         view.draw(&samples::full(), style, &mut out).expect("draws");
         out.clear();
-        view.draw(&samples::empty(), style, &mut out)
-            .expect("draws");
+        view.draw(&samples::empty(), style, &mut out).expect("draws");
         let text = String::from_utf8(std::mem::take(&mut out)).expect("UTF-8");
         assert!(text.contains("\x1b[9A") && text.ends_with("\x1b[J\x1b[?2026l"));
         view.finish(&mut out).expect("finishes");

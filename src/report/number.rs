@@ -9,11 +9,7 @@ pub(crate) fn rounded(value: f64) -> Option<f64> {
         return Some(0.0);
     }
     let magnitude = value.abs().log10().floor();
-    let decimals = if magnitude < 0.0 {
-        (3.0 - magnitude) as usize
-    } else {
-        3
-    };
+    let decimals = if magnitude < 0.0 { (3.0 - magnitude) as usize } else { 3 };
     format!("{value:.decimals$}").parse().ok()
 }
 
@@ -82,20 +78,15 @@ pub(crate) fn sparkline(history: &[f64], width: usize, unicode: bool) -> String 
     };
     let tail = &history[history.len().saturating_sub(width)..];
     let known = tail.iter().copied().filter(|v| v.is_finite());
-    let (low, high) = known.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
-        (l.min(v), h.max(v))
-    });
+    let (low, high) =
+        known.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     let top = steps.len() - 1;
     tail.iter()
         .map(|&v| {
             if !v.is_finite() {
                 return ' ';
             }
-            let share = if high > low {
-                (v - low) / (high - low)
-            } else {
-                0.0
-            };
+            let share = if high > low { (v - low) / (high - low) } else { 0.0 };
             let step = (share * top as f64).round() as usize;
             steps[step.min(top)]
         })

@@ -61,13 +61,7 @@ fn target(id: u32, verdict: Verdict, resources: Vec<ResourceOutcome>) -> TargetO
             reason: "permission denied".into(),
             cost_us: 5,
         }],
-        limits: BTreeMap::from([(
-            "nproc".to_owned(),
-            LimitOutcome {
-                value: None,
-                used: None,
-            },
-        )]),
+        limits: BTreeMap::from([("nproc".to_owned(), LimitOutcome { value: None, used: None })]),
         processes: BTreeMap::from([(10, gauges.clone()), (11, BTreeMap::new())]),
         gauges,
         lifecycle: vec![(0, 10, crate::live::facts::Lifecycle::Joined)],
@@ -111,22 +105,14 @@ pub(crate) fn leak() -> ResourceOutcome {
     ResourceOutcome {
         id: "1/fds/socket".into(),
         kind: Some("socket".into()),
-        group: vec![
-            "tcp client".into(),
-            "10.0.3.7:5432".into(),
-            "CLOSE_WAIT".into(),
-        ],
+        group: vec!["tcp client".into(), "10.0.3.7:5432".into(), "CLOSE_WAIT".into()],
         now: Some(23.0),
         limit: Some(1024),
         limit_name: Some("nofile_soft".into()),
         level: Level::Mid,
         opened: 30,
         closed: 7,
-        per_minute: Some(Rate {
-            value: 5.4,
-            low: 3.6,
-            high: 7.2,
-        }),
+        per_minute: Some(Rate { value: 5.4, low: 3.6, high: 7.2 }),
         seconds_to_limit: Some(TimeToLimit {
             value: 11_000.0,
             earliest: 7_560.0,
@@ -137,9 +123,7 @@ pub(crate) fn leak() -> ResourceOutcome {
         missing: String::new(),
         verdict: Verdict::Leaking,
         confidence: Confidence::High,
-        evidence: vec![Evidence::new(
-            "23 handles were not touched and none was closed",
-        )],
+        evidence: vec![Evidence::new("23 handles were not touched and none was closed")],
         report: Some(ConfidenceReport {
             clock: "stale",
             age_s: 95.0,

@@ -128,7 +128,13 @@ fn collectors_do_not_judge_and_reports_do_not_collect() {
     for room in ["live/collect", "live/host", "live/target"] {
         keeps_out(
             room,
-            &["crate/live/census", "crate/live/detect", "crate/live/watch", "crate/report", "crate/cli"],
+            &[
+                "crate/live/census",
+                "crate/live/detect",
+                "crate/live/watch",
+                "crate/report",
+                "crate/cli",
+            ],
         );
     }
     keeps_out(

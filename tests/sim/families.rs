@@ -10,7 +10,7 @@ const LEAKED: &str = "10.0.0.9:8080";
 
 /// Whether and how a family leaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Truth {
+pub(crate) enum Truth {
     Healthy,
     /// Healthy, and stationary: not one alarm in a thousand.
     Stationary,
@@ -21,15 +21,15 @@ pub enum Truth {
     Pinged,
 }
 
-pub struct Family {
-    pub name: &'static str,
-    pub truth: Truth,
-    pub make: fn(&mut Random) -> History,
+pub(crate) struct Family {
+    pub(crate) name: &'static str,
+    pub(crate) truth: Truth,
+    pub(crate) make: fn(&mut Random) -> History,
 }
 
 macro_rules! families {
     ($($truth:ident $name:ident),* $(,)?) => {
-        pub const ALL: &[Family] = &[$(Family {
+        pub(crate) const ALL: &[Family] = &[$(Family {
             name: stringify!($name),
             truth: Truth::$truth,
             make: $name,
@@ -89,7 +89,12 @@ fn births(r: &mut Random, from: f64, to: f64, most: f64, rate: impl Fn(f64) -> f
     }
 }
 
-fn steady(r: &mut Random, rate: f64, before: f64, life: impl Fn(&mut Random) -> f64) -> Vec<Handle> {
+fn steady(
+    r: &mut Random,
+    rate: f64,
+    before: f64,
+    life: impl Fn(&mut Random) -> f64,
+) -> Vec<Handle> {
     let gap = r.log_between(0.5, 5.0);
     births(r, -before, LENGTH, rate, |_| rate)
         .into_iter()
@@ -125,8 +130,9 @@ fn websockets(r: &mut Random) -> History {
 }
 
 fn fixed_pool_idle(r: &mut Random) -> History {
+    // Opened at start-up and never used since.
     let handles = (0..r.count(2, 60))
-        .map(|_| connection(-r.between(1.0, 7000.0), NEVER, PEER, Use::Once))
+        .map(|_| connection(-7200.0 + r.between(0.0, 120.0), NEVER, PEER, Use::Once))
         .collect();
     healthy(handles)
 }
@@ -199,7 +205,8 @@ fn mmpp(r: &mut Random) -> History {
         at += r.exponential(60.0);
         switches.push(at);
     }
-    let rate = |t: f64| if switches.iter().filter(|&&s| s < t).count() % 2 == 0 { low } else { high };
+    let rate =
+        |t: f64| if switches.iter().filter(|&&s| s < t).count() % 2 == 0 { low } else { high };
     let mean = r.between(5.0, 30.0);
     let handles = births(r, -200.0, LENGTH, high, rate)
         .into_iter()
@@ -256,7 +263,14 @@ fn ramp_heavy(r: &mut Random) -> History {
 fn start_up_plateau(r: &mut Random) -> History {
     let (size, fill) = (r.count(10, 120), r.between(30.0, 200.0));
     let handles = (0..size)
-        .map(|_| connection(r.exponential(fill / 3.0), NEVER, PEER, Use::Every(r.log_between(2.0, 100.0))))
+        .map(|_| {
+            connection(
+                r.exponential(fill / 3.0),
+                NEVER,
+                PEER,
+                Use::Every(r.log_between(2.0, 100.0)),
+            )
+        })
         .collect();
     History { uptime: 5.0, ..healthy(handles) }
 }
@@ -272,7 +286,12 @@ fn pool_fill(r: &mut Random) -> History {
     let (size, fill, start) = (r.count(8, 60), r.between(10.0, 200.0), r.between(0.0, 200.0));
     let handles = (0..size)
         .map(|_| {
-            connection(start + r.between(0.0, fill), NEVER, PEER, Use::Every(r.log_between(2.0, 40.0)))
+            connection(
+                start + r.between(0.0, fill),
+                NEVER,
+                PEER,
+                Use::Every(r.log_between(2.0, 40.0)),
+            )
         })
         .collect();
     healthy(handles)

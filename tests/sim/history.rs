@@ -8,7 +8,7 @@ use crate::random::Random;
 
 /// How a handle is used between its birth and its death.
 #[derive(Clone, Copy, Debug)]
-pub enum Use {
+pub(crate) enum Use {
     /// Only at birth.
     Once,
     /// At random, with this mean gap in seconds.
@@ -19,27 +19,50 @@ pub enum Use {
 
 /// One handle; times in seconds.
 #[derive(Clone, Debug)]
-pub struct Handle {
-    pub born: f64,
-    pub died: f64,
-    pub kind: &'static str,
-    pub role: &'static str,
-    pub peer: String,
-    pub state: &'static str,
-    pub uses: Use,
+pub(crate) struct Handle {
+    pub(crate) born: f64,
+    pub(crate) died: f64,
+    pub(crate) kind: &'static str,
+    pub(crate) role: &'static str,
+    pub(crate) peer: String,
+    pub(crate) state: &'static str,
+    pub(crate) uses: Use,
 }
 
 /// One history and what is true of it.
 #[derive(Clone, Debug)]
-pub struct History {
-    pub handles: Vec<Handle>,
-    pub uptime: f64,
-    pub length: f64,
+pub(crate) struct History {
+    pub(crate) handles: Vec<Handle>,
+    pub(crate) uptime: f64,
+    pub(crate) length: f64,
     /// Leaks: the path of the leaking group, and its true rate per second where it is constant.
-    pub leak: Option<(Vec<String>, Option<f64>)>,
+    pub(crate) leak: Option<(Vec<String>, Option<f64>)>,
 }
 
-pub fn connection(born: f64, died: f64, peer: &str, uses: Use) -> Handle {
+impl History {
+    fn leaked(&self) -> impl Iterator<Item = &Handle> {
+        let path = self.leak.as_ref().map(|l| l.0.clone()).unwrap_or_default();
+        self.handles.iter().filter(move |h| {
+            h.born > 0.0
+                && h.died > self.length
+                && path.contains(&h.peer)
+                && (h.state.is_empty() || path.iter().any(|name| name == h.state))
+        })
+    }
+
+    /// When the first handle leaked under our eyes, seconds.
+    pub(crate) fn onset(&self) -> f64 {
+        self.leaked().map(|h| h.born).fold(f64::INFINITY, f64::min).min(self.length).max(0.0)
+            * f64::from(u8::from(self.leak.is_some()))
+    }
+
+    /// Handles that really leaked, per second since the onset.
+    pub(crate) fn leaked_per_second(&self) -> f64 {
+        self.leaked().count() as f64 / (self.length - self.onset()).max(1.0)
+    }
+}
+
+pub(crate) fn connection(born: f64, died: f64, peer: &str, uses: Use) -> Handle {
     Handle {
         born,
         died,
@@ -54,17 +77,14 @@ pub fn connection(born: f64, died: f64, peer: &str, uses: Use) -> Handle {
 const BUCKET: f64 = 5.0;
 
 /// The facts of a history, sampled every 5 s with an occasional stall; `scale` shrinks all times.
-pub fn facts(history: &History, seed: u64, scale: f64, once: bool) -> Vec<Vec<Fact>> {
+pub(crate) fn facts(history: &History, seed: u64, scale: f64, once: bool) -> Vec<Vec<Fact>> {
     let mut random = Random::new(seed ^ 0xFAC7);
     let target = TargetId(0);
     let ms = |seconds: f64| (seconds * 1000.0 * scale).round() as Millis;
     let mut ticks = vec![vec![
         Fact::Target {
             target,
-            facts: TargetFacts {
-                uptime_ms: Some(ms(history.uptime)),
-                ..TargetFacts::default()
-            },
+            facts: TargetFacts { uptime_ms: Some(ms(history.uptime)), ..TargetFacts::default() },
         },
         Fact::Limit { at: 0, target, name: "nofile_soft".into(), value: Some(65_536), used: None },
     ]];
@@ -163,7 +183,7 @@ fn activity_at(handle: &Handle, last: f64, now: f64, ms: &impl Fn(f64) -> Millis
 }
 
 /// Handles held at each second, for rules that only count.
-pub fn counts(history: &History) -> Vec<f64> {
+pub(crate) fn counts(history: &History) -> Vec<f64> {
     let seconds = history.length as usize;
     let mut change = vec![0.0; seconds + 2];
     for handle in &history.handles {

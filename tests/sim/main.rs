@@ -40,7 +40,7 @@ struct Run {
 fn run(family: &Family, seed: u64, scale: f64, trace: bool) -> Run {
     let mut random = Random::new(seed.wrapping_mul(7919) ^ hash(family.name));
     let history = (family.make)(&mut random);
-    let lifetime_ms = (scale != 1.0).then(|| (95_000.0 * scale) as Millis);
+    let lifetime_ms = (scale != 1.0).then_some((95_000.0 * scale) as Millis);
     let mut watch = Watch::new(Settings { lifetime_ms, ..Settings::default() });
     let mut run = Run::default();
     for tick in facts(&history, seed, scale, false) {
@@ -56,15 +56,15 @@ fn run(family: &Family, seed: u64, scale: f64, trace: bool) -> Run {
     let found = |r: &&ResourceOutcome| !r.id.ends_with("/total");
     run.end = resources.iter().filter(found).map(|r| r.verdict).max().or(Some(Verdict::Stable));
     if let Some((path, Some(rate))) = &history.leak
-        && let Some(row) = resources
-            .iter()
-            .filter(found)
-            .find(|r| r.verdict == Verdict::Leaking && fits(r, path))
+        && let Some(row) =
+            resources.iter().filter(found).find(|r| r.verdict == Verdict::Leaking && fits(r, path))
         && let Some(per_minute) = row.per_minute
     {
+        // The interval is for the process's rate; the estimate is held against what really leaked.
         let rate = rate * 60.0 / scale;
         let covered = per_minute.low <= rate && rate <= per_minute.high;
-        run.rate = Some((rate / 60.0, (per_minute.value - rate).abs() / rate, covered));
+        let really = history.leaked_per_second() * 60.0 / scale;
+        run.rate = Some((rate / 60.0, (per_minute.value - really).abs() / really, covered));
     }
     if scale == 1.0 {
         let counts = counts(&history);
@@ -74,7 +74,8 @@ fn run(family: &Family, seed: u64, scale: f64, trace: bool) -> Run {
 }
 
 fn note(run: &mut Run, change: &FindingChange, history: &History, scale: f64) {
-    let at = change.at as f64 / 1000.0 / scale;
+    // Delays count from the first leaked handle.
+    let at = change.at as f64 / 1000.0 / scale - history.onset();
     let verdict = change.resource.verdict;
     if verdict >= Verdict::Suspect {
         run.suspect.get_or_insert(at);
@@ -87,8 +88,11 @@ fn note(run: &mut Run, change: &FindingChange, history: &History, scale: f64) {
             run.leaking = Some(at);
             if let Some((path, _)) = &history.leak {
                 run.wrong_group = !fits(&change.resource, path);
-                run.leaked_at_leaking =
-                    history.handles.iter().filter(|h| h.died > 1e8 && h.born > 0.0 && h.born <= at).count();
+                run.leaked_at_leaking = history
+                    .handles
+                    .iter()
+                    .filter(|h| h.died > 1e8 && h.born > 0.0 && h.born <= at + history.onset())
+                    .count();
             }
         }
         if change.resource.confidence >= Confidence::High {
@@ -124,12 +128,15 @@ fn show(change: &FindingChange) {
 }
 
 fn hash(name: &str) -> u64 {
-    name.bytes().fold(0xCBF2_9CE4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3))
+    name.bytes()
+        .fold(0xCBF2_9CE4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3))
 }
 
 /// All runs of a family, on two threads.
 fn runs(family: &Family, seeds: u64, scale: f64) -> Vec<Run> {
-    let half = |from: u64| move || (from..seeds).step_by(2).map(|s| run(family, s, scale, false)).collect::<Vec<_>>();
+    let half = |from: u64| {
+        move || (from..seeds).step_by(2).map(|s| run(family, s, scale, false)).collect::<Vec<_>>()
+    };
     std::thread::scope(|scope| {
         let other = scope.spawn(half(1));
         let mut all = half(0)();
@@ -157,7 +164,9 @@ struct Score {
 }
 
 fn score(seeds: u64, scale: f64) -> Score {
-    println!("| family | truth | suspect | growing | leaking | high | at the end | delay p50/p90 s |");
+    println!(
+        "| family | truth | suspect | growing | leaking | high | at the end | delay p50/p90 s |"
+    );
     println!("|---|---|---|---|---|---|---|---|");
     let mut score = Score { worst_leak: (100.0, ""), ..Score::default() };
     for family in ALL {
@@ -201,26 +210,91 @@ fn score(seeds: u64, scale: f64) -> Score {
 
 fn summary(score: &Score) {
     let leaking = |runs: &[Run]| share(runs, |r| r.leaking.is_some());
-    let delays = |of: fn(&Run) -> Option<f64>| score.leaks.iter().filter_map(of).collect::<Vec<_>>();
+    let delays =
+        |of: fn(&Run) -> Option<f64>| score.leaks.iter().filter_map(of).collect::<Vec<_>>();
     let rates: Vec<(f64, f64, bool)> = score.leaks.iter().filter_map(|r| r.rate).collect();
     let good = rates.iter().filter(|r| r.1 <= 0.25).count() as f64 / rates.len().max(1) as f64;
     let covered = rates.iter().filter(|r| r.2).count() as f64 / rates.len().max(1) as f64;
     println!("\n| quantity | target | measured |\n|---|---|---|");
     for (name, target, value) in [
-        ("`leaking` false alarms, healthy", "<= 1.0 %", format!("{:.2} % of {}", leaking(&score.healthy), score.healthy.len())),
-        ("worst healthy family", "<= 3 %", format!("{:.1} % ({})", score.worst_healthy.0, score.worst_healthy.1)),
-        ("`leaking` high false alarms", "<= 0.2 %", format!("{:.2} %", share(&score.healthy, |r| r.high.is_some()))),
-        ("`suspect` false alarms", "<= 5 %", format!("{:.1} %", share(&score.healthy, |r| r.suspect.is_some()))),
-        ("stationary families, `leaking`", "0", format!("{} of {}", score.stationary.iter().filter(|r| r.leaking.is_some()).count(), score.stationary.len())),
-        ("recall `leaking`", ">= 93 %", format!("{:.1} % of {}", leaking(&score.leaks), score.leaks.len())),
-        ("worst leak family", ">= 70 %", format!("{:.0} % ({})", score.worst_leak.0, score.worst_leak.1)),
-        ("recall `suspect` or `growing`", ">= 97 %", format!("{:.1} %", share(&score.leaks, |r| r.suspect.is_some() || r.growing.is_some()))),
-        ("wrong group", "<= 0.1 %", format!("{} of {}", score.leaks.iter().filter(|r| r.wrong_group).count(), delays(|r| r.leaking).len())),
-        ("delay `suspect`, median", "<= 90 s", format!("{:.0} s", quantile(delays(|r| r.suspect), 0.5))),
-        ("delay `leaking`, median / p90", "<= 230 / 410 s", format!("{:.0} / {:.0} s", quantile(delays(|r| r.leaking), 0.5), quantile(delays(|r| r.leaking), 0.9))),
+        (
+            "`leaking` false alarms, healthy",
+            "<= 1.0 %",
+            format!("{:.2} % of {}", leaking(&score.healthy), score.healthy.len()),
+        ),
+        (
+            "worst healthy family",
+            "<= 3 %",
+            format!("{:.1} % ({})", score.worst_healthy.0, score.worst_healthy.1),
+        ),
+        (
+            "`leaking` high false alarms",
+            "<= 0.2 %",
+            format!("{:.2} %", share(&score.healthy, |r| r.high.is_some())),
+        ),
+        (
+            "`suspect` false alarms",
+            "<= 5 %",
+            format!("{:.1} %", share(&score.healthy, |r| r.suspect.is_some())),
+        ),
+        (
+            "stationary families, `leaking`",
+            "0",
+            format!(
+                "{} of {}",
+                score.stationary.iter().filter(|r| r.leaking.is_some()).count(),
+                score.stationary.len()
+            ),
+        ),
+        (
+            "recall `leaking`",
+            ">= 93 %",
+            format!("{:.1} % of {}", leaking(&score.leaks), score.leaks.len()),
+        ),
+        (
+            "worst leak family",
+            ">= 70 %",
+            format!("{:.0} % ({})", score.worst_leak.0, score.worst_leak.1),
+        ),
+        (
+            "recall `suspect` or `growing`",
+            ">= 97 %",
+            format!("{:.1} %", share(&score.leaks, |r| r.suspect.is_some() || r.growing.is_some())),
+        ),
+        (
+            "wrong group",
+            "<= 0.1 %",
+            format!(
+                "{} of {}",
+                score.leaks.iter().filter(|r| r.wrong_group).count(),
+                delays(|r| r.leaking).len()
+            ),
+        ),
+        (
+            "delay `suspect`, median",
+            "<= 90 s",
+            format!("{:.0} s", quantile(delays(|r| r.suspect), 0.5)),
+        ),
+        (
+            "delay `leaking`, median / p90",
+            "<= 230 / 410 s",
+            format!(
+                "{:.0} / {:.0} s",
+                quantile(delays(|r| r.leaking), 0.5),
+                quantile(delays(|r| r.leaking), 0.9)
+            ),
+        ),
         ("rate within 25 %", ">= 95 %", format!("{:.1} % of {}", 100.0 * good, rates.len())),
         ("rate interval covers", ">= 93 %", format!("{:.1} %", 100.0 * covered)),
-        ("healthy at the end: `leaking` / `suspect`", "<= 0.2 / 0.5 %", format!("{:.2} / {:.2} %", share(&score.healthy, |r| r.end == Some(Verdict::Leaking)), share(&score.healthy, |r| r.end == Some(Verdict::Suspect)))),
+        (
+            "healthy at the end: `leaking` / `suspect`",
+            "<= 0.2 / 0.5 %",
+            format!(
+                "{:.2} / {:.2} %",
+                share(&score.healthy, |r| r.end == Some(Verdict::Leaking)),
+                share(&score.healthy, |r| r.end == Some(Verdict::Suspect))
+            ),
+        ),
     ] {
         println!("| {name} | {target} | {value} |");
     }
@@ -228,9 +302,17 @@ fn summary(score: &Score) {
         println!("\n| rule on counts | false alarms | recall |\n|---|---|---|");
         for (index, (name, _)) in naive::ALL.iter().enumerate() {
             let fires = |r: &Run| r.naive[index].is_some();
-            println!("| {name} | {:.0} % | {:.0} % |", share(&score.healthy, fires), share(&score.leaks, fires));
+            println!(
+                "| {name} | {:.0} % | {:.0} % |",
+                share(&score.healthy, fires),
+                share(&score.leaks, fires)
+            );
         }
-        println!("| poolscan `leaking` | {:.2} % | {:.1} % |", leaking(&score.healthy), leaking(&score.leaks));
+        println!(
+            "| poolscan `leaking` | {:.2} % | {:.1} % |",
+            leaking(&score.healthy),
+            leaking(&score.leaks)
+        );
     }
 }
 
@@ -251,20 +333,51 @@ fn first_sample(seeds: u64) -> (f64, usize) {
         // Fixed pool: opened at start-up, each connection last used a short while ago.
         |r, uptime| {
             let gap = r.log_between(1.0, 300.0);
-            (0..r.count(5, 100)).map(|_| history::connection(-uptime + r.between(0.0, 60.0), 1e9, "10.0.0.1:80", history::Use::Every(gap))).collect()
+            (0..r.count(5, 100))
+                .map(|_| {
+                    history::connection(
+                        -uptime + r.between(0.0, 60.0),
+                        1e9,
+                        "10.0.0.1:80",
+                        history::Use::Every(gap),
+                    )
+                })
+                .collect()
         },
         // Keep-alive: idle for up to 90 s.
-        |r, _| (0..r.count(5, 300)).map(|_| history::connection(-r.between(0.0, 90.0), 1e9, "10.0.0.1:80", history::Use::Once)).collect(),
+        |r, _| {
+            (0..r.count(5, 300))
+                .map(|_| {
+                    history::connection(
+                        -r.between(0.0, 90.0),
+                        1e9,
+                        "10.0.0.1:80",
+                        history::Use::Once,
+                    )
+                })
+                .collect()
+        },
         // Opened at start-up and never used again.
-        |r, uptime| (0..r.count(5, 100)).map(|_| history::connection(-uptime + r.between(0.0, 300.0), 1e9, "10.0.0.1:80", history::Use::Once)).collect(),
+        |r, uptime| {
+            (0..r.count(5, 100))
+                .map(|_| {
+                    history::connection(
+                        -uptime + r.between(0.0, 300.0),
+                        1e9,
+                        "10.0.0.1:80",
+                        history::Use::Once,
+                    )
+                })
+                .collect()
+        },
     ];
     let mut random = Random::new(4711);
-    let found = (0..seeds)
-        .filter(|&s| verdict(&old(&mut random, leak_of), s) == Verdict::Suspect)
-        .count();
+    let found =
+        (0..seeds).filter(|&s| verdict(&old(&mut random, leak_of), s) == Verdict::Suspect).count();
     let mut wrong = 0;
     for make in healthy {
-        wrong += (0..seeds).filter(|&s| verdict(&old(&mut random, make), s) >= Verdict::Suspect).count();
+        wrong +=
+            (0..seeds).filter(|&s| verdict(&old(&mut random, make), s) >= Verdict::Suspect).count();
     }
     (100.0 * found as f64 / seeds as f64, wrong)
 }
@@ -272,10 +385,22 @@ fn first_sample(seeds: u64) -> (f64, usize) {
 /// Connections forgotten one by one over the uptime, beside a busy pool.
 fn leak_of(random: &mut Random, uptime: f64) -> Vec<history::Handle> {
     let mut handles: Vec<_> = (0..random.count(20, 300))
-        .map(|_| history::connection(-random.between(1.0, uptime), 1e9, "10.0.0.1:80", history::Use::Once))
+        .map(|_| {
+            history::connection(
+                -random.between(1.0, uptime),
+                1e9,
+                "10.0.0.1:80",
+                history::Use::Once,
+            )
+        })
         .collect();
     handles.extend((0..random.count(0, 30)).map(|_| {
-        history::connection(-random.between(1.0, uptime), 1e9, "10.0.0.2:80", history::Use::Every(3.0))
+        history::connection(
+            -random.between(1.0, uptime),
+            1e9,
+            "10.0.0.2:80",
+            history::Use::Every(3.0),
+        )
     }));
     handles
 }
@@ -310,14 +435,31 @@ fn main() -> ExitCode {
     for (name, score) in [("default", &now), ("lifetime", &scaled)] {
         let alarms = score.healthy.iter().filter(|r| r.leaking.is_some()).count();
         let found = share(&score.leaks, |r| r.leaking.is_some());
-        check(&format!("{name}: false alarms at most 1 %"), alarms as f64 <= (score.healthy.len() as f64 * 0.01).max(1.0));
-        check(&format!("{name}: no alarm on stationary histories"), score.stationary.iter().all(|r| r.leaking.is_none()));
+        check(
+            &format!("{name}: false alarms at most 1 %"),
+            alarms as f64 <= (score.healthy.len() as f64 * 0.01).max(1.0),
+        );
+        check(
+            &format!("{name}: no alarm on stationary histories"),
+            score.stationary.iter().all(|r| r.leaking.is_none()),
+        );
         check(&format!("{name}: recall at least 90 %"), found >= 90.0);
-        check(&format!("{name}: no wrong group"), score.leaks.iter().filter(|r| r.wrong_group).count() as f64 <= score.leaks.len() as f64 * 0.005);
-        check(&format!("{name}: nothing healthy leaks at the end"), share(&score.healthy, |r| r.end == Some(Verdict::Leaking)) <= 0.5);
+        check(
+            &format!("{name}: no wrong group"),
+            score.leaks.iter().filter(|r| r.wrong_group).count() as f64
+                <= score.leaks.len() as f64 * 0.005,
+        );
+        check(
+            &format!("{name}: nothing healthy leaks at the end"),
+            share(&score.healthy, |r| r.end == Some(Verdict::Leaking)) <= 0.5,
+        );
     }
     check("one sample: leaks found", found >= 90.0);
     check("one sample: no false alarm", wrong == 0);
-    println!("\ntest result: {}. {} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out", if failed == 0 { "ok" } else { "FAILED" }, 12 - failed);
+    println!(
+        "\ntest result: {}. {} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out",
+        if failed == 0 { "ok" } else { "FAILED" },
+        12 - failed
+    );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

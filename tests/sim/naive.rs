@@ -1,9 +1,9 @@
 //! Rules that count only, as shipped by other tools, on the same histories for comparison.
 
 /// A rule over the counts of each second; when it first fires.
-pub type Rule = fn(&[f64]) -> Option<usize>;
+pub(crate) type Rule = fn(&[f64]) -> Option<usize>;
 
-pub const ALL: &[(&str, Rule)] = &[
+pub(crate) const ALL: &[(&str, Rule)] = &[
     ("5 rises in a row (10 s means)", five_rises),
     ("3 rises in a row (5 s samples)", three_rises),
     ("Mann-Kendall p < 0.05, each 10 s", mann_kendall),
@@ -34,7 +34,9 @@ fn mann_kendall(counts: &[f64]) -> Option<usize> {
     let values = every(counts, 10);
     let mut s = 0.0;
     for n in 1..values.len() {
-        s += (0..n).map(|k| (values[n] - values[k]).signum() * f64::from(values[n] != values[k])).sum::<f64>();
+        s += (0..n)
+            .map(|k| (values[n] - values[k]).signum() * f64::from(values[n] != values[k]))
+            .sum::<f64>();
         let m = (n + 1) as f64;
         let variance = m * (m - 1.0) * (2.0 * m + 5.0) / 18.0;
         if n >= 3 && (s - 1.0) / variance.sqrt() > 1.645 {

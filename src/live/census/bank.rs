@@ -62,9 +62,8 @@ impl Bank {
         let mut windows: Vec<GroupStats> = Vec::new();
         for slot in &self.slots {
             let start = slot.engine.geometry().start;
-            let found = windows
-                .iter()
-                .position(|w| w.start == start && w.ages.bucket == slot.ages.bucket);
+            let found =
+                windows.iter().position(|w| w.start == start && w.ages.bucket == slot.ages.bucket);
             let index = found.unwrap_or_else(|| {
                 windows.push(GroupStats { ages: slot.ages, start, window: WindowStats::default() });
                 windows.len() - 1
@@ -124,9 +123,8 @@ impl Bank {
         lives: &[Life],
         learned: impl Fn(Clock) -> Millis,
     ) {
-        self.slots.retain(|slot| {
-            now <= slot.engine.geometry().start + timing.window_ms(slot.scale)
-        });
+        self.slots
+            .retain(|slot| now <= slot.engine.geometry().start + timing.window_ms(slot.scale));
         for scale in 0..SCALES {
             if (now - origin) % (timing.bucket_ms() << (2 * scale)) != 0 {
                 for slot in self.slots.iter_mut().filter(|slot| slot.scale == scale) {

@@ -114,14 +114,15 @@ impl Group {
     }
 
     pub(super) fn activity(&mut self, before: &Life, after: &Life, at: Millis) {
-        self.visible = (self.visible + u32::from(after.visible))
-            .saturating_sub(u32::from(before.visible));
+        self.visible =
+            (self.visible + u32::from(after.visible)).saturating_sub(u32::from(before.visible));
         self.life_times.ended(Clock::Stale, before, at);
         self.bank.each(|engine| engine.activity(before, after, at));
     }
 
     pub(super) fn step(&mut self, timing: &Timing, origin: Millis, now: Millis, lives: &[Life]) {
-        let (kind, state, visible) = (Arc::clone(&self.kind), Arc::clone(&self.state), self.visible());
+        let (kind, state, visible) =
+            (Arc::clone(&self.kind), Arc::clone(&self.state), self.visible());
         let life_times = &self.life_times;
         let learned = |clock: Clock| life_times.normal_life(clock, lives, now);
         self.bank.step(timing, (&kind, &state), visible, origin, now, lives, learned);

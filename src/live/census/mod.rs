@@ -60,12 +60,7 @@ pub struct Handle {
 impl Handle {
     /// Its life as the group at `level` of its path sees it.
     fn life(&self, level: usize) -> Life {
-        Life::new(
-            self.entered[level],
-            self.facts.activity,
-            self.awake_until,
-            self.guarded_until,
-        )
+        Life::new(self.entered[level], self.facts.activity, self.awake_until, self.guarded_until)
     }
 }
 

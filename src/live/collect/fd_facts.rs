@@ -45,8 +45,5 @@ pub fn describe(
             (kind, patterns.path(path))
         }
     };
-    HandleFacts {
-        peer,
-        ..HandleFacts::of_kind(patterns.word(kind))
-    }
+    HandleFacts { peer, ..HandleFacts::of_kind(patterns.word(kind)) }
 }

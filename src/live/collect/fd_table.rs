@@ -96,12 +96,7 @@ pub fn size_is_count() -> bool {
     static PROBE: OnceLock<bool> = OnceLock::new();
     *PROBE.get_or_init(|| {
         // Hold one fd for certain, so that a right answer cannot be 0.
-        let held = openat(
-            CWD,
-            "/proc/self",
-            OFlags::PATH | OFlags::CLOEXEC,
-            Mode::empty(),
-        );
+        let held = openat(CWD, "/proc/self", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
         held.is_ok()
             && statat(CWD, "/proc/self/fd", AtFlags::empty()).is_ok_and(|stat| stat.st_size > 0)
     })
@@ -189,9 +184,7 @@ impl FdTable {
         for fd in numbers {
             let known = self.slot(fd);
             let read = known.is_some_and(|slot| slot.seen == self.beat)
-                || sweep.new[..walked]
-                    .binary_search_by_key(&fd, |new| new.fd)
-                    .is_ok();
+                || sweep.new[..walked].binary_search_by_key(&fd, |new| new.fd).is_ok();
             if read {
                 continue;
             }
@@ -211,11 +204,8 @@ impl FdTable {
         sweep.found += 1;
         let hash = self.hasher.hash_one(text);
         let beat = self.beat;
-        let slot = if fd < DENSE {
-            self.dense.get_mut(fd as usize)
-        } else {
-            self.sparse.get_mut(&fd)
-        };
+        let slot =
+            if fd < DENSE { self.dense.get_mut(fd as usize) } else { self.sparse.get_mut(&fd) };
         if let Some(slot) = slot
             && slot.hash == hash
             && slot.holder != Holder::None
@@ -258,11 +248,7 @@ impl FdTable {
 
     /// Gives a new entry its holder.
     pub fn hold(&mut self, fd: u32, hash: u64, holder: Holder) {
-        let slot = Slot {
-            hash,
-            holder,
-            seen: self.beat,
-        };
+        let slot = Slot { hash, holder, seen: self.beat };
         self.highest = self.highest.max(fd);
         if fd >= DENSE {
             self.sparse.insert(fd, slot);
@@ -279,11 +265,7 @@ impl FdTable {
 
     /// An entry as the last sweep left it.
     pub fn slot(&self, fd: u32) -> Option<Slot> {
-        let slot = if fd < DENSE {
-            self.dense.get(fd as usize)
-        } else {
-            self.sparse.get(&fd)
-        };
+        let slot = if fd < DENSE { self.dense.get(fd as usize) } else { self.sparse.get(&fd) };
         slot.copied().filter(|slot| slot.holder != Holder::None)
     }
 
@@ -299,10 +281,7 @@ impl FdTable {
 
     /// An empty table; tables with the same hasher give the same link text the same hash.
     pub fn with_hasher(hasher: RandomState) -> Self {
-        Self {
-            hasher,
-            ..Self::default()
-        }
+        Self { hasher, ..Self::default() }
     }
 }
 

@@ -79,12 +79,8 @@ impl Fds {
         if self.notes.read + self.notes.denied > 0 {
             gauge(beat, target, None, "fds", total);
         }
-        let ended: Vec<_> = self
-            .tables
-            .iter()
-            .filter(|(_, table)| !table.touched)
-            .map(|(&key, _)| key)
-            .collect();
+        let ended: Vec<_> =
+            self.tables.iter().filter(|(_, table)| !table.touched).map(|(&key, _)| key).collect();
         for key in ended {
             if let Some(table) = self.tables.remove(&key) {
                 for (fd, holder) in table.fds.holders() {
@@ -108,9 +104,7 @@ impl Fds {
             return fd_table::count(process.dir(), "fd");
         };
         // A thread that ended since then held nothing that is left.
-        let held = paths
-            .iter()
-            .filter_map(|path| fd_table::count(process.dir(), path).ok());
+        let held = paths.iter().filter_map(|path| fd_table::count(process.dir(), path).ok());
         Ok(held.sum())
     }
 
@@ -161,10 +155,7 @@ impl Fds {
     fn unreadable(&mut self, process: &Process) -> u64 {
         if process.is_alive() {
             self.notes.denied += 1;
-            for (_, table) in self
-                .tables
-                .range_mut((process.pid, 0)..=(process.pid, u32::MAX))
-            {
+            for (_, table) in self.tables.range_mut((process.pid, 0)..=(process.pid, u32::MAX)) {
                 table.touched = true;
             }
         }
@@ -319,8 +310,7 @@ impl Fds {
             }
         }
         let at = beat.at;
-        beat.out
-            .extend(gone.into_iter().map(|id| Fact::Close { at, id }));
+        beat.out.extend(gone.into_iter().map(|id| Fact::Close { at, id }));
     }
 
     /// Takes in one row of a socket table.
@@ -345,18 +335,9 @@ impl Fds {
             Some(String::from_utf8_lossy(name).into_owned())
         };
         let patterns = &mut self.patterns;
-        let opened = self
-            .sockets
-            .finish(beat.at, complete, patterns, protocol, beat.out);
+        let opened = self.sockets.finish(beat.at, complete, patterns, protocol, beat.out);
         for (id, pre, start_up, facts) in opened {
-            beat.out.push(Fact::Open {
-                at: beat.at,
-                target: target.id,
-                id,
-                pre,
-                start_up,
-                facts,
-            });
+            beat.out.push(Fact::Open { at: beat.at, target: target.id, id, pre, start_up, facts });
         }
         let (status, reason) = self.notes.judge();
         beat.source(target.id, "fds", status, &reason, cost);
@@ -382,9 +363,7 @@ impl Notes {
         }
         if self.own_tables > 0 {
             let count = self.own_tables;
-            says.push(format!(
-                "includes {count} thread(s) with a table of their own"
-            ));
+            says.push(format!("includes {count} thread(s) with a table of their own"));
         }
         if self.exited_leaders > 0 {
             says.push("main thread has exited: read from another thread".to_owned());
@@ -401,11 +380,5 @@ impl Notes {
 fn gauge(beat: &mut Beat<'_>, target: &Target, pid: Option<u32>, name: &str, value: u64) {
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     let value = value as f64;
-    beat.out.push(Fact::Gauge {
-        at: beat.at,
-        target: target.id,
-        pid,
-        name: name.into(),
-        value,
-    });
+    beat.out.push(Fact::Gauge { at: beat.at, target: target.id, pid, name: name.into(), value });
 }

@@ -27,10 +27,7 @@ pub fn sample(fds: &Fds, target: &Target, cost: std::time::Duration, beat: &mut 
     let capped = unix.len() > SOCKETS || fds.rings().count() > RINGS;
     let in_flight = sum(target, unix.into_iter().take(SOCKETS), "scm_fds:");
     let registered = sum(target, fds.rings().take(RINGS), "UserFiles:");
-    for (name, value) in [
-        ("hidden_scm_rights", in_flight),
-        ("hidden_io_uring_files", registered),
-    ] {
+    for (name, value) in [("hidden_scm_rights", in_flight), ("hidden_io_uring_files", registered)] {
         #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
         let value = value as f64;
         beat.out.push(Fact::Gauge {
@@ -63,10 +60,7 @@ fn fdinfo(process: &Process, fd: u32) -> Option<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let file = openat(process.dir(), format!("fdinfo/{fd}"), flags, Mode::empty()).ok()?;
     let mut text = Vec::new();
-    std::fs::File::from(file)
-        .take(FDINFO)
-        .read_to_end(&mut text)
-        .ok()?;
+    std::fs::File::from(file).take(FDINFO).read_to_end(&mut text).ok()?;
     Some(text)
 }
 

@@ -53,8 +53,7 @@ impl Limits {
             self.reason = reason;
         }
         self.beats = self.beats.wrapping_add(1);
-        let status =
-            if self.reason.is_empty() { SourceStatus::Ok } else { SourceStatus::Partial };
+        let status = if self.reason.is_empty() { SourceStatus::Ok } else { SourceStatus::Partial };
         beat.source(target.id, "limits", status, &self.reason, cost);
     }
 }
@@ -146,7 +145,11 @@ fn of_namespace(root: &Process, found: &mut BTreeMap<&'static str, Reading>) {
     if !shares_our_network(root) {
         return;
     }
-    let read = |name: &str| fs::read_to_string(path(name)).or_else(|_| fs::read_to_string(format!("/proc/sys/net/{name}"))).ok();
+    let read = |name: &str| {
+        fs::read_to_string(path(name))
+            .or_else(|_| fs::read_to_string(format!("/proc/sys/net/{name}")))
+            .ok()
+    };
     if let Some(text) = read("ipv4/ip_local_port_range") {
         let mut ends = text.split_whitespace().map(|part| part.parse::<u64>().ok());
         if let (Some(low), Some(high)) = (ends.next().flatten(), ends.next().flatten()) {

@@ -97,10 +97,7 @@ mod tests {
         assert_eq!(parse(b"/tmp/x (deleted)"), Link::Deleted(b"/tmp/x"));
         assert_eq!(parse(b"/tmp/\xff"), Link::Path(b"/tmp/\xff"));
         assert_eq!(parse(b"net:[4]"), Link::Anonymous("other", b"net"));
-        assert!(matches!(
-            parse(b"/memfd:a (deleted)"),
-            Link::Anonymous("memfd", _)
-        ));
+        assert!(matches!(parse(b"/memfd:a (deleted)"), Link::Anonymous("memfd", _)));
     }
 
     #[test]

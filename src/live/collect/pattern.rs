@@ -115,10 +115,7 @@ mod tests {
     #[test]
     fn numbers_collapse() {
         let mut patterns = Patterns::default();
-        assert_eq!(
-            &*patterns.path(b"/var/log/app-2026.log"),
-            "/var/log/app-#.log"
-        );
+        assert_eq!(&*patterns.path(b"/var/log/app-2026.log"), "/var/log/app-#.log");
         assert_eq!(&*patterns.path(b"/s/1234/x"), "/s/#/x");
         assert_eq!(&*patterns.path(b"/s/deadbeef01-z"), "/s/#-z");
         assert_eq!(&*patterns.path(b"/s/facade"), "/s/facade");

@@ -93,10 +93,7 @@ impl Sampler {
     pub fn describe(&self) -> Vec<Fact> {
         let mut out = Vec::new();
         for Watched { target, .. } in &self.watched {
-            out.push(Fact::Target {
-                target: target.id,
-                facts: target.facts.clone(),
-            });
+            out.push(Fact::Target { target: target.id, facts: target.facts.clone() });
             out.extend(target.processes.iter().map(|process| Fact::Lifecycle {
                 at: 0,
                 target: target.id,
@@ -213,11 +210,7 @@ impl Sampler {
         let mut used: BTreeMap<(u64, u64), (usize, usize, BTreeSet<usize>)> = BTreeMap::new();
         let mut passes = Vec::new();
         for (at, watched) in self.watched.iter().enumerate() {
-            let mut pass = Pass {
-                status: SourceStatus::Ok,
-                reason: String::new(),
-                complete: true,
-            };
+            let mut pass = Pass { status: SourceStatus::Ok, reason: String::new(), complete: true };
             if watched.fds.is_blind() {
                 pass.worsen("no fd table could be read: needs the same uid or CAP_SYS_PTRACE");
                 pass.status = SourceStatus::Unavailable;
@@ -303,12 +296,8 @@ impl Namespace {
         if self.diag.is_some() || !self.refused.is_empty() {
             return;
         }
-        let ours = statat(
-            rustix::fs::CWD,
-            "/proc/thread-self/ns/net",
-            AtFlags::empty(),
-        )
-        .is_ok_and(|stat| (stat.st_dev, stat.st_ino) == key);
+        let ours = statat(rustix::fs::CWD, "/proc/thread-self/ns/net", AtFlags::empty())
+            .is_ok_and(|stat| (stat.st_dev, stat.st_ino) == key);
         let opened = if ours {
             SockDiag::open_here()
         } else {
@@ -400,11 +389,7 @@ impl Namespace {
             self.diag = None;
         }
         Some(Pass {
-            status: if missing.is_empty() {
-                SourceStatus::Ok
-            } else {
-                SourceStatus::Partial
-            },
+            status: if missing.is_empty() { SourceStatus::Ok } else { SourceStatus::Partial },
             complete: missing.is_empty(),
             reason: missing.join("; "),
         })

@@ -134,10 +134,8 @@ pub fn unlisted(
     patterns: &mut Patterns,
 ) -> HandleFacts {
     let protocol = protocol.unwrap_or_default();
-    let inet = matches!(
-        protocol.as_str(),
-        "" | "TCP" | "TCPv6" | "MPTCP" | "MPTCPv6" | "UDP" | "UDPv6"
-    );
+    let inet =
+        matches!(protocol.as_str(), "" | "TCP" | "TCPv6" | "MPTCP" | "MPTCPv6" | "UDP" | "UDPv6");
     let role = match (inet, complete) {
         (true, true) => "unconnected".to_owned(),
         // The tables were not complete: whether it is connected is not known.

@@ -155,11 +155,7 @@ impl Sockets {
             if socket.fresh {
                 socket.facts = Some(facts);
             } else {
-                out.push(Fact::Change {
-                    at,
-                    id: socket.id,
-                    change: Change::Place(facts),
-                });
+                out.push(Fact::Change { at, id: socket.id, change: Change::Place(facts) });
             }
             return;
         }
@@ -264,14 +260,7 @@ mod tests {
     }
 
     fn found(id: u64) -> Found {
-        Found {
-            id: HandleId(id),
-            pid: 1,
-            fd: 3,
-            born: 0,
-            pre: false,
-            start_up: false,
-        }
+        Found { id: HandleId(id), pid: 1, fd: 3, born: 0, pre: false, start_up: false }
     }
 
     #[test]
@@ -288,24 +277,9 @@ mod tests {
             sockets.hear(&row, &ports, now, patterns, out);
         };
         sockets.begin();
-        hear(
-            &mut sockets,
-            &mut patterns,
-            row(7, 80, established, 0),
-            &mut out,
-        );
-        hear(
-            &mut sockets,
-            &mut patterns,
-            row(8, 9999, established, 5000),
-            &mut out,
-        );
-        hear(
-            &mut sockets,
-            &mut patterns,
-            row(1234, 1, established, 0),
-            &mut out,
-        );
+        hear(&mut sockets, &mut patterns, row(7, 80, established, 0), &mut out);
+        hear(&mut sockets, &mut patterns, row(8, 9999, established, 5000), &mut out);
+        hear(&mut sockets, &mut patterns, row(1234, 1, established, 0), &mut out);
         let opened = sockets.finish(10_000, true, &mut patterns, |_, _| None, &mut out);
         let role = |at: usize| (&*opened[at].3.role, &*opened[at].3.peer);
         assert_eq!(role(0), ("tcp server", ":80"));
@@ -316,24 +290,12 @@ mod tests {
 
         // Nothing new: nothing said. Then another state; then gone from the tables twice.
         sockets.begin();
-        hear(
-            &mut sockets,
-            &mut patterns,
-            row(7, 80, established, 0),
-            &mut out,
-        );
-        hear(
-            &mut sockets,
-            &mut patterns,
-            row(8, 9999, established, 5003),
-            &mut out,
-        );
+        hear(&mut sockets, &mut patterns, row(7, 80, established, 0), &mut out);
+        hear(&mut sockets, &mut patterns, row(8, 9999, established, 5003), &mut out);
         assert!(out.is_empty());
         hear(&mut sockets, &mut patterns, row(7, 80, 8, 0), &mut out);
-        assert!(
-            matches!(&out[..], [Fact::Change { change: Change::State(state), .. }]
-            if &**state == "CLOSE_WAIT")
-        );
+        assert!(matches!(&out[..], [Fact::Change { change: Change::State(state), .. }]
+            if &**state == "CLOSE_WAIT"));
         out.clear();
         for _ in 0..3 {
             sockets.begin();
@@ -347,10 +309,7 @@ mod tests {
 
     #[test]
     fn an_unconnected_clock_does_not_count_from_boot() {
-        assert_eq!(
-            last_activity(&row(1, 1, 2, u32::MAX), 9000, 4000),
-            Some(4000)
-        );
+        assert_eq!(last_activity(&row(1, 1, 2, u32::MAX), 9000, 4000), Some(4000));
         assert_eq!(last_activity(&row(1, 1, TCP_LISTEN, 0), 9000, 4000), None);
     }
 }

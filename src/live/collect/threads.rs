@@ -43,9 +43,13 @@ impl Threads {
         let mut budget = MAX_THREADS;
         let mut left_out = 0;
         let mut errors = Vec::new();
+        let mut total = None;
         for process in &target.processes {
             match tids(process.dir()) {
                 Ok(tids) => {
+                    let count = tids.len() as f64;
+                    total = Some(total.unwrap_or(0.0) + count);
+                    gauge(target, Some(process.pid), count, beat);
                     for tid in tids {
                         if budget == 0 {
                             left_out += 1;
@@ -57,6 +61,9 @@ impl Threads {
                 }
                 Err(error) => errors.push(format!("threads of {}: {error}", process.pid)),
             }
+        }
+        if let Some(total) = total {
+            gauge(target, None, total, beat);
         }
         // With some left out, absence is no death.
         if left_out == 0 && errors.is_empty() {
@@ -165,6 +172,11 @@ impl Threads {
         };
         self.known.insert(key, known);
     }
+}
+
+fn gauge(target: &Target, pid: Option<u32>, value: f64, beat: &mut Beat<'_>) {
+    let (at, target) = (beat.at, target.id);
+    beat.out.push(Fact::Gauge { at, target, pid, name: "threads".into(), value });
 }
 
 fn tids(process: BorrowedFd<'_>) -> rustix::io::Result<Vec<u32>> {

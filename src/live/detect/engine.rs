@@ -172,8 +172,9 @@ impl Engine {
         };
         let geometry = &self.geometry;
         if born <= geometry.start {
-            let died_dormant =
-                geometry.clock == Clock::Dormant && life.visible && life.awake_until > geometry.start;
+            let died_dormant = geometry.clock == Clock::Dormant
+                && life.visible
+                && life.awake_until > geometry.start;
             return if died_dormant { Slot::None } else { Slot::Pre(born) };
         }
         if geometry.guarded && born < life.guarded_until {

@@ -9,7 +9,7 @@ use crate::live::facts::Millis;
 const LN_SURV_LEAK: f64 = 4.605_170_185_988_092; // ln 100
 const LN_GROWTH_LEAK: f64 = 2.995_732_273_553_991; // ln 20
 const LN_SURV_SUSPECT: f64 = 2.995_732_273_553_991; // ln 20
-const LN_GROWTH_SUSPECT: f64 = 2.302_585_092_994_046; // ln 10
+const LN_GROWTH_SUSPECT: f64 = std::f64::consts::LN_10;
 const MIN_GENERATIONS: u32 = 5;
 const MIN_GENERATIONS_SUSPECT: u32 = 4;
 const MIN_LATER_HALF: f64 = 0.35;
@@ -149,14 +149,7 @@ fn leaking(clock: Clock, stats: Stats, ages: &Ages, context: &Context) -> Option
     } else {
         return None;
     };
-    Some(Judged {
-        verdict: Verdict::Leaking,
-        confidence,
-        clock,
-        age: ages.old,
-        stats,
-        stock_s,
-    })
+    Some(Judged { verdict: Verdict::Leaking, confidence, clock, age: ages.old, stats, stock_s })
 }
 
 fn suspicious(stats: &Stats, ages: &Ages, context: &Context) -> bool {

@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn all_versions_are_parsed() {
-        let text = "12:pids:/system.slice/redis.service\n1:name=systemd:/a:b\n0::/user.slice\nbad\n";
+        let text =
+            "12:pids:/system.slice/redis.service\n1:name=systemd:/a:b\n0::/user.slice\nbad\n";
         let found = parse_memberships(text);
         assert_eq!(found.len(), 3);
         assert_eq!(found[0].controllers, ["pids"]);

@@ -49,9 +49,8 @@ fn all() -> Result<BTreeMap<u32, Seen>, SelectError> {
         .filter(|(pid, process)| pid.as_u32() != own && process.thread_kind().is_none())
         .map(|(pid, process)| {
             let comm = process.name().to_string_lossy().into_owned();
-            let base = |path: &Path| {
-                path.file_name().map(|name| name.to_string_lossy().into_owned())
-            };
+            let base =
+                |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
             let names = [
                 Some(comm.clone()),
                 process.exe().and_then(base),
@@ -68,10 +67,9 @@ fn all() -> Result<BTreeMap<u32, Seen>, SelectError> {
                 candidate: Candidate {
                     pid: pid.as_u32(),
                     started: format!("{} s ago", process.run_time()),
-                    user: process.user_id().map_or_else(
-                        || "unknown".to_owned(),
-                        |uid| user_name(&uid.to_string()),
-                    ),
+                    user: process
+                        .user_id()
+                        .map_or_else(|| "unknown".to_owned(), |uid| user_name(&uid.to_string())),
                     command: if command.is_empty() { comm.clone() } else { command },
                 },
                 comm,
@@ -245,16 +243,18 @@ pub fn by_container(name: &str) -> Result<Found, SelectError> {
         )));
     };
     in_group(|path| {
-        path.split('/').scan(0, |at, part| {
-            let end = *at + part.len();
-            *at = end + 1;
-            Some((part, end))
-        }).find_map(|(part, end)| {
-            // docker-ID.scope, libpod-ID.scope, cri-containerd-ID.scope, or the id alone.
-            let part = part.trim_end_matches(".scope");
-            let last = part.rsplit('-').next().unwrap_or(part);
-            (last.len() >= 32 && last.starts_with(&id)).then(|| path[..end].to_owned())
-        })
+        path.split('/')
+            .scan(0, |at, part| {
+                let end = *at + part.len();
+                *at = end + 1;
+                Some((part, end))
+            })
+            .find_map(|(part, end)| {
+                // docker-ID.scope, libpod-ID.scope, cri-containerd-ID.scope, or the id alone.
+                let part = part.trim_end_matches(".scope");
+                let last = part.rsplit('-').next().unwrap_or(part);
+                (last.len() >= 32 && last.starts_with(&id)).then(|| path[..end].to_owned())
+            })
     })
     .ok_or_else(|| {
         SelectError::NotFound(format!("no process is in a cgroup of container '{name}'"))
@@ -276,8 +276,7 @@ fn container_id(name: &str) -> Option<String> {
             return entry.file_name().into_string().ok();
         }
     }
-    let podman =
-        read(Path::new("/var/lib/containers/storage/overlay-containers/containers.json"))?;
+    let podman = read(Path::new("/var/lib/containers/storage/overlay-containers/containers.json"))?;
     podman.as_array()?.iter().find_map(|container| {
         let named = container.get("names")?.as_array()?.iter().any(|n| n.as_str() == Some(name));
         named.then(|| container.get("id")?.as_str().map(str::to_owned)).flatten()

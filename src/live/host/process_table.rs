@@ -34,7 +34,10 @@ impl ProcessTable {
         let all = match all_processes() {
             Ok(all) => all,
             Err(error) => {
-                return Self { error: Some(format!("cannot list /proc: {error}")), ..Self::default() };
+                return Self {
+                    error: Some(format!("cannot list /proc: {error}")),
+                    ..Self::default()
+                };
             }
         };
         let mut table = Self::default();

@@ -28,7 +28,8 @@ impl FromStr for Selector {
     type Err = SelectError;
 
     fn from_str(text: &str) -> Result<Self, SelectError> {
-        let bad = |why: &str| SelectError::BadSelector { text: text.to_owned(), why: why.to_owned() };
+        let bad =
+            |why: &str| SelectError::BadSelector { text: text.to_owned(), why: why.to_owned() };
         if let Some(port) = text.strip_prefix(':') {
             return match port.parse() {
                 Ok(0) | Err(_) => Err(bad("a port is a number from 1 to 65535")),
@@ -47,7 +48,11 @@ impl FromStr for Selector {
             ("cgroup:", |path| Self::Cgroup(PathBuf::from(path))),
         ] {
             if let Some(rest) = text.strip_prefix(prefix) {
-                return if rest.is_empty() { Err(bad("something must follow")) } else { Ok(make(rest.to_owned())) };
+                return if rest.is_empty() {
+                    Err(bad("something must follow"))
+                } else {
+                    Ok(make(rest.to_owned()))
+                };
             }
         }
         if text.is_empty() {
@@ -123,9 +128,7 @@ pub fn resolve(selectors: &[Selector]) -> Result<Vec<Target>, SelectError> {
 
 fn resolve_one(selector: &Selector, id: TargetId, zero_ms: i64) -> Result<Target, SelectError> {
     let (found, shown) = match selector {
-        Selector::Pid(pid) => {
-            (Found { pids: vec![*pid], follow: Follow::Fixed }, pid.to_string())
-        }
+        Selector::Pid(pid) => (Found { pids: vec![*pid], follow: Follow::Fixed }, pid.to_string()),
         Selector::Name(name) => (discover::by_name(name)?, name.clone()),
         Selector::Port(port) => (discover::by_port(*port)?, format!(":{port}")),
         Selector::Unit(unit) => (discover::by_unit(unit)?, unit.clone()),

@@ -123,11 +123,7 @@ impl SockDiag {
             Some(netlink::SOCK_DIAG),
         )?;
         sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, Some(TIMEOUT))?;
-        Ok(Self {
-            socket,
-            buffer: vec![0; BUFFER],
-            sequence: 0,
-        })
+        Ok(Self { socket, buffer: vec![0; BUFFER], sequence: 0 })
     }
 
     /// Opens in the namespace that `namespace` (an open /proc/PID/ns/net) stands for. A thread of
@@ -225,11 +221,7 @@ fn inet(family: Family, protocol: u8, states: u32, info: bool) -> Vec<u8> {
     emit(&InetRequest {
         family,
         protocol,
-        extensions: if info {
-            ExtensionFlags::INFO
-        } else {
-            ExtensionFlags::empty()
-        },
+        extensions: if info { ExtensionFlags::INFO } else { ExtensionFlags::empty() },
         states: StateFlags::from_bits_retain(states),
         socket_id,
     })
@@ -285,11 +277,7 @@ fn read_messages(
         }
         bytes = bytes.get(next..).unwrap_or_default();
     }
-    Ok(if interrupted {
-        Progress::MoreInterrupted
-    } else {
-        Progress::More
-    })
+    Ok(if interrupted { Progress::MoreInterrupted } else { Progress::More })
 }
 
 fn refused(payload: &[u8]) -> io::Result<Progress> {

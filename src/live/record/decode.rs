@@ -63,10 +63,7 @@ impl Decoder {
             "change" => return self.change(line),
             "close" => {
                 let at = self.time(line)?;
-                Fact::Close {
-                    at,
-                    id: self.id(line, |names, name| Ok(names.closed(name)))?,
-                }
+                Fact::Close { at, id: self.id(line, |names, name| Ok(names.closed(name)))? }
             }
             "gauge" => Fact::Gauge {
                 at: self.time(line)?,
@@ -145,10 +142,7 @@ impl Decoder {
             (seen, _) => Some(seen),
         };
         let activity = activity.map(|activity| fact(Change::Activity(activity)));
-        let state = line
-            .state
-            .as_ref()
-            .map(|Text(s)| fact(Change::State(self.texts.share(s))));
+        let state = line.state.as_ref().map(|Text(s)| fact(Change::State(self.texts.share(s))));
         match (state, activity) {
             (Some(state), activity) => Ok(Decoded::Facts(state, activity)),
             (None, Some(activity)) => Ok(Decoded::Facts(activity, None)),
@@ -166,12 +160,10 @@ impl Decoder {
             peer: self.shared(&line.peer),
             state: self.shared(&line.state),
             site: self.shared(&line.site),
-            group: line.group.as_ref().map(|levels| {
-                levels
-                    .iter()
-                    .map(|Text(level)| self.texts.share(level))
-                    .collect()
-            }),
+            group: line
+                .group
+                .as_ref()
+                .map(|levels| levels.iter().map(|Text(level)| self.texts.share(level)).collect()),
             activity: activity(line)?,
             // labels rarely repeat: sharing them would only push out what does
             label: match &line.label {
@@ -221,18 +213,14 @@ impl Decoder {
 
 /// A line whose fields do not have the types we expect: of a type or version yet to come, perhaps.
 fn of_misfit(bytes: &[u8]) -> Option<Decoded> {
-    let Probe {
-        line_type: Text(line_type),
-        format,
-    } = serde_json::from_slice(bytes).ok()?;
+    let Probe { line_type: Text(line_type), format } = serde_json::from_slice(bytes).ok()?;
     match &*line_type {
         "header" => {
             let found: Vec<u16> = serde_json::from_str(format?.get()).ok()?;
             match found[..] {
-                [major, minor, ..] if major > super::FORMAT.0 => Some(Decoded::Header(Header {
-                    format: (major, minor),
-                    ..Header::new("")
-                })),
+                [major, minor, ..] if major > super::FORMAT.0 => {
+                    Some(Decoded::Header(Header { format: (major, minor), ..Header::new("") }))
+                }
                 _ => None,
             }
         }
@@ -296,7 +284,5 @@ fn in_range(time: Option<Millis>) -> Result<Option<Millis>, LineError> {
 }
 
 fn owned(text: &Option<Text<'_>>) -> String {
-    text.as_ref()
-        .map(|Text(text)| Cow::clone(text).into_owned())
-        .unwrap_or_default()
+    text.as_ref().map(|Text(text)| Cow::clone(text).into_owned()).unwrap_or_default()
 }

@@ -32,24 +32,14 @@ pub(super) fn header(header: &Header) -> Line<'_> {
 
 /// The last line.
 pub(super) fn end(reason: &str) -> Line<'_> {
-    Line {
-        reason: text(reason),
-        ..of_type("end")
-    }
+    Line { reason: text(reason), ..of_type("end") }
 }
 
 /// The line of a fact. `first` has noted the fact's time.
 pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
     match fact {
         Fact::Target { target, facts } => target_line(*target, facts),
-        Fact::Open {
-            at,
-            target,
-            id,
-            pre,
-            start_up,
-            facts,
-        } => {
+        Fact::Open { at, target, id, pre, start_up, facts } => {
             // `pre` is written when true, and when a reader would take it for true
             let says_pre = *pre || first.implies_pre(*at);
             Line {
@@ -69,30 +59,17 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
                     line.unseen = (*activity == Activity::Unseen).then_some(true);
                     line
                 }
-                Change::State(state) => Line {
-                    state: Some(Text::from(&**state)),
-                    ..of_type("change")
-                },
+                Change::State(state) => {
+                    Line { state: Some(Text::from(&**state)), ..of_type("change") }
+                }
                 Change::Place(facts) => place("change", facts),
             };
-            Line {
-                t_ms: Some(*at),
-                id: Some(id_of(*id)),
-                ..line
-            }
+            Line { t_ms: Some(*at), id: Some(id_of(*id)), ..line }
         }
-        Fact::Close { at, id } => Line {
-            t_ms: Some(*at),
-            id: Some(id_of(*id)),
-            ..of_type("close")
-        },
-        Fact::Gauge {
-            at,
-            target,
-            pid,
-            name,
-            value,
-        } => Line {
+        Fact::Close { at, id } => {
+            Line { t_ms: Some(*at), id: Some(id_of(*id)), ..of_type("close") }
+        }
+        Fact::Gauge { at, target, pid, name, value } => Line {
             t_ms: Some(*at),
             target: number_of(*target),
             pid: *pid,
@@ -100,13 +77,7 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
             value: Some(Value::of_gauge(*value)),
             ..of_type("gauge")
         },
-        Fact::Limit {
-            at,
-            target,
-            name,
-            value,
-            used,
-        } => Line {
+        Fact::Limit { at, target, name, value, used } => Line {
             t_ms: Some(*at),
             target: number_of(*target),
             name: Some(Text::from(&**name)),
@@ -114,15 +85,7 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
             used: *used,
             ..of_type("limit")
         },
-        Fact::Source {
-            at,
-            target,
-            name,
-            status,
-            reason,
-            watermark,
-            cost_us,
-        } => Line {
+        Fact::Source { at, target, name, status, reason, watermark, cost_us } => Line {
             t_ms: Some(*at),
             target: number_of(*target),
             name: Some(Text::from(&**name)),
@@ -132,12 +95,7 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
             cost_us: (*cost_us != 0).then_some(*cost_us),
             ..of_type("source")
         },
-        Fact::Lifecycle {
-            at,
-            target,
-            pid,
-            event,
-        } => Line {
+        Fact::Lifecycle { at, target, pid, event } => Line {
             t_ms: Some(*at),
             target: number_of(*target),
             pid: Some(*pid),
@@ -157,42 +115,22 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
             }
             facts.pids.truncate(SHORT_PIDS);
         }
-        Fact::Open { facts, .. }
-        | Fact::Change {
-            change: Change::Place(facts),
-            ..
-        } => {
-            let HandleFacts {
-                kind,
-                role,
-                peer,
-                state,
-                site,
-                label,
-                ..
-            } = &mut **facts;
-            [kind, role, peer, state, site, label]
-                .into_iter()
-                .for_each(cut);
+        Fact::Open { facts, .. } | Fact::Change { change: Change::Place(facts), .. } => {
+            let HandleFacts { kind, role, peer, state, site, label, .. } = &mut **facts;
+            [kind, role, peer, state, site, label].into_iter().for_each(cut);
             if let Some(group) = &mut facts.group {
                 let mut levels: Vec<_> = group.iter().take(SHORT_GROUP).cloned().collect();
                 levels.iter_mut().for_each(cut);
                 *group = levels.into();
             }
         }
-        Fact::Change {
-            change: Change::State(state),
-            ..
-        } => cut(state),
+        Fact::Change { change: Change::State(state), .. } => cut(state),
         Fact::Gauge { name, .. } | Fact::Limit { name, .. } => cut(name),
         Fact::Source { name, reason, .. } => {
             cut(name);
             cut(reason);
         }
-        Fact::Change {
-            change: Change::Activity(_),
-            ..
-        }
+        Fact::Change { change: Change::Activity(_), .. }
         | Fact::Close { .. }
         | Fact::Lifecycle { .. } => {}
     }
@@ -206,10 +144,7 @@ fn cut(text: &mut Arc<str>) {
 }
 
 fn of_type(line_type: &str) -> Line<'_> {
-    Line {
-        line_type: Some(Text::from(line_type)),
-        ..Line::default()
-    }
+    Line { line_type: Some(Text::from(line_type)), ..Line::default() }
 }
 
 fn target_line(target: TargetId, facts: &TargetFacts) -> Line<'_> {
@@ -231,10 +166,7 @@ fn place<'a>(line_type: &'a str, facts: &'a HandleFacts) -> Line<'a> {
         peer: text(&facts.peer),
         state: text(&facts.state),
         site: text(&facts.site),
-        group: facts
-            .group
-            .as_ref()
-            .map(|g| g.iter().map(|level| Text::from(&**level)).collect()),
+        group: facts.group.as_ref().map(|g| g.iter().map(|level| Text::from(&**level)).collect()),
         label: text(&facts.label),
         pid: facts.pid,
         ..of_type(line_type)

@@ -24,10 +24,7 @@ pub(super) struct Texts {
 
 impl Default for Texts {
     fn default() -> Self {
-        Self {
-            empty: Arc::from(""),
-            known: HashSet::new(),
-        }
+        Self { empty: Arc::from(""), known: HashSet::new() }
     }
 }
 

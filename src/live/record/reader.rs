@@ -67,17 +67,11 @@ impl<'r> Reader<'r> {
     /// When its first bytes cannot be read.
     pub fn new(mut input: impl Read + 'r) -> Result<Self, ReadError> {
         let mut magic = Vec::with_capacity(GZIP_MAGIC.len());
-        input
-            .by_ref()
-            .take(GZIP_MAGIC.len() as u64)
-            .read_to_end(&mut magic)?;
+        input.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut magic)?;
         let gzip = magic == GZIP_MAGIC;
         let whole = BufReader::with_capacity(READ_BYTES, Cursor::new(magic).chain(input));
         let input: Box<dyn BufRead + 'r> = if gzip {
-            Box::new(BufReader::with_capacity(
-                READ_BYTES,
-                MultiGzDecoder::new(whole),
-            ))
+            Box::new(BufReader::with_capacity(READ_BYTES, MultiGzDecoder::new(whole)))
         } else {
             Box::new(whole)
         };
@@ -132,9 +126,7 @@ impl<'r> Reader<'r> {
     fn next_line(&mut self) -> Result<Next, ReadError> {
         self.line.clear();
         let bound = MAX_LINE_BYTES as u64 + 1;
-        let read = (&mut self.input)
-            .take(bound)
-            .read_until(b'\n', &mut self.line);
+        let read = (&mut self.input).take(bound).read_until(b'\n', &mut self.line);
         if let Err(error) = read {
             self.cut(error)?;
         }
@@ -152,19 +144,13 @@ impl<'r> Reader<'r> {
             return Ok(Next::Skipped);
         } else if serde_json::from_slice::<serde::de::IgnoredAny>(&self.line).is_err() {
             // no line end and no whole object: it was cut here
-            self.issues
-                .truncated
-                .get_or_insert_with(|| "its last line is cut".to_owned());
+            self.issues.truncated.get_or_insert_with(|| "its last line is cut".to_owned());
             return Ok(Next::Skipped);
         }
         if self.issues.lines == 1 && self.line.starts_with("\u{feff}".as_bytes()) {
             self.line.drain(..3);
         }
-        Ok(if self.line.trim_ascii().is_empty() {
-            Next::Skipped
-        } else {
-            Next::Line
-        })
+        Ok(if self.line.trim_ascii().is_empty() { Next::Skipped } else { Next::Line })
     }
 
     /// A damaged gzip member ends the recording, not the replay; other errors are real.
@@ -198,9 +184,7 @@ impl<'r> Reader<'r> {
             Ok(Decoded::Header(header)) => {
                 self.understood += 1;
                 if header.format.0 > FORMAT.0 {
-                    return Err(ReadError::NewerMajor {
-                        found: header.format,
-                    });
+                    return Err(ReadError::NewerMajor { found: header.format });
                 }
                 if self.seen_header {
                     self.issues.extra_headers += 1;
@@ -223,9 +207,7 @@ impl<'r> Reader<'r> {
             Err(LineError::OverBound) => self.issues.over_bound += 1,
             Err(LineError::Malformed(reason)) => {
                 self.issues.malformed += 1;
-                self.issues
-                    .first_malformed
-                    .get_or_insert((self.issues.lines, reason));
+                self.issues.first_malformed.get_or_insert((self.issues.lines, reason));
             }
         }
         Ok(None)
@@ -241,10 +223,7 @@ impl<'r> Reader<'r> {
             (None, Some(cut)) => cut.clone(),
             (None, None) => "lines of unknown types, too long, or blank".to_owned(),
         };
-        Err(ReadError::NotARecording {
-            lines: self.issues.lines,
-            first,
-        })
+        Err(ReadError::NotARecording { lines: self.issues.lines, first })
     }
 }
 

@@ -48,12 +48,7 @@ impl Watermarks {
             self.latest = Some(self.latest.map_or(at, |latest| latest.max(at)));
         }
         match fact {
-            Fact::Source {
-                at,
-                target,
-                watermark: Some(_),
-                ..
-            } => {
+            Fact::Source { at, target, watermark: Some(_), .. } => {
                 let before = self.targets.get(target).copied();
                 if before == Some(Teller::Reader { told: true }) {
                     // withdraw: a watermark that stands still would hold up the others
@@ -83,13 +78,7 @@ impl Watermarks {
         for (target, teller) in &mut self.targets {
             if let Teller::Reader { told } = teller {
                 *told = true;
-                out.push_back(source(
-                    &self.name,
-                    &self.nothing,
-                    latest,
-                    *target,
-                    Some(latest),
-                ));
+                out.push_back(source(&self.name, &self.nothing, latest, *target, Some(latest)));
             }
         }
     }

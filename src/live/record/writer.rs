@@ -67,9 +67,7 @@ impl Recorder<File> {
     /// When the file cannot be created or the header cannot be written; the error names the path.
     pub fn create(path: &Path, header: &Header, max_bytes: Option<u64>) -> io::Result<Self> {
         let file = File::create(path).map_err(|error| at_path(path, &error))?;
-        let gzip = path
-            .extension()
-            .is_some_and(|end| end.eq_ignore_ascii_case("gz"));
+        let gzip = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gz"));
         Self::new(file, path, gzip, header, max_bytes)
     }
 }
@@ -86,11 +84,7 @@ impl<W: Write> Recorder<W> {
         header: &Header,
         max_bytes: Option<u64>,
     ) -> io::Result<Self> {
-        let buffer = if gzip {
-            Buffer::gzip()
-        } else {
-            Buffer::Plain(Vec::new())
-        };
+        let buffer = if gzip { Buffer::gzip() } else { Buffer::Plain(Vec::new()) };
         let mut recorder = Self {
             out,
             path: path.to_owned(),
@@ -168,10 +162,7 @@ impl<W: Write> Recorder<W> {
         to_json(&mut self.line, &encode::fact(fact, &self.first))?;
         if self.line.len() > MAX_LINE_BYTES {
             self.shortened += 1;
-            to_json(
-                &mut self.line,
-                &encode::fact(&encode::shortened(fact), &self.first),
-            )?;
+            to_json(&mut self.line, &encode::fact(&encode::shortened(fact), &self.first))?;
         }
         if !self.has_room()? {
             self.append(&encode::end(SIZE_LIMIT))?;
@@ -190,11 +181,7 @@ impl<W: Write> Recorder<W> {
     fn push_line(&mut self) -> io::Result<()> {
         self.line.push(b'\n');
         self.buffer.push(&self.line)?;
-        if self.buffer.ready().len() >= BUFFER_BYTES {
-            self.drain()
-        } else {
-            Ok(())
-        }
+        if self.buffer.ready().len() >= BUFFER_BYTES { self.drain() } else { Ok(()) }
     }
 
     /// Whether `self.line` fits under the size bound.
@@ -244,21 +231,13 @@ impl<W: Write> Recorder<W> {
 impl Buffer {
     fn gzip() -> Self {
         let encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        Self::Gzip {
-            encoder,
-            member: 0,
-            held: 0,
-        }
+        Self::Gzip { encoder, member: 0, held: 0 }
     }
 
     fn push(&mut self, line: &[u8]) -> io::Result<()> {
         match self {
             Self::Plain(bytes) => bytes.extend_from_slice(line),
-            Self::Gzip {
-                encoder,
-                member,
-                held,
-            } => {
+            Self::Gzip { encoder, member, held } => {
                 encoder.write_all(line)?;
                 *member += line.len() as u64;
                 *held += line.len() as u64;
@@ -282,11 +261,7 @@ impl Buffer {
     }
 
     fn end_member(&mut self) -> io::Result<()> {
-        if let Self::Gzip {
-            encoder,
-            member,
-            held,
-        } = self
+        if let Self::Gzip { encoder, member, held } = self
             && *member > 0
         {
             encoder.try_finish()?;
@@ -321,8 +296,5 @@ fn to_json(into: &mut Vec<u8>, line: &Line<'_>) -> io::Result<()> {
 }
 
 fn at_path(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(
-        error.kind(),
-        format!("cannot write recording {}: {error}", path.display()),
-    )
+    io::Error::new(error.kind(), format!("cannot write recording {}: {error}", path.display()))
 }

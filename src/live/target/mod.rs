@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use crate::live::facts::{Fact, Lifecycle, Millis, TargetFacts, TargetId};
 use crate::live::host::cgroup;
+use crate::live::host::discover::command_line;
 use crate::live::host::process_table::ProcessTable;
 
 /// Most processes of one target.
@@ -53,18 +54,34 @@ impl Target {
 
     /// Notices ends and execs and follows the tree; gives the number of living processes.
     pub fn refresh(&mut self, table: &ProcessTable, at: Millis, out: &mut Vec<Fact>) -> usize {
-        let before = self.pids();
+        let before = self.facts.clone();
         let id = self.id;
+        let mut exec = false;
         self.processes.retain_mut(|process| {
             if !process.is_alive() {
-                out.push(Fact::Lifecycle { at, target: id, pid: process.pid, event: Lifecycle::Ended });
+                out.push(Fact::Lifecycle {
+                    at,
+                    target: id,
+                    pid: process.pid,
+                    event: Lifecycle::Ended,
+                });
                 return false;
             }
             if process.noticed_exec() {
-                out.push(Fact::Lifecycle { at, target: id, pid: process.pid, event: Lifecycle::Exec });
+                out.push(Fact::Lifecycle {
+                    at,
+                    target: id,
+                    pid: process.pid,
+                    event: Lifecycle::Exec,
+                });
+                exec = true;
             }
             true
         });
+        if exec && let Some(root) = self.processes.first() {
+            self.facts.name.clone_from(&root.comm);
+            self.facts.command = command_line(root.pid);
+        }
         for pid in self.newcomers(table) {
             if self.processes.len() >= MAX_PROCESSES {
                 break;
@@ -75,8 +92,8 @@ impl Target {
                 out.push(Fact::Lifecycle { at, target: id, pid, event: Lifecycle::Joined });
             }
         }
-        if self.pids() != before {
-            self.facts.pids = self.pids();
+        self.facts.pids = self.pids();
+        if self.facts != before {
             out.push(Fact::Target { target: id, facts: self.facts.clone() });
         }
         self.processes.len()

@@ -170,7 +170,10 @@ mod tests {
         child.wait().unwrap();
         assert!(!process.is_alive());
         assert!(matches!(Process::open(child.id(), 0), Err(TargetError::Missing(_))));
-        assert!(matches!(Process::open(2, 0), Err(TargetError::KernelThread(2) | TargetError::Missing(2))));
+        assert!(matches!(
+            Process::open(2, 0),
+            Err(TargetError::KernelThread(2) | TargetError::Missing(2))
+        ));
         assert!(matches!(Process::open(u32::MAX, 0), Err(TargetError::Missing(_))));
     }
 }

@@ -19,6 +19,9 @@ use super::target::TargetWatch;
 
 /// Seconds of a day: the horizon of `stable`.
 const DAY_S: f64 = 86_400.0;
+/// Growth below which a gauge is never suspect, in handles and in bytes.
+const MIN_GROWTH: f64 = 5.0;
+const MIN_RSS_GROWTH: f64 = 1_048_576.0;
 /// Handles needed to be 90 % sure of seeing a leak.
 const NEEDED: f64 = 12.0;
 
@@ -41,7 +44,7 @@ pub(super) fn resources(target: &TargetWatch, groups: usize) -> Vec<ResourceOutc
             (!already).then(|| silence_resource(target, id, spread))
         }))
         .collect();
-    reported.sort_by(|a, b| b.verdict.cmp(&a.verdict));
+    reported.sort_by_key(|r| std::cmp::Reverse(r.verdict));
     let mut all = totals(target, &reported);
     all.extend(kinds(target, &reported));
     all.extend(reported);
@@ -75,16 +78,15 @@ fn gauge_total(
 ) -> Option<ResourceOutcome> {
     let gauge = target.gauges.get(name)?;
     let headroom = headroom(target, resource);
-    let below: Vec<&ResourceOutcome> =
-        reported.iter().filter(|r| r.resource == resource).collect();
+    let below: Vec<&ResourceOutcome> = reported.iter().filter(|r| r.resource == resource).collect();
     let judged_by_identity = target
         .census
         .roots()
         .iter()
         .any(|&root| resource_of(&target.census.group(root).kind) == resource);
-    let min_growth = if resource == "rss" { gauge.value * 0.02 } else { 5.0 };
-    let growth =
-        if judged_by_identity { None } else { gauge.detector.growth(min_growth.max(5.0)) };
+    let min_growth =
+        if resource == "rss" { (gauge.value * 0.02).max(MIN_RSS_GROWTH) } else { MIN_GROWTH };
+    let growth = if judged_by_identity { None } else { gauge.detector.growth(min_growth) };
     let mut row = blank(target, resource, None, Vec::new(), "total");
     row.now = Some(gauge.value);
     row.history = gauge.history.clone();
@@ -104,16 +106,16 @@ fn gauge_total(
     row.verdict = below.iter().map(|r| r.verdict).max().unwrap_or(Verdict::Stable);
     row.confidence = below.iter().map(|r| r.confidence).max().unwrap_or(Confidence::Low);
     if below.is_empty() {
-        let (verdict, conclusive, missing) = base_verdict(target, "socket", None, headroom.as_ref());
+        let (verdict, conclusive, missing) =
+            base_verdict(target, "socket", None, headroom.as_ref());
         row.verdict = verdict;
         row.conclusive = conclusive;
         row.missing = missing;
         if !judged_by_identity {
             // A plain count that does not grow: the fall-back has its own, longer look.
-            let needed = target.timing.scaled(300_000);
+            let needed = if resource == "rss" { 300_000 } else { target.timing.scaled(300_000) };
             let seen = target.seen() - target.origin;
-            row.verdict =
-                if seen >= needed { Verdict::Stable } else { Verdict::InsufficientData };
+            row.verdict = if seen >= needed { Verdict::Stable } else { Verdict::InsufficientData };
             row.conclusive = seen >= needed;
             row.missing = words::more_time(needed - seen, None);
         }
@@ -169,11 +171,7 @@ fn headroom(target: &TargetWatch, resource: &str) -> Option<Headroom> {
         let limit = target.limits.get(name)?;
         let value = limit.value?;
         let used = limit.used.map(|u| u as f64).or(used)?;
-        Some(Headroom {
-            name: name.to_owned(),
-            limit: value,
-            left: (value as f64 - used).max(0.0),
-        })
+        Some(Headroom { name: name.to_owned(), limit: value, left: (value as f64 - used).max(0.0) })
     };
     let candidates: Vec<Headroom> = match resource {
         "fds" => [of("nofile_soft", fullest), of("file_max", None)].into_iter().flatten().collect(),
@@ -202,10 +200,8 @@ fn kinds(target: &TargetWatch, reported: &[ResourceOutcome]) -> Vec<ResourceOutc
             let resource = resource_of(&group.kind);
             let mut row = blank(target, resource, Some(&group.kind), Vec::new(), "kind/total");
             counts(target, &mut row, group);
-            let below: Vec<&ResourceOutcome> = reported
-                .iter()
-                .filter(|r| r.kind.as_deref() == Some(&*group.kind))
-                .collect();
+            let below: Vec<&ResourceOutcome> =
+                reported.iter().filter(|r| r.kind.as_deref() == Some(&*group.kind)).collect();
             if below.is_empty() {
                 let headroom = headroom(target, resource);
                 let stats = base_stats(group);
@@ -237,9 +233,11 @@ fn kinds(target: &TargetWatch, reported: &[ResourceOutcome]) -> Vec<ResourceOutc
 
 /// The primary engine of the shortest window: what a base verdict rests on.
 fn base_stats(group: &Group) -> Option<Stats> {
-    group.bank().windows().into_iter().find_map(|w| {
-        if group.visible() { w.window.stale } else { w.window.age }
-    })
+    group
+        .bank()
+        .windows()
+        .into_iter()
+        .find_map(|w| if group.visible() { w.window.stale } else { w.window.age })
 }
 
 /// `stable` or `insufficient_data` where nothing is significant, and what is missing.
@@ -274,10 +272,7 @@ fn base_verdict(
         return (
             Verdict::InsufficientData,
             false,
-            format!(
-                "growth of up to {}/min is not ruled out yet",
-                words::number(upper * 60.0)
-            ),
+            format!("growth of up to {}/min is not ruled out yet", words::number(upper * 60.0)),
         );
     }
     (Verdict::Stable, true, String::new())
@@ -290,12 +285,10 @@ fn blank(
     group: Vec<String>,
     rule: &str,
 ) -> ResourceOutcome {
-    let place: Vec<&str> =
-        kind.into_iter().chain(group.iter().map(String::as_str)).collect();
+    let place: Vec<&str> = kind.into_iter().chain(group.iter().map(String::as_str)).collect();
     let ages = target.timing.ages(kind.unwrap_or("socket"), "", 0, 0);
     let seen = target.judged.max(target.origin) - target.origin;
-    let detectable =
-        (seen > ages.old).then(|| NEEDED * 60_000.0 / (seen - ages.old) as f64);
+    let detectable = (seen > ages.old).then(|| NEEDED * 60_000.0 / (seen - ages.old) as f64);
     ResourceOutcome {
         id: format!("{}/{}/{}/{}", target.target.0, resource, place.join(" > "), rule),
         resource: resource.to_owned(),
@@ -355,10 +348,8 @@ fn group_resource(target: &TargetWatch, id: GroupId, groups: usize) -> Option<Re
     row.confidence = judged.confidence;
     row.conclusive = row.verdict > Verdict::Suspect || row.verdict < Verdict::InsufficientData;
     let stats = &judged.stats;
-    let growing = matches!(
-        row.verdict,
-        Verdict::Suspect | Verdict::Leaking | Verdict::GrowingInUse
-    );
+    let growing =
+        matches!(row.verdict, Verdict::Suspect | Verdict::Leaking | Verdict::GrowingInUse);
     if growing && stats.rate > 0.0 {
         row.per_minute = Some(Rate {
             value: stats.rate * 60.0,
@@ -412,7 +403,11 @@ fn examples(
     found
 }
 
-fn silence_resource(target: &TargetWatch, id: GroupId, spread: &SpreadOfSilence) -> ResourceOutcome {
+fn silence_resource(
+    target: &TargetWatch,
+    id: GroupId,
+    spread: &SpreadOfSilence,
+) -> ResourceOutcome {
     let mut row = group_row(target, id, "first-sample");
     row.verdict = Verdict::Suspect;
     row.missing = "one look at idle times cannot prove a leak; keep watching".to_owned();

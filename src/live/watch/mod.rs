@@ -130,13 +130,8 @@ impl Watch {
     /// The whole answer at this moment.
     pub fn outcome(&self) -> Outcome {
         let groups: usize = self.targets.values().map(TargetWatch::judged_groups).sum();
-        let targets: Vec<_> = self
-            .targets
-            .values()
-            .map(|target| target.outcome(groups))
-            .collect();
-        let cpu_us: u64 =
-            targets.iter().flat_map(|t| &t.sources).map(|s| s.cost_us).sum();
+        let targets: Vec<_> = self.targets.values().map(|target| target.outcome(groups)).collect();
+        let cpu_us: u64 = targets.iter().flat_map(|t| &t.sources).map(|s| s.cost_us).sum();
         let elapsed_us = (self.now.max(1) as f64) * 1000.0;
         Outcome {
             now: self.now,

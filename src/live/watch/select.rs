@@ -52,9 +52,8 @@ fn descend(
         .filter(|&child| verdict(standings, child).is_some_and(|v| v >= own))
         .collect();
     let held: f64 = alike.iter().map(|&child| survivors(standings, child)).sum();
-    let explained = !alike.is_empty()
-        && alike.len() <= AT_MOST
-        && held >= EXPLAINS * survivors(standings, id);
+    let explained =
+        !alike.is_empty() && alike.len() <= AT_MOST && held >= EXPLAINS * survivors(standings, id);
     // A worse verdict below is never hidden by a milder one above.
     let worse = alike.iter().any(|&child| verdict(standings, child).is_some_and(|v| v > own));
     if explained || (worse && alike.len() <= AT_MOST) {

@@ -6,15 +6,13 @@ use super::explain;
 use super::select;
 use super::standing::Standing;
 use crate::finding::{Confidence, Verdict};
-use crate::live::census::{Census, GroupId};
+use crate::live::census::{Census, Group, GroupId};
 use crate::live::detect::first_sample::{SpreadOfSilence, spread_of_silence};
 use crate::live::detect::gauge::GaugeDetector;
 use crate::live::detect::rules::{self, Context, Judged};
 use crate::live::detect::scale::{SCALES, Timing};
 use crate::live::detect::water::Water;
-use crate::live::facts::{
-    Activity, Fact, Lifecycle, Millis, SourceStatus, TargetFacts, TargetId,
-};
+use crate::live::facts::{Activity, Fact, Lifecycle, Millis, SourceStatus, TargetFacts, TargetId};
 use crate::live::outcome::{
     ChangeKind, FindingChange, LimitOutcome, ResourceOutcome, SourceOutcome, TargetOutcome,
 };
@@ -122,8 +120,12 @@ impl TargetWatch {
     }
 
     /// Groups that are judged, for the correction over many groups.
+    ///
+    /// Only the lowest count: a group above them repeats what they say.
     pub(super) fn judged_groups(&self) -> usize {
-        self.census.groups().filter(|(_, group)| group.bank().engines() > 0).count()
+        let judged = |id: GroupId| self.census.group(id).bank().engines() > 0;
+        let lowest = |group: &Group| !group.children.iter().any(|&child| judged(child));
+        self.census.groups().filter(|(id, group)| judged(*id) && lowest(group)).count()
     }
 
     /// Takes one fact; returns whether it came after its time was judged.
@@ -188,7 +190,11 @@ impl TargetWatch {
         let gauge = self.gauges.entry(name.to_string()).or_insert_with(|| Gauge {
             value,
             fullest: value,
-            detector: GaugeDetector::new(|ms| timing.scaled(ms)),
+            // The stated lifetime is about handles; memory keeps its own pace.
+            detector: GaugeDetector::new(|ms| match name {
+                "rss_bytes" => ms,
+                _ => timing.scaled(ms),
+            }),
             water: Water::default(),
             history: Vec::new(),
             stride: 1,
@@ -289,9 +295,10 @@ impl TargetWatch {
         match fact {
             Fact::Open { at, id, pre, start_up, facts, .. } => {
                 // Known start-up of the whole target, or of the process that holds this handle.
-                let target_guard = self.facts.uptime_ms.map_or(Millis::MIN, |uptime| {
-                    self.origin + self.timing.start_up_ms() - uptime
-                });
+                let target_guard = self
+                    .facts
+                    .uptime_ms
+                    .map_or(Millis::MIN, |uptime| self.origin + self.timing.start_up_ms() - uptime);
                 let guard = match start_up {
                     // Only this process is young: its own start is not known here, so the guard
                     // errs on the side of silence.
@@ -451,11 +458,7 @@ impl TargetWatch {
         TargetOutcome {
             target: self.target,
             facts: self.facts.clone(),
-            verdict: resources
-                .iter()
-                .map(|r| r.verdict)
-                .max()
-                .unwrap_or(Verdict::InsufficientData),
+            verdict: resources.iter().map(|r| r.verdict).max().unwrap_or(Verdict::InsufficientData),
             diagnoses: explain::diagnoses(self),
             resources,
             sources: self

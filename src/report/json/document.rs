@@ -26,10 +26,7 @@ impl<'a> Document<'a> {
     pub(super) fn new(o: &'a Outcome, command: &str) -> Self {
         Self {
             schema: format!("poolscan.{command}/1"),
-            tool: Tool {
-                name: env!("CARGO_PKG_NAME"),
-                version: env!("CARGO_PKG_VERSION"),
-            },
+            tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
             verdict: o.verdict.as_str(),
             started: started(o.wall_start_ms),
             now_seconds: seconds(o.now),
@@ -122,19 +119,12 @@ impl<'a> Target<'a> {
             processes: o
                 .processes
                 .iter()
-                .map(|(&pid, g)| Process {
-                    pid,
-                    gauges: gauges(g),
-                })
+                .map(|(&pid, g)| Process { pid, gauges: gauges(g) })
                 .collect(),
             lifecycle: o
                 .lifecycle
                 .iter()
-                .map(|&(at, pid, e)| Event {
-                    at_seconds: seconds(at),
-                    pid,
-                    event: event(e),
-                })
+                .map(|&(at, pid, e)| Event { at_seconds: seconds(at), pid, event: event(e) })
                 .collect(),
             ended_seconds: o.ended_at.and_then(seconds),
         }
@@ -237,11 +227,7 @@ pub(super) struct Rate {
 
 impl Rate {
     pub(super) fn new(o: &outcome::Rate) -> Self {
-        Self {
-            value: rounded(o.value),
-            low: rounded(o.low),
-            high: rounded(o.high),
-        }
+        Self { value: rounded(o.value), low: rounded(o.low), high: rounded(o.high) }
     }
 }
 
@@ -315,11 +301,7 @@ pub(super) struct Diagnosis<'a> {
 
 impl<'a> Diagnosis<'a> {
     pub(super) fn new(o: &'a outcome::Diagnosis) -> Self {
-        Self {
-            rule: &o.rule,
-            message: &o.message,
-            next_steps: &o.next_steps,
-        }
+        Self { rule: &o.rule, message: &o.message, next_steps: &o.next_steps }
     }
 }
 
@@ -334,12 +316,7 @@ pub(super) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub(super) fn new(o: &'a outcome::SourceOutcome) -> Self {
-        Self {
-            name: &o.name,
-            status: status(o.status),
-            reason: &o.reason,
-            cost_us: o.cost_us,
-        }
+        Self { name: &o.name, status: status(o.status), reason: &o.reason, cost_us: o.cost_us }
     }
 }
 
@@ -406,9 +383,7 @@ pub(super) struct SummaryLine<'a> {
 
 /// RFC 3339; `None` outside the years that it can write.
 fn started(ms: Option<i64>) -> Option<String> {
-    jiff::Timestamp::from_millisecond(ms?)
-        .ok()
-        .map(|t| t.to_string())
+    jiff::Timestamp::from_millisecond(ms?).ok().map(|t| t.to_string())
 }
 
 fn seconds(ms: Millis) -> Option<f64> {
@@ -416,9 +391,7 @@ fn seconds(ms: Millis) -> Option<f64> {
 }
 
 fn gauges(all: &BTreeMap<String, f64>) -> BTreeMap<&str, Option<f64>> {
-    all.iter()
-        .map(|(name, &v)| (name.as_str(), rounded(v)))
-        .collect()
+    all.iter().map(|(name, &v)| (name.as_str(), rounded(v))).collect()
 }
 
 fn status(status: SourceStatus) -> &'static str {

@@ -34,12 +34,6 @@ pub fn ndjson_change(change: &FindingChange, out: &mut dyn io::Write) -> io::Res
 /// What `out` returns.
 pub fn ndjson_summary(outcome: &Outcome, command: &str, out: &mut dyn io::Write) -> io::Result<()> {
     let document = Document::new(outcome, command);
-    serde_json::to_writer(
-        &mut *out,
-        &SummaryLine {
-            r#type: "summary",
-            document,
-        },
-    )?;
+    serde_json::to_writer(&mut *out, &SummaryLine { r#type: "summary", document })?;
     out.write_all(b"\n")
 }

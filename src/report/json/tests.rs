@@ -342,12 +342,6 @@ fn every_key_is_in_the_schema() {
         &serde_json::to_value(document::Document::new(&samples::full(), "watch")).expect("JSON"),
         &mut used,
     );
-    keys(
-        &serde_json::to_value(document::ChangeLine::new(&change())).expect("JSON"),
-        &mut used,
-    );
-    assert_eq!(
-        used.difference(&known).collect::<Vec<_>>(),
-        Vec::<&String>::new()
-    );
+    keys(&serde_json::to_value(document::ChangeLine::new(&change())).expect("JSON"), &mut used);
+    assert_eq!(used.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new());
 }

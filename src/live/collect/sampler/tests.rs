@@ -53,9 +53,7 @@ fn handles_open_and_close() {
     let unix_inodes = [link(&unix), link(&other)];
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let clients: Vec<_> = (0..4)
-        .map(|_| std::net::TcpStream::connect(address).unwrap())
-        .collect();
+    let clients: Vec<_> = (0..4).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
     let served: Vec<_> = (0..4).map(|_| listener.accept().unwrap()).collect();
     out.clear();
     sampler.identity_beat(1000, &mut out);

@@ -66,7 +66,8 @@ struct Random(u64);
 
 impl Random {
     fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as f64 + 0.5) / f64::from(1u32 << 31)
     }
 
@@ -143,10 +144,9 @@ fn a_batch_is_one_generation_and_little_evidence() {
 
 #[test]
 fn growth_is_calibrated_on_stationary_nulls() {
-    for (name, rate, before, length) in [
-        ("exponential 5 s", 5.0, 60.0, 5.0),
-        ("exponential 60 s", 1.0, 600.0, 60.0),
-    ] {
+    for (name, rate, before, length) in
+        [("exponential 5 s", 5.0, 60.0, 5.0), ("exponential 60 s", 1.0, 600.0, 60.0)]
+    {
         let hits = (0..200)
             .filter(|&seed| {
                 let lives = steady(seed, rate, before, 1200.0, |r| r.exponential(length));

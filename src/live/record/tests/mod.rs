@@ -46,24 +46,14 @@ fn read_text(lines: &str) -> (Vec<Fact>, Issues) {
 
 fn open(at: i64, id: u64, pre: bool) -> Fact {
     let facts = Box::new(HandleFacts::of_kind("socket"));
-    Fact::Open {
-        at,
-        target: TargetId(0),
-        id: HandleId(id),
-        pre,
-        start_up: false,
-        facts,
-    }
+    Fact::Open { at, target: TargetId(0), id: HandleId(id), pre, start_up: false, facts }
 }
 
 fn watermark(fact: &Fact) -> Option<(u32, Option<i64>)> {
     match fact {
-        Fact::Source {
-            name,
-            target,
-            watermark,
-            ..
-        } if &**name == "recording" => Some((target.0, *watermark)),
+        Fact::Source { name, target, watermark, .. } if &**name == "recording" => {
+            Some((target.0, *watermark))
+        }
         _ => None,
     }
 }

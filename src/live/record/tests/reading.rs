@@ -29,46 +29,22 @@ fn the_documented_example_is_the_fixture_and_is_read() {
     let marks: Vec<_> = facts.iter().filter_map(watermark).collect();
     assert_eq!(marks, [0, 5000, 65_000, 70_000].map(|at| (0, Some(at))));
     // the line that changes two things is two facts
-    let changes = facts
-        .iter()
-        .filter(|fact| matches!(fact, Fact::Change { .. }))
-        .count();
+    let changes = facts.iter().filter(|fact| matches!(fact, Fact::Change { .. })).count();
     assert_eq!(changes, 2);
 }
 
 #[test]
 fn pre_is_implied_at_the_first_tick_only() {
-    let facts = [
-        open(-5000, 1, true),
-        open(0, 2, false),
-        open(0, 3, true),
-        open(5, 4, false),
-    ];
+    let facts = [open(-5000, 1, true), open(0, 2, false), open(0, 3, true), open(5, 4, false)];
     let bytes = written(&facts, false);
     assert_eq!(read(&bytes).0, facts);
-    assert_eq!(
-        String::from_utf8(bytes)
-            .unwrap()
-            .matches("\"pre\":")
-            .count(),
-        3
-    );
-    let line = |t: i64| {
-        format!(
-            "{{\"type\":\"open\",\"t_ms\":{t},\"id\":{},\"kind\":\"a\"}}\n",
-            t + 9
-        )
-    };
+    assert_eq!(String::from_utf8(bytes).unwrap().matches("\"pre\":").count(), 3);
+    let line =
+        |t: i64| format!("{{\"type\":\"open\",\"t_ms\":{t},\"id\":{},\"kind\":\"a\"}}\n", t + 9);
     let (facts, _) = read_text(&[line(-1), line(3), line(3), line(4)].concat());
     let pre: Vec<_> = facts
         .iter()
-        .filter_map(|f| {
-            if let Fact::Open { pre, .. } = f {
-                Some(*pre)
-            } else {
-                None
-            }
-        })
+        .filter_map(|f| if let Fact::Open { pre, .. } = f { Some(*pre) } else { None })
         .collect();
     assert_eq!(pre, [true, true, true, false]);
 }
@@ -84,16 +60,7 @@ fn watermarks_end_at_the_first_source_line_of_a_target() {
         "{\"type\":\"close\",\"t_ms\":20,\"id\":1}\n",
     ));
     let marks: Vec<_> = facts.iter().filter_map(watermark).collect();
-    assert_eq!(
-        marks,
-        [
-            (0, Some(0)),
-            (1, Some(0)),
-            (0, None),
-            (1, Some(10)),
-            (1, Some(20))
-        ]
-    );
+    assert_eq!(marks, [(0, Some(0)), (1, Some(0)), (0, None), (1, Some(10)), (1, Some(20))]);
 }
 
 #[test]
@@ -118,19 +85,13 @@ fn ids_may_be_texts_and_collide_with_nothing() {
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 3);
     assert_eq!(issues.malformed, 2);
     // and such facts can be recorded again
-    let facts: Vec<_> = facts
-        .into_iter()
-        .filter(|f| watermark(f).is_none())
-        .collect();
+    let facts: Vec<_> = facts.into_iter().filter(|f| watermark(f).is_none()).collect();
     assert_eq!(read(&written(&facts, false)).0, facts);
 }
 
 #[test]
 fn what_is_not_understood_is_skipped_and_counted() {
-    let long = format!(
-        "{{\"type\":\"gauge\",\"reason\":\"{}\"}}\n",
-        "x".repeat(MAX_LINE_BYTES)
-    );
+    let long = format!("{{\"type\":\"gauge\",\"reason\":\"{}\"}}\n", "x".repeat(MAX_LINE_BYTES));
     let text = [
         "\u{feff}{\"type\":\"header\",\"format\":[1,9],\"new\":{}}\r\n",
         "\n",
@@ -146,21 +107,9 @@ fn what_is_not_understood_is_skipped_and_counted() {
     ]
     .concat();
     let (facts, issues) = read_text(&text);
-    assert_eq!(
-        facts,
-        [Fact::Close {
-            at: 1,
-            id: HandleId(1)
-        }]
-    );
-    assert_eq!(
-        (issues.unknown_types, issues.malformed, issues.oversized),
-        (2, 3, 1)
-    );
-    assert_eq!(
-        (issues.extra_headers, issues.newer_minor),
-        (1, Some((1, 9)))
-    );
+    assert_eq!(facts, [Fact::Close { at: 1, id: HandleId(1) }]);
+    assert_eq!((issues.unknown_types, issues.malformed, issues.oversized), (2, 3, 1));
+    assert_eq!((issues.extra_headers, issues.newer_minor), (1, Some((1, 9))));
     assert_eq!(issues.first_malformed, Some((6, "no \"kind\"".into())));
     assert!(issues.truncated.is_some() && issues.any_loss());
     let deep = "[".repeat(MAX_LINE_BYTES - 1) + "\n{\"type\":\"end\"}\n";
@@ -180,29 +129,18 @@ fn a_newer_major_is_refused_by_name_even_when_its_header_looks_different() {
 
 #[test]
 fn another_file_is_refused() {
-    for text in [
-        "hello\n".to_owned(),
-        "\0".repeat(200_000),
-        "x\n".repeat(1_000_000),
-    ] {
+    for text in ["hello\n".to_owned(), "\0".repeat(200_000), "x\n".repeat(1_000_000)] {
         let last = Reader::new(text.as_bytes()).unwrap().last().unwrap();
-        assert!(
-            matches!(last, Err(ReadError::NotARecording { .. })),
-            "{last:?}"
-        );
+        assert!(matches!(last, Err(ReadError::NotARecording { .. })), "{last:?}");
     }
     assert_eq!(Reader::new(&b""[..]).unwrap().count(), 0);
-    let missing = Reader::open(Path::new("/nonexistent/recording"))
-        .err()
-        .unwrap();
+    let missing = Reader::open(Path::new("/nonexistent/recording")).err().unwrap();
     assert!(missing.to_string().contains("/nonexistent/recording"));
 }
 
 #[test]
 fn an_endless_line_takes_no_memory() {
-    let endless = io::repeat(b'x')
-        .take(50_000_000)
-        .chain(&b"\n{\"type\":\"end\"}\n"[..]);
+    let endless = io::repeat(b'x').take(50_000_000).chain(&b"\n{\"type\":\"end\"}\n"[..]);
     let mut reader = Reader::new(endless).unwrap();
     assert_eq!(reader.by_ref().count(), 0);
     assert_eq!((reader.issues().oversized, reader.issues().lines), (1, 2));

@@ -29,11 +29,7 @@ prop_compose! {
 }
 
 fn time() -> impl Strategy<Value = i64> {
-    prop_oneof![
-        0..5_i64,
-        -100_000..1_000_000_i64,
-        -MAX_TIME_MS..=MAX_TIME_MS
-    ]
+    prop_oneof![0..5_i64, -100_000..1_000_000_i64, -MAX_TIME_MS..=MAX_TIME_MS]
 }
 
 fn activity() -> impl Strategy<Value = Activity> {
@@ -60,103 +56,43 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         Just(SourceStatus::Partial),
         Just(SourceStatus::Unavailable)
     ];
-    let event = prop_oneof![
-        Just(Lifecycle::Joined),
-        Just(Lifecycle::Exec),
-        Just(Lifecycle::Ended)
-    ];
+    let event = prop_oneof![Just(Lifecycle::Joined), Just(Lifecycle::Exec), Just(Lifecycle::Ended)];
     let change = prop_oneof![
         activity().prop_map(Change::Activity),
         name().prop_map(Change::State),
         handle().prop_map(Change::Place)
     ];
-    let facts = (
-        "\\PC{0,9}",
-        vec(any::<u32>(), 0..4),
-        option::of(time()),
-        ".{0,9}",
-        ".{0,9}",
-    );
+    let facts = ("\\PC{0,9}", vec(any::<u32>(), 0..4), option::of(time()), ".{0,9}", ".{0,9}");
     prop_oneof![
         (target(), facts).prop_map(|(target, (name, pids, uptime_ms, command, selector))| {
-            let facts = TargetFacts {
-                name,
-                pids,
-                uptime_ms,
-                command,
-                selector,
-            };
+            let facts = TargetFacts { name, pids, uptime_ms, command, selector };
             Fact::Target { target, facts }
         }),
-        (
-            time(),
-            target(),
-            id(),
-            any::<bool>(),
-            any::<bool>(),
-            handle()
-        )
-            .prop_map(|(at, target, id, pre, start_up, facts)| Fact::Open {
+        (time(), target(), id(), any::<bool>(), any::<bool>(), handle()).prop_map(
+            |(at, target, id, pre, start_up, facts)| Fact::Open {
                 at,
                 target,
                 id,
                 pre,
                 start_up,
                 facts
-            }),
+            }
+        ),
         (time(), id(), change).prop_map(|(at, id, change)| Fact::Change { at, id, change }),
         (time(), id()).prop_map(|(at, id)| Fact::Close { at, id }),
         (time(), target(), option::of(any::<u32>()), name(), number).prop_map(
-            |(at, target, pid, name, value)| Fact::Gauge {
-                at,
-                target,
-                pid,
-                name,
-                value
+            |(at, target, pid, name, value)| Fact::Gauge { at, target, pid, name, value }
+        ),
+        (time(), target(), name(), option::of(any::<u64>()), option::of(any::<u64>())).prop_map(
+            |(at, target, name, value, used)| Fact::Limit { at, target, name, value, used }
+        ),
+        (time(), target(), name(), status, name(), option::of(time()), any::<u64>()).prop_map(
+            |(at, target, name, status, reason, watermark, cost_us)| {
+                Fact::Source { at, target, name, status, reason, watermark, cost_us }
             }
         ),
-        (
-            time(),
-            target(),
-            name(),
-            option::of(any::<u64>()),
-            option::of(any::<u64>())
-        )
-            .prop_map(|(at, target, name, value, used)| Fact::Limit {
-                at,
-                target,
-                name,
-                value,
-                used
-            }),
-        (
-            time(),
-            target(),
-            name(),
-            status,
-            name(),
-            option::of(time()),
-            any::<u64>()
-        )
-            .prop_map(|(at, target, name, status, reason, watermark, cost_us)| {
-                Fact::Source {
-                    at,
-                    target,
-                    name,
-                    status,
-                    reason,
-                    watermark,
-                    cost_us,
-                }
-            }),
-        (time(), target(), any::<u32>(), event).prop_map(|(at, target, pid, event)| {
-            Fact::Lifecycle {
-                at,
-                target,
-                pid,
-                event,
-            }
-        }),
+        (time(), target(), any::<u32>(), event)
+            .prop_map(|(at, target, pid, event)| { Fact::Lifecycle { at, target, pid, event } }),
     ]
 }
 

@@ -44,12 +44,7 @@ fn every_key_written_is_in_the_schema() {
         activity: Activity::Awake,
         ..HandleFacts::of_kind("socket")
     };
-    let place = |activity| {
-        Box::new(HandleFacts {
-            activity,
-            ..full.clone()
-        })
-    };
+    let place = |activity| Box::new(HandleFacts { activity, ..full.clone() });
     let (at, target, id) = (7, TargetId(3), HandleId(1));
     let some = || Arc::<str>::from("x");
     let change = |change| Fact::Change { at, id, change };
@@ -76,20 +71,8 @@ fn every_key_written_is_in_the_schema() {
         change(Change::State(some())),
         change(Change::Activity(Activity::Unseen)),
         change(Change::Activity(Activity::SilentSince(3))),
-        Fact::Gauge {
-            at,
-            target,
-            pid: Some(2),
-            name: some(),
-            value: 1.5,
-        },
-        Fact::Limit {
-            at,
-            target,
-            name: some(),
-            value: None,
-            used: Some(2),
-        },
+        Fact::Gauge { at, target, pid: Some(2), name: some(), value: 1.5 },
+        Fact::Limit { at, target, name: some(), value: None, used: Some(2) },
         Fact::Source {
             at,
             target,
@@ -99,55 +82,33 @@ fn every_key_written_is_in_the_schema() {
             watermark: Some(2),
             cost_us: 3,
         },
-        Fact::Lifecycle {
-            at,
-            target,
-            pid: 1,
-            event: Lifecycle::Exec,
-        },
+        Fact::Lifecycle { at, target, pid: 1, event: Lifecycle::Exec },
         Fact::Close { at, id },
     ];
     let mut types = BTreeSet::new();
     for line in String::from_utf8(written(&facts, false)).unwrap().lines() {
-        let Value::Object(line) = serde_json::from_str(line).unwrap() else {
-            panic!("{line}")
-        };
+        let Value::Object(line) = serde_json::from_str(line).unwrap() else { panic!("{line}") };
         let of_type = line["type"].as_str().unwrap();
         types.insert(of_type.to_owned());
         let definition = &schema["$defs"][of_type];
         for key in line.keys() {
-            assert!(
-                definition["properties"].get(key).is_some(),
-                "{of_type}.{key}"
-            );
+            assert!(definition["properties"].get(key).is_some(), "{of_type}.{key}");
         }
         for key in definition["required"].as_array().unwrap() {
-            assert!(
-                line.contains_key(key.as_str().unwrap()),
-                "{of_type} without {key}"
-            );
+            assert!(line.contains_key(key.as_str().unwrap()), "{of_type} without {key}");
         }
     }
     let listed = schema["oneOf"].as_array().unwrap();
     let listed: BTreeSet<_> = listed
         .iter()
-        .map(|entry| {
-            entry["$ref"]
-                .as_str()
-                .unwrap()
-                .trim_start_matches("#/$defs/")
-                .to_owned()
-        })
+        .map(|entry| entry["$ref"].as_str().unwrap().trim_start_matches("#/$defs/").to_owned())
         .collect();
     assert_eq!(types, listed);
 }
 
 #[test]
 fn each_tick_is_in_a_gzip_file_without_its_end() {
-    let (dir, facts) = (
-        tempfile::tempdir().unwrap(),
-        [open(0, 1, true), open(5, 2, false)],
-    );
+    let (dir, facts) = (tempfile::tempdir().unwrap(), [open(0, 1, true), open(5, 2, false)]);
     let path = dir.path().join("r.jsonl.gz");
     let mut recorder = Recorder::create(&path, &Header::new("0.1.0"), None).unwrap();
     for n in 0..2 {
@@ -161,20 +122,14 @@ fn each_tick_is_in_a_gzip_file_without_its_end() {
     }
     recorder.finish("target ended").unwrap();
     let issues = read(&fs::read(&path).unwrap()).1;
-    assert_eq!(
-        (issues.truncated, issues.ended),
-        (None, Some("target ended".into()))
-    );
+    assert_eq!((issues.truncated, issues.ended), (None, Some("target ended".into())));
 }
 
 #[test]
 fn members_follow_one_another_and_damage_costs_what_follows() {
     let facts: Vec<_> = (0..60_000).map(|n| open(n, n as u64, false)).collect();
     let mut bytes = written(&facts, true);
-    let members = bytes
-        .windows(4)
-        .filter(|w| w == &[0x1f, 0x8b, 8, 0])
-        .count();
+    let members = bytes.windows(4).filter(|w| w == &[0x1f, 0x8b, 8, 0]).count();
     assert!(members > 2, "{members}");
     assert_eq!(read(&bytes).0.len(), facts.len());
     let middle = bytes.len() / 2;
@@ -185,9 +140,7 @@ fn members_follow_one_another_and_damage_costs_what_follows() {
 
 #[test]
 fn the_size_bound_holds_and_is_said() {
-    let facts: Vec<_> = (0..20_000)
-        .map(|n| open(n, n as u64 * 7919, false))
-        .collect();
+    let facts: Vec<_> = (0..20_000).map(|n| open(n, n as u64 * 7919, false)).collect();
     for gzip in [false, true] {
         let mut out = Vec::new();
         let path = Path::new("r");
@@ -199,11 +152,7 @@ fn the_size_bound_holds_and_is_said() {
         }
         assert!(recorder.is_full());
         recorder.finish("finished").unwrap();
-        assert!(
-            out.len() <= 40_000 && out.len() > 38_000,
-            "{gzip} {}",
-            out.len()
-        );
+        assert!(out.len() <= 40_000 && out.len() > 38_000, "{gzip} {}", out.len());
         let (again, issues) = read(&out);
         assert_eq!(again[..], facts[..again.len()]);
         assert_eq!(issues.ended.as_deref(), Some("size limit"));
@@ -219,20 +168,13 @@ fn texts_too_long_for_a_line_are_cut() {
         group: Some(vec!["\u{1b}".repeat(9000).into(); 40].into()),
         ..HandleFacts::of_kind("\u{2}".repeat(70_000))
     };
-    let fact = Fact::Change {
-        at: 0,
-        id: HandleId(1),
-        change: Change::Place(Box::new(facts)),
-    };
+    let fact = Fact::Change { at: 0, id: HandleId(1), change: Change::Place(Box::new(facts)) };
     let huge = TargetFacts {
         command: "\0".repeat(2_000_000),
         pids: vec![u32::MAX; 50_000],
         ..TargetFacts::default()
     };
-    let target = Fact::Target {
-        target: TargetId(0),
-        facts: huge,
-    };
+    let target = Fact::Target { target: TargetId(0), facts: huge };
     let (again, issues) = read(&written(&[fact, target], false));
     assert_eq!(again.len(), 2);
     assert!(!issues.any_loss());
@@ -286,14 +228,9 @@ fn speed() {
             facts.label = format!("10.0.0.1:{n} -> 10.0.0.7:5432").into();
             let (at, target, id) = (n as i64, TargetId(0), HandleId(n / 2));
             match n % 2 {
-                0 => Fact::Open {
-                    at,
-                    target,
-                    id,
-                    pre: false,
-                    start_up: false,
-                    facts: facts.into(),
-                },
+                0 => {
+                    Fact::Open { at, target, id, pre: false, start_up: false, facts: facts.into() }
+                }
                 _ => Fact::Close { at, id },
             }
         })

@@ -76,11 +76,13 @@ pub(super) fn for_group(row: &ResourceOutcome, pids: &[u32], left: Option<f64>) 
 
 /// Steps for a gauge that grows.
 pub(super) fn for_gauge(resource: &str) -> Vec<String> {
-    vec![match resource {
-        "rss" => "memory without identities: compare with load, and take a heap profile",
-        _ => "run as the same user or with CAP_SYS_PTRACE, so that handles can be told apart",
-    }
-    .to_owned()]
+    vec![
+        match resource {
+            "rss" => "memory without identities: compare with load, and take a heap profile",
+            _ => "run as the same user or with CAP_SYS_PTRACE, so that handles can be told apart",
+        }
+        .to_owned(),
+    ]
 }
 
 /// Steps when a limit is near.

@@ -70,11 +70,9 @@ fn limit_phrase(time: &TimeToLimit, row: &ResourceOutcome) -> String {
     let name = row.limit_name.as_deref().unwrap_or("limit");
     let limit = row.limit.map_or_else(String::new, |l| format!(" {l}"));
     match time.latest {
-        Some(latest) => format!(
-            "limit ({name}{limit}) in {} to {}",
-            duration(time.earliest),
-            duration(latest)
-        ),
+        Some(latest) => {
+            format!("limit ({name}{limit}) in {} to {}", duration(time.earliest), duration(latest))
+        }
         None => format!("limit ({name}{limit}) in {} at the earliest", duration(time.earliest)),
     }
 }
