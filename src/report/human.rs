@@ -70,7 +70,7 @@ pub fn human_changes(
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
     let mut page = Page { style, lines: Vec::new() };
-    for change in changes {
+    for change in changes.iter().filter(|change| !moved(change, changes)) {
         let at = duration(change.at as f64 / 1000.0);
         let text = match change.what {
             ChangeKind::Cleared => {
@@ -331,6 +331,17 @@ fn headline(r: &ResourceOutcome) -> String {
         }
     }
     line
+}
+
+/// Whether a finding only moved to the group above or below: then it has not ended.
+fn moved(change: &FindingChange, changes: &[FindingChange]) -> bool {
+    let path = |c: &FindingChange| c.resource.group.clone();
+    change.what == ChangeKind::Cleared
+        && changes.iter().any(|other| {
+            other.what == ChangeKind::Opened
+                && (other.target, &other.resource.kind) == (change.target, &change.resource.kind)
+                && path(other).iter().zip(path(change)).all(|(a, b)| *a == b)
+        })
 }
 
 fn words(verdict: Verdict) -> String {

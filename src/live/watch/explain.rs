@@ -163,6 +163,11 @@ fn gauge_of(resource: &str) -> &'static str {
     }
 }
 
+/// The hard limit of open files, where it is known and finite.
+fn hard_limit(target: &TargetWatch) -> Option<u64> {
+    target.limits.get("nofile_hard").and_then(|limit| limit.value)
+}
+
 /// The nearest limit of a resource.
 fn headroom(target: &TargetWatch, resource: &str) -> Option<Headroom> {
     let gauge = target.gauges.get(gauge_of(resource));
@@ -368,7 +373,12 @@ fn group_resource(target: &TargetWatch, id: GroupId, groups: usize) -> Option<Re
     let place = words::place(&row);
     row.evidence = words::evidence(&place, &row, judged, standing.leak.as_ref(), target.judged);
     row.report = Some(report(judged, groups));
-    row.next_steps = advice::for_group(&row, &target.facts.pids, headroom.as_ref().map(|h| h.left));
+    row.next_steps = advice::for_group(
+        &row,
+        &target.facts.pids,
+        headroom.as_ref().map(|h| h.left),
+        hard_limit(target),
+    );
     row.examples = examples(target, id, judged, standing.leak.as_ref());
     row.sites = Vec::new();
     if row.verdict == Verdict::Suspect {
@@ -412,7 +422,7 @@ fn silence_resource(
     row.verdict = Verdict::Suspect;
     row.missing = "one look at idle times cannot prove a leak; keep watching".to_owned();
     row.evidence = words::spread(&words::place(&row), spread);
-    row.next_steps = advice::for_group(&row, &target.facts.pids, None);
+    row.next_steps = advice::for_group(&row, &target.facts.pids, None, None);
     row.examples = target
         .census
         .members(id)
@@ -475,7 +485,12 @@ pub(super) fn diagnoses(target: &TargetWatch) -> Vec<Diagnosis> {
                 &headroom.name,
                 level.and_then(|l| l.seconds_left),
             ),
-            next_steps: advice::for_limit(resource, &target.facts.pids, headroom.limit),
+            next_steps: advice::for_limit(
+                resource,
+                &target.facts.pids,
+                headroom.limit,
+                hard_limit(target),
+            ),
         });
     }
     for (name, source) in &target.sources {

@@ -4,7 +4,12 @@ use crate::finding::Verdict;
 use crate::live::outcome::ResourceOutcome;
 
 /// Steps for a group that grows.
-pub(super) fn for_group(row: &ResourceOutcome, pids: &[u32], left: Option<f64>) -> Vec<String> {
+pub(super) fn for_group(
+    row: &ResourceOutcome,
+    pids: &[u32],
+    left: Option<f64>,
+    hard: Option<u64>,
+) -> Vec<String> {
     if matches!(row.verdict, Verdict::Cleared) {
         return Vec::new();
     }
@@ -63,10 +68,10 @@ pub(super) fn for_group(row: &ResourceOutcome, pids: &[u32], left: Option<f64>) 
             return steps;
         };
         if row.resource == "fds" && rate.value > 0.0 && row.verdict == Verdict::Leaking {
-            let raised = limit.saturating_mul(2);
+            let (option, raised) = raise(limit, hard);
             let minutes = (left + (raised - limit) as f64) / rate.value;
             steps.push(format!(
-                "prlimit --pid {pid} --nofile={raised}:   # buys time: limit then in {}",
+                "prlimit --pid {pid} {option}   # buys time: limit then in {}",
                 super::words::duration(minutes * 60.0)
             ));
         }
@@ -86,11 +91,31 @@ pub(super) fn for_gauge(resource: &str) -> Vec<String> {
 }
 
 /// Steps when a limit is near.
-pub(super) fn for_limit(resource: &str, pids: &[u32], limit: u64) -> Vec<String> {
+pub(super) fn for_limit(
+    resource: &str,
+    pids: &[u32],
+    limit: u64,
+    hard: Option<u64>,
+) -> Vec<String> {
     match (resource, pids.first()) {
         ("fds", Some(pid)) => {
-            vec![format!("prlimit --pid {pid} --nofile={}:   # buys time", limit.saturating_mul(2))]
+            vec![format!("prlimit --pid {pid} {}   # buys time", raise(limit, hard).0)]
         }
         _ => Vec::new(),
+    }
+}
+
+/// The option of prlimit that raises the soft limit, and to what; above the hard limit it needs
+/// CAP_SYS_RESOURCE and raises both.
+fn raise(limit: u64, hard: Option<u64>) -> (String, u64) {
+    match hard {
+        Some(hard) if hard > limit => {
+            let raised = hard.min(limit.saturating_mul(2));
+            (format!("--nofile={raised}:"), raised)
+        }
+        _ => {
+            let raised = limit.saturating_mul(2);
+            (format!("--nofile={raised}:{raised}"), raised)
+        }
     }
 }
