@@ -166,7 +166,7 @@ impl Page {
             self.add(tone(target.verdict), &format!("{}  {}", shout(target.verdict), name(target)));
         }
         for diagnosis in target.diagnoses.iter().take(5) {
-            self.add("31", &format!("  {}", diagnosis.message));
+            self.wrapped("31", "  ", &diagnosis.message);
             for step in diagnosis.next_steps.iter().take(2) {
                 self.add("1", &format!("  next: {step}"));
             }

@@ -7,7 +7,7 @@ use super::select;
 use super::standing::Standing;
 use crate::finding::{Confidence, Verdict};
 use crate::live::census::{Census, Group, GroupId};
-use crate::live::detect::first_sample::{SpreadOfSilence, spread_of_silence};
+use crate::live::detect::first_sample::{MIN_UPTIME, SpreadOfSilence, spread_of_silence};
 use crate::live::detect::gauge::GaugeDetector;
 use crate::live::detect::rules::{self, Context, Judged};
 use crate::live::detect::scale::{SCALES, Timing};
@@ -365,6 +365,9 @@ impl TargetWatch {
         let Some(uptime) = self.facts.uptime_ms else { return };
         let now = self.judged.max(self.next_boundary - self.timing.bucket_ms());
         let uptime = uptime + now - self.origin;
+        if uptime < MIN_UPTIME {
+            return;
+        }
         let candidates: Vec<GroupId> = self
             .census
             .groups()
