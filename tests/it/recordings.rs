@@ -2,7 +2,7 @@
 //!
 //! A silence that could not be broken proves nothing, so each recording is judged twice.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use poolscan::finding::Verdict;
 use poolscan::live::facts::{Activity, Change, Fact, HandleFacts, HandleId, Millis, TargetId};
@@ -24,7 +24,7 @@ fn recordings() -> Vec<PathBuf> {
     found
 }
 
-fn facts(path: &PathBuf) -> Vec<Fact> {
+fn facts(path: &Path) -> Vec<Fact> {
     let mut facts = Vec::new();
     for item in Reader::open(path).unwrap() {
         if let Item::Fact(fact) = item.unwrap() {
