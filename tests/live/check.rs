@@ -50,9 +50,15 @@ pub(crate) fn check(lines: &[Value], leaks: &[Leak], truth: Truth) -> Result<Str
 
 /// Nothing but the leaks may ever be called leaking.
 fn strangers(changes: &[Value], summary: &Value, leaks: &[Leak], errors: &mut Vec<String>) {
-    let groups = changes.iter().map(|change| &change["resource"]).chain(groups(summary));
-    let mut strange: Vec<String> = groups
-        .filter(|r| r["verdict"] == "leaking" && !leaks.iter().any(|leak| fits(r, leak)))
+    let expected = |r: &Value| leaks.iter().any(|leak| fits(r, leak));
+    // Until its parts are significant on their own, a leak may be told of the whole kind.
+    let early = |r: &Value| {
+        array(&r["group"]).next().is_none() && leaks.iter().any(|leak| r["kind"] == leak.kind)
+    };
+    let on_the_way = changes.iter().map(|change| &change["resource"]).filter(|r| !early(r));
+    let mut strange: Vec<String> = on_the_way
+        .chain(groups(summary))
+        .filter(|r| r["verdict"] == "leaking" && !expected(r))
         .map(|r| format!("{} is leaking but should not be", r["id"]))
         .collect();
     strange.sort();

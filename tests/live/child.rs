@@ -81,6 +81,8 @@ pub(crate) fn run(plan: &str) {
         "peer" => peer::serve().unwrap(),
         "everything" => leaks::everything(&plan),
         "file-and-connection" => leaks::file_and_connection(&plan),
+        "tcp-roles" => leaks::tcp_roles(&plan),
+        "other-roles" => leaks::other_roles(&plan),
         "close-wait" => leaks::close_wait(&plan),
         "forgotten" => leaks::forgotten(&plan),
         "pool" => healthy::pool(&plan),

@@ -54,11 +54,32 @@ fn one_of_each_file(held: &mut Held, plan: &Plan, turn: u32) {
 }
 
 fn one_of_each_socket(held: &mut Held, listener: &TcpListener) {
+    each_tcp_role(held, listener);
+    each_other_role(held);
+}
+
+fn each_tcp_role(held: &mut Held, listener: &TcpListener) {
     held.fds.push(TcpStream::connect(listener.local_addr().unwrap()).unwrap().into());
     held.fds.push(listener.accept().unwrap().0.into());
+    held.fds.push(socket(AddressFamily::INET, SocketType::STREAM, None).unwrap());
+}
+
+fn each_other_role(held: &mut Held) {
     held.fds.push(UnixStream::pair().unwrap().0.into());
     held.fds.push(UdpSocket::bind("127.0.0.1:0").unwrap().into());
-    held.fds.push(socket(AddressFamily::INET, SocketType::STREAM, None).unwrap());
+}
+
+/// Sockets of a few roles: few enough for a finding each.
+pub(crate) fn tcp_roles(plan: &Plan) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut held = Held::default();
+    with_churn(plan, || plan.leaking(|_| each_tcp_role(&mut held, &listener)));
+}
+
+/// The other roles of sockets.
+pub(crate) fn other_roles(plan: &Plan) {
+    let mut held = Held::default();
+    with_churn(plan, || plan.leaking(|_| each_other_role(&mut held)));
 }
 
 fn one_of_each_other(held: &mut Held, turn: u32) {
