@@ -3,8 +3,10 @@
 //! The library is the tool's own; only the command line, its documents, exit codes and recordings
 //! are stable interfaces (STABILITY.md).
 
+pub mod catalog;
 #[cfg(target_os = "linux")]
 pub mod cli;
 pub mod finding;
+pub mod lint;
 pub mod live;
 pub mod report;

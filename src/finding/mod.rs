@@ -1,7 +1,9 @@
 //! Defines what both wings of poolscan answer with: verdicts, confidence and evidence.
 
+mod lint;
 mod verdict;
 
+pub use lint::{LintFinding, Region, Related, Role, Severity};
 pub use verdict::{Confidence, Verdict};
 
 /// One line of evidence behind a verdict: a statement with the numbers it rests on.

@@ -1,0 +1,117 @@
+//! What static analysis answers with: a finding at a place, with the path that proves it.
+
+use std::sync::Arc;
+
+use super::Confidence;
+
+/// How bad a finding is. `--fail-on` compares by this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Counted, and shown when asked for.
+    Note,
+    /// Right at least nine times in ten on real code.
+    Warning,
+    /// Right in practically every case.
+    Error,
+}
+
+impl Severity {
+    /// The name used in documents and rule files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
+    /// One step less: what evidence that is only probable is worth.
+    #[must_use]
+    pub fn lowered(self) -> Self {
+        match self {
+            Self::Error => Self::Warning,
+            Self::Warning | Self::Note => Self::Note,
+        }
+    }
+}
+
+/// A range in a source file. Lines and columns count from 1, columns in Unicode scalar values.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Region {
+    /// Path as reported: relative to the working directory, with `/`.
+    pub path: Arc<str>,
+    /// First line.
+    pub line: u32,
+    /// Column of the first character.
+    pub column: u32,
+    /// Last line.
+    pub end_line: u32,
+    /// Column behind the last character.
+    pub end_column: u32,
+    /// The same range in bytes of the file.
+    pub bytes: (u32, u32),
+}
+
+/// What a related place has to do with the finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Where the obligation began.
+    Acquired,
+    /// Where a value was configured.
+    Configured,
+    /// A step on the way.
+    Step,
+    /// Where the function is left without the release.
+    Exit,
+    /// Where another path releases it.
+    Released,
+}
+
+impl Role {
+    /// The name used in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Acquired => "acquired",
+            Self::Configured => "configured",
+            Self::Step => "step",
+            Self::Exit => "exit",
+            Self::Released => "released",
+        }
+    }
+}
+
+/// A place that belongs to a finding.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Related {
+    /// Where.
+    pub region: Region,
+    /// What it has to do with the finding.
+    pub role: Role,
+    /// A few words shown at the place.
+    pub label: String,
+}
+
+/// A defect in source code.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LintFinding {
+    /// Where it is reported.
+    pub region: Region,
+    /// Id of the rule.
+    pub rule: String,
+    /// Folder of the rule: `process`, `fd`, `timeout`, …
+    pub family: String,
+    /// How bad it is, after context and evidence lowered it.
+    pub severity: Severity,
+    /// `High` when every name was resolved, `Medium` when one was only probable.
+    pub confidence: Confidence,
+    /// Qualified name of the function, empty outside functions.
+    pub function: String,
+    /// One sentence: what is wrong here.
+    pub message: String,
+    /// One sentence: what to write instead.
+    pub help: String,
+    /// Acquisition, steps, every leaking exit (16 at most), releases on other paths.
+    pub related: Vec<Related>,
+    /// Stays the same when lines move: of rule, path, function, and the text of the place.
+    pub fingerprint: String,
+}

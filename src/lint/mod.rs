@@ -1,0 +1,5 @@
+//! Finds what Rust source will leak or wait for, from the text alone: no compiler, no build.
+
+mod answer;
+
+pub use answer::{Issue, Report, Stats};
