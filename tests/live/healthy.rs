@@ -16,14 +16,16 @@ const LIVES: [f64; 4] = [0.0, 0.02, 0.15, 0.4];
 pub(crate) fn churn(plan: &Plan) {
     let mut open: VecDeque<(Instant, OwnedFd)> = VecDeque::new();
     plan.paced(plan.churn, |turn| {
+        let mut life = LIVES[turn as usize / 2 % LIVES.len()] * plan.lifetime;
         let handle: OwnedFd = if turn.is_multiple_of(2) {
             let mut connection = TcpStream::connect(plan.peer()).unwrap();
             ask(&mut connection);
             connection.into()
         } else {
+            // What is normal for a file is a third of what is normal for a connection.
+            life /= 3.0;
             File::create(plan.folder.join("kept")).unwrap().into()
         };
-        let life = LIVES[turn as usize / 2 % LIVES.len()] * plan.lifetime;
         open.push_back((Instant::now() + Duration::from_secs_f64(life), handle));
         let now = Instant::now();
         open.retain(|(end, _)| *end > now);

@@ -1,0 +1,203 @@
+//! Bodies: trees of expressions in an arena, with the ranges they were written at.
+
+use crate::catalog::model::MacroGrammar;
+
+use super::{Item, Name, Path, Span, TypeRef};
+
+/// A body in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct BodyId(pub(crate) u32);
+
+/// An expression in its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ExprId(pub(crate) u32);
+
+/// A pattern in its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct PatId(pub(crate) u32);
+
+/// A loop or block label.
+pub(crate) type Label = Option<Name>;
+
+/// Expressions in a row.
+pub(crate) type List = Box<[ExprId]>;
+
+/// The body of a function, closure, async block, constant.
+#[derive(Debug)]
+pub(crate) struct Body {
+    pub(crate) exprs: Vec<Expr>,
+    pub(crate) pats: Vec<Pat>,
+    pub(crate) params: Vec<Param>,
+    pub(crate) root: ExprId,
+    /// The body that this one is written in.
+    pub(crate) parent: Option<BodyId>,
+    /// An async fn, async block or async closure.
+    pub(crate) is_async: bool,
+    /// `move`
+    pub(crate) is_move: bool,
+    /// Last segments of every path, method and macro: what this body can be about.
+    pub(crate) mentions: Box<[Name]>,
+    pub(crate) span: Span,
+}
+
+/// A parameter, the receiver included.
+#[derive(Debug)]
+pub(crate) struct Param {
+    pub(crate) pat: PatId,
+    pub(crate) ty: TypeRef,
+}
+
+#[derive(Debug)]
+pub(crate) struct Expr {
+    pub(crate) kind: ExprKind,
+    pub(crate) span: Span,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Lit {
+    Int(i128),
+    Str(Name),
+    Bool(bool),
+    Other,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UnaryOp {
+    Not,
+    Neg,
+    Deref,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BinaryOp {
+    And,
+    Or,
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    Other,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BlockKind {
+    Plain,
+    Unsafe,
+    Const,
+    Try,
+}
+
+#[derive(Debug)]
+pub(crate) enum ExprKind {
+    Lit(Lit),
+    Path(Box<Path>),
+    Call { callee: ExprId, args: List },
+    Method { receiver: ExprId, name: Name, name_span: Span, generics: Box<[TypeRef]>, args: List },
+    Field { base: ExprId, name: Name },
+    Index { base: ExprId, index: ExprId },
+    Unary { op: UnaryOp, operand: ExprId },
+    Binary { op: BinaryOp, left: ExprId, right: ExprId },
+    Assign { target: ExprId, value: ExprId },
+    /// `a += b`
+    Update { target: ExprId, value: ExprId },
+    /// `&a`, `&mut a`, `&raw const a`
+    Ref { operand: ExprId },
+    Cast { operand: ExprId, ty: Box<TypeRef> },
+    Tuple(List),
+    Array(List),
+    Struct { path: Box<Path>, fields: Box<[(Name, ExprId)]>, rest: Option<ExprId> },
+    Range(Option<ExprId>, Option<ExprId>),
+    If { condition: ExprId, then: ExprId, otherwise: Option<ExprId> },
+    /// `let p = e` in a condition
+    Let { pat: PatId, value: ExprId },
+    Match { subject: ExprId, arms: Box<[Arm]> },
+    Loop { label: Label, body: ExprId },
+    While { label: Label, condition: ExprId, body: ExprId },
+    For { label: Label, pat: PatId, iterator: ExprId, body: ExprId },
+    Block { kind: BlockKind, label: Label, stmts: Box<[Stmt]>, tail: Option<ExprId> },
+    Async { body: BodyId },
+    Closure { body: BodyId },
+    Break { label: Label, value: Option<ExprId> },
+    Continue { label: Label },
+    Return(Option<ExprId>),
+    Try(ExprId),
+    Await(ExprId),
+    Yield(Option<ExprId>),
+    Macro { path: Box<Path>, body: MacroBody },
+    /// Something that is not understood.
+    Unknown,
+}
+
+/// The body of a macro call, as far as it is understood.
+#[derive(Debug)]
+pub(crate) enum MacroBody {
+    /// `select!`
+    Select { branches: Box<[Branch]>, otherwise: Option<ExprId> },
+    /// Expressions, under a grammar that says what happens to them.
+    Known { grammar: MacroGrammar, args: List },
+    /// Expressions whose fate is not known; they may be moved.
+    List(List),
+    /// Tokens: the names among them are all that is known.
+    Opaque(Box<[Name]>),
+}
+
+/// A branch of `select!`.
+#[derive(Debug)]
+pub(crate) struct Branch {
+    pub(crate) pat: PatId,
+    pub(crate) future: ExprId,
+    pub(crate) guard: Option<ExprId>,
+    pub(crate) body: ExprId,
+}
+
+#[derive(Debug)]
+pub(crate) struct Arm {
+    pub(crate) pat: PatId,
+    pub(crate) guard: Option<ExprId>,
+    pub(crate) body: ExprId,
+}
+
+#[derive(Debug)]
+pub(crate) enum Stmt {
+    Let { pat: PatId, ty: Option<TypeRef>, init: Option<ExprId>, otherwise: Option<ExprId>, span: Span },
+    /// With or without `;`: the value is dropped.
+    Expr(ExprId),
+    /// An item in a block.
+    Item(Box<Item>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Pat {
+    pub(crate) kind: PatKind,
+    pub(crate) span: Span,
+}
+
+#[derive(Debug)]
+pub(crate) enum PatKind {
+    Wild,
+    Bind { name: Name, by_ref: bool, sub: Option<PatId> },
+    /// `Some(x)`, `Variant(a, b)`
+    Variant { path: Box<Path>, args: Box<[PatId]> },
+    Struct { path: Box<Path>, fields: Box<[(Name, PatId)]> },
+    Tuple(Box<[PatId]>),
+    Slice(Box<[PatId]>),
+    Ref(PatId),
+    Or(Box<[PatId]>),
+    /// A path that is no binding: a constant or unit variant.
+    Path(Box<Path>),
+    Lit(Lit),
+    Rest,
+    Unknown,
+}
+
+impl Body {
+    pub(crate) fn expr(&self, id: ExprId) -> &Expr {
+        &self.exprs[id.0 as usize]
+    }
+
+    pub(crate) fn pat(&self, id: PatId) -> &Pat {
+        &self.pats[id.0 as usize]
+    }
+}

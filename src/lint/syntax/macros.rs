@@ -1,0 +1,327 @@
+//! Lowers macro calls: bodies that hold expressions are read, others keep only their names.
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Expr, Token};
+
+use crate::catalog::model::MacroGrammar;
+use crate::lint::ir::{
+    BlockKind, Branch, ExprId, ExprKind, Item, MacroBody, MacroDef, Name, Span,
+};
+
+use super::{Lowering, expr, name, path, span};
+
+/// Names kept of a macro that is not understood.
+const NAMES: usize = 4096;
+
+impl Lowering<'_> {
+    pub(super) fn macro_call(&mut self, mac: &syn::Macro) -> ExprId {
+        let at = expr::path_span(&mac.path).to(span(mac.delimiter.span().close()));
+        let path = path::path(&mac.path, None);
+        let Some(last) = path.last().map(|last| last.name) else {
+            return self.push(ExprKind::Unknown, at);
+        };
+        self.mention(last);
+        let grammar = self.grammars.get(&last).copied();
+        let body = match grammar {
+            Some(MacroGrammar::Select) => select(self, &mac.tokens),
+            Some(MacroGrammar::Try) => {
+                if let Ok(inner) = syn::parse2::<Expr>(mac.tokens.clone()) {
+                    let inner = self.expr(&inner);
+                    return self.push(ExprKind::Try(inner), at);
+                }
+                None
+            }
+            Some(MacroGrammar::Matches) => self.matches(&mac.tokens),
+            Some(MacroGrammar::Block) => return self.macro_block(mac, at),
+            Some(MacroGrammar::Defer) => self.defer(mac, at),
+            Some(MacroGrammar::Items) => None,
+            Some(grammar) => self.known(grammar, &mac.tokens),
+            None => self.unknown(&mac.tokens),
+        };
+        let body = body.unwrap_or_else(|| {
+            let names = idents(&mac.tokens);
+            for &name in &names {
+                self.mention(name);
+            }
+            MacroBody::Opaque(names.into())
+        });
+        self.push(ExprKind::Macro { path: Box::new(path), body }, at)
+    }
+
+    fn known(&mut self, grammar: MacroGrammar, tokens: &TokenStream) -> Option<MacroBody> {
+        let args = expressions(tokens)?;
+        let args = self.list(&args);
+        Some(MacroBody::Known { grammar, args })
+    }
+
+    /// A macro nobody told us about: one that starts with a string borrows the rest, as format
+    /// macros do; one that reads as expressions may do anything with them.
+    fn unknown(&mut self, tokens: &TokenStream) -> Option<MacroBody> {
+        if tokens.is_empty() {
+            return Some(MacroBody::List(Box::default()));
+        }
+        let args = expressions(tokens)?;
+        let text = matches!(args.first(), Some(Expr::Lit(first)) if matches!(first.lit, syn::Lit::Str(_)));
+        let args = self.list(&args);
+        Some(if text {
+            MacroBody::Known { grammar: MacroGrammar::Format, args }
+        } else {
+            MacroBody::List(args)
+        })
+    }
+
+    fn matches(&mut self, tokens: &TokenStream) -> Option<MacroBody> {
+        let read = |input: ParseStream<'_>| {
+            let subject: Expr = input.parse()?;
+            input.parse::<TokenStream>()?;
+            Ok(subject)
+        };
+        let subject = read.parse2(tokens.clone()).ok()?;
+        let args = Box::new([self.expr(&subject)]);
+        Some(MacroBody::Known { grammar: MacroGrammar::Matches, args })
+    }
+
+    fn defer(&mut self, mac: &syn::Macro, at: Span) -> Option<MacroBody> {
+        let stmts = syn::Block::parse_within.parse2(mac.tokens.clone()).ok()?;
+        let block = self.statements(&stmts, at);
+        Some(MacroBody::Known { grammar: MacroGrammar::Defer, args: Box::new([block]) })
+    }
+
+    /// A body of statements that runs on its own, such as an async generator.
+    fn macro_block(&mut self, mac: &syn::Macro, at: Span) -> ExprId {
+        let Ok(stmts) = syn::Block::parse_within.parse2(mac.tokens.clone()) else {
+            let names = idents(&mac.tokens).into();
+            let path = Box::new(path::path(&mac.path, None));
+            return self.push(ExprKind::Macro { path, body: MacroBody::Opaque(names) }, at);
+        };
+        let body = self.body(at, true, true, |this| (Vec::new(), this.statements(&stmts, at)));
+        self.push(ExprKind::Async { body }, at)
+    }
+
+    fn statements(&mut self, stmts: &[syn::Stmt], at: Span) -> ExprId {
+        let (stmts, tail) = self.stmts(stmts);
+        self.push(ExprKind::Block { kind: BlockKind::Plain, label: None, stmts, tail }, at)
+    }
+
+    /// A macro where items stand: those in its body that parse as items.
+    pub(super) fn macro_items(&mut self, mac: &syn::Macro, into: &mut Vec<Item>) {
+        let Some(last) = mac.path.segments.last() else { return };
+        if self.grammars.get(&name(&last.ident)) != Some(&MacroGrammar::Items) {
+            return;
+        }
+        item_groups(&mac.tokens, &mut |tokens| {
+            if let Ok(file) = syn::parse2::<syn::File>(tokens) {
+                for item in &file.items {
+                    self.item(item, into);
+                }
+                return true;
+            }
+            false
+        });
+    }
+}
+
+/// Tries the whole, then each group in braces (the arms of `cfg_if!`).
+fn item_groups(tokens: &TokenStream, each: &mut impl FnMut(TokenStream) -> bool) {
+    if each(tokens.clone()) {
+        return;
+    }
+    for token in tokens.clone() {
+        if let TokenTree::Group(group) = token
+            && group.delimiter() == proc_macro2::Delimiter::Brace
+        {
+            item_groups(&group.stream(), each);
+        }
+    }
+}
+
+/// Comma-separated expressions; `name = value` of format macros is the value, `%x` and `?x` of
+/// logging macros is x, and `;` separates as well.
+fn expressions(tokens: &TokenStream) -> Option<Vec<Expr>> {
+    let plain = Punctuated::<Expr, Token![,]>::parse_terminated;
+    if let Ok(list) = plain.parse2(tokens.clone()) {
+        return Some(list.into_iter().map(unassigned).collect());
+    }
+    let fields = |input: ParseStream<'_>| {
+        let mut list = Vec::new();
+        while !input.is_empty() {
+            // `target: "x"`, `name: value`
+            if input.peek(syn::Ident) && input.peek2(Token![:]) && !input.peek2(Token![::]) {
+                input.parse::<syn::Ident>()?;
+                input.parse::<Token![:]>()?;
+            }
+            if input.peek(Token![%]) {
+                input.parse::<Token![%]>()?;
+            }
+            if input.peek(Token![?]) {
+                input.parse::<Token![?]>()?;
+            }
+            let ahead = input.fork();
+            if dotted_key(&ahead).is_ok() {
+                syn::parse::discouraged::Speculative::advance_to(input, &ahead);
+                if input.peek(Token![%]) {
+                    input.parse::<Token![%]>()?;
+                } else if input.peek(Token![?]) {
+                    input.parse::<Token![?]>()?;
+                }
+            }
+            list.push(unassigned(input.parse::<Expr>()?));
+            if input.peek(Token![,]) {
+                input.parse::<Token![,]>()?;
+            } else if input.peek(Token![;]) {
+                input.parse::<Token![;]>()?;
+            } else if !input.is_empty() {
+                return Err(input.error("not a list of expressions"));
+            }
+        }
+        Ok(list)
+    };
+    fields.parse2(tokens.clone()).ok()
+}
+
+/// `a.b = ` before a value.
+fn dotted_key(input: ParseStream<'_>) -> syn::Result<()> {
+    use syn::ext::IdentExt;
+    input.call(syn::Ident::parse_any)?;
+    while input.peek(Token![.]) {
+        input.parse::<Token![.]>()?;
+        input.call(syn::Ident::parse_any)?;
+    }
+    input.parse::<Token![=]>()?;
+    if input.peek(Token![=]) { Err(input.error("a comparison")) } else { Ok(()) }
+}
+
+fn unassigned(expr: Expr) -> Expr {
+    match expr {
+        Expr::Assign(assign) if matches!(*assign.left, Expr::Path(_)) => *assign.right,
+        other => other,
+    }
+}
+
+/// `pattern = future, if guard => arm`, in both of the forms that are around.
+fn select(lowering: &mut Lowering<'_>, tokens: &TokenStream) -> Option<MacroBody> {
+    struct Syntax {
+        pat: syn::Pat,
+        future: Expr,
+        guard: Option<Expr>,
+        body: Expr,
+    }
+    let read = |input: ParseStream<'_>| {
+        let (mut branches, mut otherwise) = (Vec::new(), None);
+        if input.peek(syn::Ident) && input.peek2(Token![;]) {
+            // `biased;`
+            input.parse::<syn::Ident>()?;
+            input.parse::<Token![;]>()?;
+        }
+        while !input.is_empty() {
+            let key = input.fork().parse::<syn::Ident>().map(|ident| ident.to_string());
+            let ends = input.peek(Token![else])
+                || (matches!(key.as_deref(), Ok("complete" | "default"))
+                    && input.peek2(Token![=])
+                    && input.peek3(Token![>]));
+            if ends {
+                if input.peek(Token![else]) {
+                    input.parse::<Token![else]>()?;
+                } else {
+                    input.parse::<syn::Ident>()?;
+                }
+                input.parse::<Token![=>]>()?;
+                otherwise = Some(input.parse::<Expr>()?);
+            } else {
+                let pat = input.call(syn::Pat::parse_multi_with_leading_vert)?;
+                input.parse::<Token![=]>()?;
+                let future = input.parse::<Expr>()?;
+                let mut guard = None;
+                if input.peek(Token![,]) {
+                    input.parse::<Token![,]>()?;
+                    input.parse::<Token![if]>()?;
+                    guard = Some(input.parse::<Expr>()?);
+                }
+                input.parse::<Token![=>]>()?;
+                let body = if input.peek(syn::token::Brace) {
+                    Expr::Block(syn::ExprBlock {
+                        attrs: Vec::new(),
+                        label: None,
+                        block: input.parse()?,
+                    })
+                } else {
+                    input.parse::<Expr>()?
+                };
+                branches.push(Syntax { pat, future, guard, body });
+            }
+            if input.peek(Token![,]) {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok((branches, otherwise))
+    };
+    let (branches, otherwise) = read.parse2(tokens.clone()).ok()?;
+    let branches = branches
+        .iter()
+        .map(|branch| {
+            let future = lowering.expr(&branch.future);
+            let guard = branch.guard.as_ref().map(|guard| lowering.expr(guard));
+            let pat = lowering.pat(&branch.pat);
+            let body = lowering.expr(&branch.body);
+            Branch { pat, future, guard, body }
+        })
+        .collect();
+    let otherwise = otherwise.as_ref().map(|branch| lowering.expr(branch));
+    Some(MacroBody::Select { branches, otherwise })
+}
+
+/// `macro_rules!`: whether it takes expressions, and what its bodies name.
+pub(super) fn definition(tokens: &TokenStream) -> MacroDef {
+    let mut takes_expressions = true;
+    let mut matcher = true;
+    for token in tokens.clone() {
+        match token {
+            TokenTree::Group(group) => {
+                if matcher {
+                    takes_expressions &= simple_matcher(group.stream());
+                }
+                matcher = false;
+            }
+            TokenTree::Punct(punct) if punct.as_char() == ';' => matcher = true,
+            _ => {}
+        }
+    }
+    MacroDef { takes_expressions, idents: idents(tokens) }
+}
+
+/// Nothing but `$x:expr`-like fragments, commas and repetitions.
+fn simple_matcher(tokens: TokenStream) -> bool {
+    let text = tokens.to_string();
+    text.match_indices(':').all(|(at, _)| {
+        let kind = text[at + 1..].trim_start();
+        ["expr", "ident", "literal", "ty", "path", "tt"].iter().any(|word| kind.starts_with(word))
+    })
+}
+
+fn idents(tokens: &TokenStream) -> Vec<Name> {
+    let mut names = Vec::new();
+    let mut stack = vec![tokens.clone()];
+    while let Some(tokens) = stack.pop() {
+        for token in tokens {
+            match token {
+                TokenTree::Ident(ident) if names.len() < NAMES => names.push(name(&ident)),
+                TokenTree::Group(group) => stack.push(group.stream()),
+                // Names in format strings: `{name}`.
+                TokenTree::Literal(literal) => {
+                    let text = literal.to_string();
+                    for part in text.split('{').skip(1) {
+                        let end = part.find(|c: char| !c.is_alphanumeric() && c != '_');
+                        let word = &part[..end.unwrap_or(part.len())];
+                        if !word.is_empty() && names.len() < NAMES {
+                            names.push(Name::new(word));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    names
+}
