@@ -2,6 +2,7 @@
 
 mod answer;
 mod ir;
+mod names;
 pub mod syntax;
 
 pub use answer::{Issue, Report, Stats};

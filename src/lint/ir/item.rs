@@ -20,8 +20,8 @@ pub(crate) enum ItemKind {
     Enum(Enum),
     Trait(Trait),
     Impl(Impl),
-    /// `type A = B;`
-    Alias(TypeRef),
+    /// `type A<T> = B;`
+    Alias { ty: TypeRef, generics: Vec<Name> },
     Static(Static),
     Import(Vec<Import>),
     Macro(MacroDef),

@@ -72,7 +72,9 @@ impl Lowering<'_> {
                 push(None, ItemKind::Impl(Impl { of, target, generics, items }));
             }
             Syntax::Type(item) => {
-                push(Some(&item.ident), ItemKind::Alias(path::type_ref(&item.ty)));
+                let generics = path::generics(&item.generics).into_iter().map(|(name, _)| name);
+                let kind = ItemKind::Alias { ty: path::type_ref(&item.ty), generics: generics.collect() };
+                push(Some(&item.ident), kind);
             }
             Syntax::Const(item) => {
                 let lowered = self.constant(&item.ty, &item.expr, true);
@@ -215,7 +217,8 @@ impl Lowering<'_> {
                 }
                 ImplItem::Type(item) => {
                     let attrs = self.attrs(&item.attrs);
-                    let kind = ItemKind::Alias(path::type_ref(&item.ty));
+                    let ty = path::type_ref(&item.ty);
+                    let kind = ItemKind::Alias { ty, generics: Vec::new() };
                     lowered.push(named(&item.ident, kind, attrs, true));
                 }
                 ImplItem::Const(item) => {

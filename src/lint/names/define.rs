@@ -1,0 +1,270 @@
+//! Registers what modules declare: functions, types with their methods, constants, imports.
+
+use rustc_hash::FxHashMap;
+
+use crate::lint::ir::{BodyId, Fn, FnSig, Item, ItemKind, Name, Path, Receiver, Stmt, TypeRef};
+
+use super::{
+    Def, FnId, Function, ModId, Names, Shape, Signature, Space, StaticDef, StaticId, TypeDef, TypeId,
+};
+
+/// The impl or trait that a method stands in.
+#[derive(Debug, Clone, Default)]
+struct Owner {
+    of: Option<TypeRef>,
+    of_trait: Option<Path>,
+    generics: Vec<(Name, Vec<Path>)>,
+}
+
+/// Registers one item that is no module.
+pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
+    let at = module.0 as usize;
+    match item.kind {
+        ItemKind::Mod(_) => {}
+        ItemKind::Fn(_) => {
+            let name = item.name;
+            if let Some(id) = function(names, module, item, &Owner::default()) {
+                names.modules[at].names.entry((Space::Value, name)).or_default().push(Def::Fn(id));
+            }
+        }
+        ItemKind::Foreign(items) => {
+            for item in items {
+                self::item(names, module, item);
+            }
+        }
+        ItemKind::Struct(lowered) => {
+            let tuple = lowered.fields.first().is_some_and(|(name, ..)| name.as_str() == "0");
+            let unit = lowered.fields.is_empty();
+            let id = type_def(names, module, &item.attrs.derives, item.name, item.span, item.public);
+            names.types[id.0 as usize].shape = Shape::Struct(lowered.fields);
+            names.types[id.0 as usize].generics = lowered.generics;
+            if tuple || unit {
+                let values = names.modules[at].names.entry((Space::Value, item.name));
+                values.or_default().push(Def::Type(id));
+            }
+        }
+        ItemKind::Enum(lowered) => {
+            let id = type_def(names, module, &item.attrs.derives, item.name, item.span, item.public);
+            names.types[id.0 as usize].shape = Shape::Enum(lowered.variants);
+        }
+        ItemKind::Trait(lowered) => {
+            let id = type_def(names, module, &[], item.name, item.span, item.public);
+            names.types[id.0 as usize].shape = Shape::Trait;
+            let path = own_path(item.name);
+            let owner = Owner { of: None, of_trait: Some(path), generics: Vec::new() };
+            for member in lowered.items {
+                let name = member.name;
+                if let Some(method) = function(names, module, member, &owner) {
+                    names.fns[method.0 as usize].of_type = Some(id);
+                    names.types[id.0 as usize].methods.entry(name).or_default().push(method);
+                }
+            }
+        }
+        ItemKind::Impl(lowered) => {
+            let test = item.attrs.test_only;
+            let owner =
+                Owner { of: Some(lowered.target), of_trait: lowered.of, generics: lowered.generics };
+            for mut member in lowered.items {
+                member.attrs.test_only |= test;
+                function(names, module, member, &owner);
+            }
+        }
+        ItemKind::Alias { ty, generics } => {
+            let id = type_def(names, module, &[], item.name, item.span, item.public);
+            names.types[id.0 as usize].shape = Shape::Alias(ty);
+            let generics = generics.into_iter().map(|name| (name, Vec::new()));
+            names.types[id.0 as usize].generics = generics.collect();
+        }
+        ItemKind::Static(lowered) => {
+            let id = StaticId(u32::try_from(names.statics.len()).unwrap_or(u32::MAX));
+            let file = names.module(module).file;
+            names.statics.push(StaticDef {
+                name: item.name,
+                module,
+                file,
+                ty: lowered.ty,
+                body: lowered.body,
+                int: lowered.int,
+                constant: lowered.constant,
+            });
+            let values = names.modules[at].names.entry((Space::Value, item.name)).or_default();
+            values.push(Def::Static(id));
+        }
+        ItemKind::Import(imports) => {
+            let module = &mut names.modules[at];
+            for import in imports {
+                if import.glob {
+                    module.globs.push(import);
+                } else {
+                    module.imports.entry(import.name).or_default().push(import);
+                }
+            }
+        }
+        ItemKind::ExternCrate(of) => {
+            names.modules[at].externs.insert(item.name, of);
+        }
+        ItemKind::Macro(lowered) => {
+            let signature = FnSig {
+                receiver: Receiver::None,
+                params: Vec::new(),
+                returns: TypeRef::Unknown,
+                is_async: false,
+                foreign: false,
+                generics: Vec::new(),
+            };
+            let id = FnId(u32::try_from(names.fns.len()).unwrap_or(u32::MAX));
+            let mut function = blank(names, module, item.name, signature, item.span);
+            function.macro_idents = lowered.idents;
+            names.fns.push(function);
+            // `macro_rules!` is seen from all over the crate, near enough.
+            let root = names.module(module).root.0 as usize;
+            for at in [at, root] {
+                let macros = names.modules[at].names.entry((Space::Macro, item.name)).or_default();
+                macros.push(Def::Macro(id));
+            }
+        }
+    }
+}
+
+fn own_path(name: Name) -> Path {
+    let segments = vec![crate::lint::ir::Segment { name, args: Vec::new() }];
+    Path { global: false, segments, qself: None }
+}
+
+fn blank(
+    names: &Names,
+    module: ModId,
+    name: Name,
+    sig: Signature,
+    span: crate::lint::ir::Span,
+) -> Function {
+    Function {
+        name,
+        module,
+        file: names.module(module).file,
+        body: None,
+        sig,
+        of: None,
+        of_type: None,
+        of_trait: None,
+        impl_generics: Vec::new(),
+        public: false,
+        test: names.module(module).test,
+        meanings: Vec::new(),
+        attributes: Vec::new(),
+        span,
+        macro_idents: Vec::new(),
+    }
+}
+
+fn type_def(
+    names: &mut Names,
+    module: ModId,
+    derives: &[Name],
+    name: Name,
+    span: crate::lint::ir::Span,
+    public: bool,
+) -> TypeId {
+    let id = TypeId(u32::try_from(names.types.len()).unwrap_or(u32::MAX));
+    names.types.push(TypeDef {
+        name,
+        module,
+        file: names.module(module).file,
+        span,
+        shape: Shape::Struct(Vec::new()),
+        generics: Vec::new(),
+        derives: derives.to_vec(),
+        methods: FxHashMap::default(),
+        traits: Vec::new(),
+        public,
+    });
+    let entry = names.modules[module.0 as usize].names.entry((Space::Type, name)).or_default();
+    entry.push(Def::Type(id));
+    id
+}
+
+/// Registers a function, and the items inside its body.
+fn function(names: &mut Names, module: ModId, item: Item, owner: &Owner) -> Option<FnId> {
+    let ItemKind::Fn(Fn { sig, body }) = item.kind else {
+        return None;
+    };
+    let id = FnId(u32::try_from(names.fns.len()).unwrap_or(u32::MAX));
+    let mut function = blank(names, module, item.name, sig, item.span);
+    function.body = body;
+    function.of.clone_from(&owner.of);
+    function.of_trait.clone_from(&owner.of_trait);
+    function.impl_generics.clone_from(&owner.generics);
+    function.public = item.public;
+    function.test |= item.attrs.test_only;
+    function.attributes = item.attrs.paths;
+    let file = function.file;
+    names.fns.push(function);
+    names.by_name.entry(item.name).or_default().push(id);
+    if let Some(body) = body {
+        claim_bodies(names, module, file.0 as usize, body, id);
+    }
+    Some(id)
+}
+
+/// Notes whose body this is, for the bodies inside as well, and registers nested items.
+fn claim_bodies(names: &mut Names, module: ModId, file: usize, body: BodyId, id: FnId) {
+    let mut nested = Vec::new();
+    let mut inner = Vec::new();
+    let lowered = &mut names.sources[file].file.bodies;
+    if let Some(body) = lowered.get_mut(body.0 as usize) {
+        for expr in &mut body.exprs {
+            match &mut expr.kind {
+                crate::lint::ir::ExprKind::Block { stmts, .. } => {
+                    let mut kept = Vec::with_capacity(stmts.len());
+                    for stmt in std::mem::take(stmts) {
+                        match stmt {
+                            Stmt::Item(item) => nested.push(*item),
+                            other => kept.push(other),
+                        }
+                    }
+                    *stmts = kept.into();
+                }
+                crate::lint::ir::ExprKind::Async { body }
+                | crate::lint::ir::ExprKind::Closure { body } => inner.push(*body),
+                _ => {}
+            }
+        }
+    }
+    names.body_fns[file].insert(body, id);
+    for body in inner {
+        claim_bodies(names, module, file, body, id);
+    }
+    // Items in a body are seen from all over the module: near enough, and names rarely clash.
+    for nested in nested {
+        item(names, module, nested);
+    }
+}
+
+/// Joins methods to the types of the package that they are implemented for.
+pub(super) fn link_impls(names: &mut Names) {
+    for number in 0..names.fns.len() {
+        let function = &names.fns[number];
+        let Some(TypeRef::Path(path)) = &function.of else { continue };
+        let Some(Def::Type(mut id)) = names.def(function.module, path, Space::Type) else { continue };
+        // An impl for an alias is one for what it stands for.
+        for _ in 0..8 {
+            let Shape::Alias(TypeRef::Path(path)) = &names.type_def(id).shape else { break };
+            match names.def(names.type_def(id).module, path, Space::Type) {
+                Some(Def::Type(next)) => id = next,
+                _ => break,
+            }
+        }
+        let method = FnId(u32::try_from(number).unwrap_or(u32::MAX));
+        let of_trait = function.of_trait.as_ref().and_then(|path| path.last().map(|last| last.name));
+        let name = function.name;
+        names.fns[number].of_type = Some(id);
+        let def = &mut names.types[id.0 as usize];
+        def.methods.entry(name).or_default().push(method);
+        if let Some(of_trait) = of_trait {
+            match def.traits.iter_mut().find(|(name, _)| *name == of_trait) {
+                Some((_, methods)) => methods.push(method),
+                None => def.traits.push((of_trait, vec![method])),
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! What names mean: the module tree of a package, its definitions, and paths resolved through
+//! `use`, globs, renames and re-exports.
+
+mod define;
+mod resolve;
+mod tree;
+
+use rustc_hash::FxHashMap;
+
+use super::ir::{BodyId, File, Import, Name, Path, Span, TypeRef};
+use crate::catalog::model::AttributeMeaning;
+
+pub(crate) use resolve::Resolution;
+pub(crate) use tree::{Root, Surroundings, build};
+
+/// A source file of the package, lowered.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Absolute path.
+    pub(crate) path: std::path::PathBuf,
+    pub(crate) shown: std::sync::Arc<str>,
+    pub(crate) reported: bool,
+    pub(crate) text: std::sync::Arc<str>,
+    pub(crate) file: File,
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub(crate) struct $name(pub(crate) u32);
+    )*};
+}
+
+ids! {
+    /// A source file.
+    FileId;
+    /// A module.
+    ModId;
+    /// A function or method.
+    FnId;
+    /// A struct, enum, trait or type alias.
+    TypeId;
+    /// A constant or static.
+    StaticId;
+}
+
+/// What a name stands for in the package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Def {
+    Mod(ModId),
+    Fn(FnId),
+    Type(TypeId),
+    Variant(TypeId, u32),
+    Static(StaticId),
+    Macro(FnId),
+}
+
+/// Which kind of name is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Space {
+    Type,
+    Value,
+    Macro,
+}
+
+/// Where the target stands that a module belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Lib,
+    Bin,
+    /// Tests, benches, examples, build scripts.
+    Aside,
+    /// A file outside of any module tree.
+    Orphan,
+}
+
+#[derive(Debug)]
+pub(crate) struct Module {
+    pub(crate) name: Name,
+    pub(crate) parent: Option<ModId>,
+    pub(crate) root: ModId,
+    pub(crate) file: FileId,
+    pub(crate) side: Side,
+    pub(crate) test: bool,
+    names: FxHashMap<(Space, Name), Vec<Def>>,
+    imports: FxHashMap<Name, Vec<Import>>,
+    globs: Vec<Import>,
+    /// `extern crate x as y`
+    externs: FxHashMap<Name, Name>,
+}
+
+/// A function or method of the package.
+#[derive(Debug)]
+pub(crate) struct Function {
+    pub(crate) name: Name,
+    pub(crate) module: ModId,
+    pub(crate) file: FileId,
+    pub(crate) body: Option<BodyId>,
+    /// Where it is declared among the items of its file.
+    pub(crate) sig: Signature,
+    /// The type whose impl it is in.
+    pub(crate) of: Option<TypeRef>,
+    pub(crate) of_type: Option<TypeId>,
+    /// The trait that the impl is of, or that declares it.
+    pub(crate) of_trait: Option<Path>,
+    pub(crate) impl_generics: Vec<(Name, Vec<Path>)>,
+    pub(crate) public: bool,
+    pub(crate) test: bool,
+    pub(crate) meanings: Vec<AttributeMeaning>,
+    pub(crate) attributes: Vec<Path>,
+    pub(crate) span: Span,
+    /// Names in the bodies of a macro.
+    pub(crate) macro_idents: Vec<Name>,
+}
+
+/// What callers see; moved out of the items.
+pub(crate) type Signature = super::ir::FnSig;
+
+/// A type of the package.
+#[derive(Debug)]
+pub(crate) struct TypeDef {
+    pub(crate) name: Name,
+    pub(crate) module: ModId,
+    pub(crate) file: FileId,
+    pub(crate) span: Span,
+    pub(crate) shape: Shape,
+    pub(crate) generics: Vec<(Name, Vec<Path>)>,
+    pub(crate) derives: Vec<Name>,
+    pub(crate) methods: FxHashMap<Name, Vec<FnId>>,
+    /// Traits implemented for it, by last name, with the methods of each.
+    pub(crate) traits: Vec<(Name, Vec<FnId>)>,
+    pub(crate) public: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Shape {
+    Struct(Vec<(Name, TypeRef, Span)>),
+    Enum(Vec<super::ir::Variant>),
+    Trait,
+    Alias(TypeRef),
+}
+
+#[derive(Debug)]
+pub(crate) struct StaticDef {
+    pub(crate) name: Name,
+    pub(crate) module: ModId,
+    pub(crate) file: FileId,
+    pub(crate) ty: TypeRef,
+    pub(crate) body: Option<BodyId>,
+    pub(crate) int: Option<i128>,
+    pub(crate) constant: bool,
+}
+
+/// Everything a package declares.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) sources: Vec<Source>,
+    pub(crate) modules: Vec<Module>,
+    pub(crate) fns: Vec<Function>,
+    pub(crate) types: Vec<TypeDef>,
+    pub(crate) statics: Vec<StaticDef>,
+    /// Functions by name: where an unknown receiver's method could be.
+    pub(crate) by_name: FxHashMap<Name, Vec<FnId>>,
+    /// Extern crates by the name that code uses: the lib name of the package.
+    pub(crate) externs: FxHashMap<Name, Name>,
+    /// The package's own name, as its other targets write it, with the root of the lib.
+    pub(crate) own: Option<(Name, ModId)>,
+    pub(crate) edition_2015: bool,
+    /// Function whose body a body is, or lies in.
+    pub(crate) body_fns: Vec<FxHashMap<BodyId, FnId>>,
+    /// Whether there is a fact about a foreign path.
+    pub(crate) known: Known,
+}
+
+/// See [`Names::known`].
+#[derive(Clone, Copy)]
+pub(crate) struct Known(pub(crate) fn(&str) -> bool);
+
+impl Default for Known {
+    fn default() -> Self {
+        Self(|_| false)
+    }
+}
+
+impl std::fmt::Debug for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Known")
+    }
+}
+
+impl Names {
+    pub(crate) fn source(&self, id: FileId) -> &Source {
+        &self.sources[id.0 as usize]
+    }
+
+    pub(crate) fn module(&self, id: ModId) -> &Module {
+        &self.modules[id.0 as usize]
+    }
+
+    pub(crate) fn function(&self, id: FnId) -> &Function {
+        &self.fns[id.0 as usize]
+    }
+
+    pub(crate) fn type_def(&self, id: TypeId) -> &TypeDef {
+        &self.types[id.0 as usize]
+    }
+
+    pub(crate) fn fn_ids(&self) -> impl Iterator<Item = FnId> + use<> {
+        (0..u32::try_from(self.fns.len()).unwrap_or(u32::MAX)).map(FnId)
+    }
+
+    /// `module::Type::function`, as shown.
+    pub(crate) fn qualified(&self, id: FnId) -> String {
+        let function = self.function(id);
+        let mut parts = vec![function.name.as_str()];
+        if let Some(of) = function.of_type {
+            parts.push(self.type_def(of).name.as_str());
+        }
+        let mut at = Some(function.module);
+        while let Some(id) = at {
+            let module = self.module(id);
+            if module.parent.is_some() {
+                parts.push(module.name.as_str());
+            }
+            at = module.parent;
+        }
+        parts.reverse();
+        parts.join("::")
+    }
+}
