@@ -123,7 +123,8 @@ impl Place<'_, '_> {
             "std" => matches!(root, "std" | "core" | "alloc"),
             _ => root == package.replace('-', "_"),
         };
-        if !is_path(path) || !fits {
+        let whole_crate = header == "alias" && path == root;
+        if !(is_path(path) || whole_crate) || !fits {
             let message = format!("'{path}' is no path of the crate '{package}'");
             self.report(if header == "alias" { "path" } else { "paths" }, header, number, message);
         }
