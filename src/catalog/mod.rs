@@ -1,3 +1,13 @@
 //! Knowledge that is data: facts about crates, and the rules that are built on them.
 
+mod check;
+mod error;
+mod load;
 pub mod model;
+#[cfg(test)]
+mod tests;
+mod types;
+
+pub use error::{CatalogError, Problem};
+pub use load::{Alias, Api, ApiId, Attribute, Catalog, LintRule, Macro, RuleId, Type, TypeId};
+pub use types::TypeText;

@@ -190,7 +190,7 @@ impl<'de> Deserialize<'de> for Handle {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fails {
-    /// A negative number.
+    /// A negative number; of a pointer `MAP_FAILED`, which is -1.
     Negative,
     /// A null pointer.
     Null,

@@ -1,0 +1,346 @@
+//! What serde cannot see: that names, paths, types, classes and bounds of the files fit together.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use semver::VersionReq;
+
+use super::error::Problem;
+use super::load::File;
+use super::model::{ApiFact, ApiFile, Effect, Engine, Rule};
+use super::types::{TypeText, is_path};
+
+/// What may stand in `{}` in a message.
+const PLACEHOLDERS: &[&str] = &["item", "function", "bound", "other"];
+
+/// Which facts mention a class, and how.
+#[derive(Default)]
+struct Produced<'a> {
+    acquired: FxHashSet<&'a str>,
+    /// Classes of calls, with whether any such call waits for its peer.
+    called: FxHashMap<&'a str, bool>,
+    typed: FxHashSet<&'a str>,
+    finished: FxHashSet<&'a str>,
+    bounds: FxHashSet<&'a str>,
+}
+
+impl Produced<'_> {
+    fn any(&self, class: &str) -> bool {
+        self.acquired.contains(class)
+            || self.called.contains_key(class)
+            || self.typed.contains(class)
+            || self.finished.contains(class)
+    }
+}
+
+/// Finds everything that is wrong across files that were each read well.
+pub(super) fn all(files: &[(&str, &str, File)], problems: &mut Vec<Problem>) {
+    let mut produced = Produced::default();
+    for (_, _, file) in files {
+        if let File::Apis(file) = file {
+            collect(file, &mut produced);
+        }
+    }
+    let mut ids = FxHashSet::default();
+    let mut packages = FxHashSet::default();
+    for (name, text, file) in files {
+        let mut at = Place { file: name, text, problems };
+        match file {
+            File::Apis(file) => {
+                if !packages.insert(file.package.as_str()) {
+                    at.report("crate", "", 0, "another file is about this crate");
+                }
+                check_apis(file, &produced, &mut at);
+            }
+            File::Rule { family, rule } => {
+                for id in std::iter::once(&rule.id).chain(&rule.aliases) {
+                    if !ids.insert(id.as_str()) {
+                        at.report("id", "", 0, format!("'{id}' names another rule already"));
+                    }
+                }
+                check_rule(family, rule, &produced, &mut at);
+            }
+        }
+    }
+}
+
+fn collect<'a>(file: &'a ApiFile, produced: &mut Produced<'a>) {
+    for fact in &file.types {
+        produced.typed.extend(fact.classes.iter().map(String::as_str));
+        produced.bounds.extend(fact.fields.values().map(String::as_str));
+    }
+    for fact in &file.apis {
+        produced.acquired.extend(fact.acquires.as_deref());
+        produced.finished.extend(fact.finishes.as_deref());
+        produced.bounds.extend(fact.bounds.keys().map(String::as_str));
+        for class in &fact.classes {
+            *produced.called.entry(class).or_default() |=
+                fact.effects.contains(&Effect::WaitsForPeer);
+        }
+    }
+}
+
+/// Where problems of one file go.
+struct Place<'a, 'p> {
+    file: &'a str,
+    text: &'a str,
+    problems: &'p mut Vec<Problem>,
+}
+
+impl Place<'_, '_> {
+    /// Reports `key` of the table `header` of this number (`""` for the top of the file).
+    fn report(&mut self, key: &str, header: &str, number: usize, message: impl Into<String>) {
+        let mut seen = 0;
+        let mut inside = header.is_empty();
+        let mut line = 1;
+        let wanted = format!("[[{header}]]");
+        for (index, text) in self.text.lines().enumerate() {
+            let text = text.trim();
+            if !header.is_empty() && text.starts_with("[[") {
+                inside = text == wanted && seen == number;
+                seen += usize::from(text == wanted);
+                if inside {
+                    line = index + 1;
+                }
+            } else if inside
+                && text
+                    .strip_prefix(key)
+                    .is_some_and(|rest| rest.trim_start().starts_with(['=', '.']))
+            {
+                line = index + 1;
+                break;
+            }
+        }
+        self.problems.push(Problem {
+            file: self.file.to_owned(),
+            line,
+            key: key.to_owned(),
+            message: message.into(),
+        });
+    }
+
+    fn path(&mut self, package: &str, path: &str, header: &str, number: usize) {
+        let root = path.split("::").next().unwrap_or_default();
+        let fits = match package {
+            "std" => matches!(root, "std" | "core" | "alloc"),
+            _ => root == package.replace('-', "_"),
+        };
+        let whole_crate = header == "alias" && path == root;
+        if !(is_path(path) || whole_crate) || !fits {
+            let message = format!("'{path}' is no path of the crate '{package}'");
+            self.report(if header == "alias" { "path" } else { "paths" }, header, number, message);
+        }
+    }
+
+    fn versions(&mut self, versions: Option<&str>, header: &str, number: usize) {
+        if let Some(Err(error)) = versions.map(str::parse::<VersionReq>) {
+            self.report("versions", header, number, error.to_string());
+        }
+    }
+
+    fn words<'w>(
+        &mut self,
+        words: impl IntoIterator<Item = &'w String>,
+        key: &str,
+        header: &str,
+        number: usize,
+    ) {
+        for word in words {
+            if !is_word(word) {
+                self.report(key, header, number, format!("'{word}' is not in kebab-case"));
+            }
+        }
+    }
+}
+
+/// Kebab-case.
+fn is_word(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_lowercase())
+        && !word.ends_with('-')
+        && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn stem(name: &str) -> &str {
+    let name = name.rsplit('/').next().unwrap_or(name);
+    name.strip_suffix(".toml").unwrap_or(name)
+}
+
+fn check_apis(file: &ApiFile, produced: &Produced<'_>, at: &mut Place<'_, '_>) {
+    if file.package != stem(at.file) {
+        at.report("crate", "", 0, format!("'{}' is not the name of the file", file.package));
+    }
+    for (number, fact) in file.types.iter().enumerate() {
+        at.path(&file.package, &fact.path, "type", number);
+        at.versions(fact.versions.as_deref(), "type", number);
+        at.words(&fact.classes, "classes", "type", number);
+        at.words(fact.fields.values(), "fields", "type", number);
+    }
+    for (number, fact) in file.apis.iter().enumerate() {
+        check_api(&file.package, fact, number, produced, at);
+    }
+    for (number, fact) in file.aliases.iter().enumerate() {
+        at.path(&file.package, &fact.path, "alias", number);
+        let whole_crate = !fact.is.contains("::") && is_path(&format!("{}::x", fact.is));
+        if !is_path(&fact.is) && !whole_crate {
+            at.report("is", "alias", number, format!("'{}' is no path", fact.is));
+        }
+        if fact.is == fact.path {
+            at.report("is", "alias", number, "it stands for itself");
+        }
+    }
+    for (number, fact) in file.macros.iter().enumerate() {
+        for path in &fact.paths {
+            at.path(&file.package, path, "macro", number);
+        }
+    }
+    for (number, fact) in file.attributes.iter().enumerate() {
+        for path in &fact.paths {
+            if path.contains("::") {
+                at.path(&file.package, path, "attribute", number);
+            } else if file.package != "std" {
+                at.report("paths", "attribute", number, "only built-in attributes have no path");
+            }
+        }
+    }
+}
+
+fn check_api(
+    package: &str,
+    fact: &ApiFact,
+    number: usize,
+    produced: &Produced<'_>,
+    at: &mut Place<'_, '_>,
+) {
+    let mut wrong = |key: &str, message: String| at.report(key, "api", number, message);
+    if fact.path.is_empty() == fact.paths.is_empty() {
+        wrong("path", "needs either 'path' or 'paths'".to_owned());
+    }
+    if let Some(Err(error)) = fact.returns.as_deref().map(str::parse::<TypeText>) {
+        wrong("returns", error);
+    }
+    for class in &fact.releases {
+        if !produced.acquired.contains(class.as_str()) {
+            wrong("releases", format!("nothing acquires '{class}'"));
+        }
+    }
+    for bound in &fact.sets {
+        if !produced.bounds.contains(bound.as_str()) {
+            wrong("sets", format!("no constructor has the bound '{bound}'"));
+        }
+    }
+    if fact.handle.is_some() && fact.acquires.is_none() {
+        wrong("handle", "it acquires nothing".to_owned());
+    }
+    if fact.at.is_some() && fact.releases.is_empty() {
+        wrong("at", "it releases nothing".to_owned());
+    }
+    if fact.frees_on_failure && fact.takes.is_empty() {
+        wrong("frees_on_failure", "it takes nothing".to_owned());
+    }
+    let says_nothing = fact.returns.is_none()
+        && fact.acquires.is_none()
+        && fact.finishes.is_none()
+        && fact.fails.is_none()
+        && fact.releases.is_empty()
+        && fact.takes.is_empty()
+        && fact.sets.is_empty()
+        && fact.bounds.is_empty()
+        && fact.effects.is_empty()
+        && fact.classes.is_empty();
+    if says_nothing {
+        wrong("path", "the fact says nothing".to_owned());
+    }
+    for path in fact.all_paths() {
+        at.path(package, path, "api", number);
+    }
+    at.versions(fact.versions.as_deref(), "api", number);
+    at.words(fact.acquires.iter().chain(&fact.finishes), "acquires", "api", number);
+    at.words(&fact.classes, "classes", "api", number);
+    at.words(fact.bounds.keys(), "bounds", "api", number);
+}
+
+fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place<'_, '_>) {
+    let name = stem(at.file);
+    let mut wrong = |key: &str, message: String| at.report(key, "", 0, message);
+    if rule.id != name {
+        wrong("id", format!("'{}' is not the name of the file", rule.id));
+    }
+    if !is_word(family) {
+        wrong("id", format!("the folder '{family}' is not in kebab-case"));
+    }
+    if !is_word(&rule.id) {
+        wrong("id", format!("'{}' is not in kebab-case", rule.id));
+    }
+    let class = rule.class.as_str();
+    let found = match rule.engine {
+        Engine::MustRelease | Engine::UnbalancedRaw => produced.acquired.contains(class),
+        Engine::UnsetBound | Engine::OwnBoundNone => produced.finished.contains(class),
+        Engine::Forget | Engine::Call | Engine::BuiltPerCall | Engine::RetryLoop => {
+            produced.called.contains_key(class)
+        }
+        Engine::PeerWait => produced.called.get(class).is_some_and(|waits| *waits),
+        Engine::HeldAcross
+        | Engine::DiscardedGuard
+        | Engine::UnreapedCollection
+        | Engine::GrowingCollection => produced.typed.contains(class),
+        Engine::OwnerWithoutRelease => {
+            produced.acquired.contains(class) && produced.typed.contains(class)
+        }
+        Engine::DetachedEndless => produced.called.contains_key(class),
+    };
+    if !found {
+        wrong("class", format!("no fact that this engine reads has the class '{class}'"));
+    }
+    if let Some(with) = &rule.when.with
+        && !produced.any(with)
+    {
+        wrong("with", format!("no fact has the class '{with}'"));
+    }
+    for bound in rule.when.enough.iter().flatten().chain(&rule.when.only_with) {
+        if !produced.bounds.contains(bound.as_str()) {
+            wrong("when", format!("no constructor has the bound '{bound}'"));
+        }
+    }
+    let when = &rule.when;
+    let bounds = matches!(rule.engine, Engine::UnsetBound | Engine::OwnBoundNone);
+    if bounds == when.enough.is_empty() || (!bounds && !when.only_with.is_empty()) {
+        wrong("when", "'enough' belongs to unset-bound, and only there".to_owned());
+    }
+    if (rule.engine == Engine::HeldAcross) == when.across.is_empty() {
+        wrong("when", "'across' belongs to held-across, and only there".to_owned());
+    }
+    if rule.engine != Engine::MustRelease && when.paths.is_some() {
+        wrong("when", "'paths' belongs to must-release".to_owned());
+    }
+    for (key, text) in
+        [("summary", &rule.summary), ("message", &rule.message), ("help", &rule.help)]
+    {
+        if text.trim().is_empty() || text.contains('\n') {
+            wrong(key, "must be one line".to_owned());
+        }
+        for word in placeholders(text) {
+            if !PLACEHOLDERS.contains(&word) {
+                wrong(key, format!("'{{{word}}}' is not known: {}", PLACEHOLDERS.join(", ")));
+            }
+        }
+    }
+    for (key, text) in [("why", &rule.why), ("limits", &rule.limits)] {
+        if text.trim().is_empty() {
+            wrong(key, "must not be empty".to_owned());
+        }
+    }
+    if !rule.bad.lines().any(|line| line.ends_with("//~")) {
+        wrong("bad", "no line ends in '//~'".to_owned());
+    }
+    if rule.good.trim().is_empty() || rule.good.contains("//~") {
+        wrong("good", "must be source without '//~'".to_owned());
+    }
+    for (package, version) in &rule.deps {
+        if let Err(error) = version.parse::<semver::Version>() {
+            wrong("deps", format!("{package}: {error}"));
+        }
+    }
+}
+
+/// The words between braces.
+fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    text.split('{').skip(1).map(|rest| rest.split('}').next().unwrap_or(rest))
+}

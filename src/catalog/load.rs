@@ -1,0 +1,331 @@
+//! From the text of the files to tables that are looked up by path, by name and by id.
+
+use std::sync::{Arc, OnceLock};
+
+use rustc_hash::FxHashMap;
+use semver::VersionReq;
+
+use super::check;
+use super::error::{CatalogError, Problem};
+use super::model::{ApiFact, ApiFile, AttributeMeaning, MacroGrammar, Rule, TypeFact};
+use super::types::TypeText;
+
+/// `(name, text)` of every file under `rules/`, listed by build.rs.
+const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
+
+/// Index into [`Catalog::apis`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ApiId(pub u32);
+
+/// Index into [`Catalog::types`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TypeId(pub u32);
+
+/// Index into [`Catalog::rules`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId(pub u32);
+
+/// A fact about one function. A fact with several paths is several of these.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// Package, as in Cargo.toml; `std` for std, core and alloc.
+    pub package: Arc<str>,
+    /// Canonical path.
+    pub path: Arc<str>,
+    /// Versions of the package for which it holds; all when absent.
+    pub versions: Option<VersionReq>,
+    /// What it returns, parsed.
+    pub returns: Option<TypeText>,
+    /// Everything else.
+    pub fact: Arc<ApiFact>,
+}
+
+/// A fact about a type.
+#[derive(Debug, Clone)]
+pub struct Type {
+    /// Package, as in Cargo.toml.
+    pub package: Arc<str>,
+    /// Versions of the package for which it holds; all when absent.
+    pub versions: Option<VersionReq>,
+    /// Everything else.
+    pub fact: TypeFact,
+}
+
+/// A path, or prefix of paths, that stands for another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    /// Package whose facts name it.
+    pub package: Arc<str>,
+    /// As written.
+    pub path: Arc<str>,
+    /// What it stands for.
+    pub is: Arc<str>,
+}
+
+/// How a macro is read.
+#[derive(Debug, Clone)]
+pub struct Macro {
+    /// Package, as in Cargo.toml.
+    pub package: Arc<str>,
+    /// How its body is read.
+    pub grammar: MacroGrammar,
+}
+
+/// What an attribute says.
+#[derive(Debug, Clone)]
+pub struct Attribute {
+    /// Package, as in Cargo.toml.
+    pub package: Arc<str>,
+    /// What it says about the function under it.
+    pub meaning: AttributeMeaning,
+}
+
+/// A rule, with the folder it was found in.
+#[derive(Debug, Clone)]
+pub struct LintRule {
+    /// Folder: `process`, `fd`, `timeout`, …
+    pub family: Arc<str>,
+    /// The rule.
+    pub rule: Rule,
+}
+
+/// Everything that is known, ready to be looked up.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    apis: Vec<Api>,
+    types: Vec<Type>,
+    rules: Vec<LintRule>,
+    aliases: Vec<Alias>,
+    api_by_path: FxHashMap<Arc<str>, Vec<ApiId>>,
+    methods_by_name: FxHashMap<Arc<str>, Vec<ApiId>>,
+    types_by_path: FxHashMap<Arc<str>, Vec<TypeId>>,
+    macros_by_path: FxHashMap<Arc<str>, Macro>,
+    attributes_by_path: FxHashMap<Arc<str>, Attribute>,
+    rule_by_id: FxHashMap<Arc<str>, RuleId>,
+}
+
+/// A file as it was understood.
+pub(super) enum File {
+    Apis(ApiFile),
+    Rule { family: String, rule: Box<Rule> },
+}
+
+impl Catalog {
+    /// What the binary carries. Parsed on first use.
+    pub fn embedded() -> &'static Self {
+        static EMBEDDED: OnceLock<Catalog> = OnceLock::new();
+        // That there are no problems is a test.
+        EMBEDDED.get_or_init(|| Self::read(FILES).0)
+    }
+
+    /// The files that the binary carries: `("apis/std.toml", text)`.
+    pub fn embedded_files() -> &'static [(&'static str, &'static str)] {
+        FILES
+    }
+
+    /// Builds a catalogue from files named as under `rules/`: `apis/<package>.toml` and
+    /// `lint/<family>/<rule>.toml`.
+    ///
+    /// # Errors
+    /// When anything is wrong with any of them.
+    pub fn parse(files: &[(&str, &str)]) -> Result<Self, CatalogError> {
+        let (catalog, problems) = Self::read(files);
+        if problems.is_empty() { Ok(catalog) } else { Err(CatalogError { problems }) }
+    }
+
+    /// As [`Self::parse`], but keeps what can be kept of files with problems.
+    pub fn read(files: &[(&str, &str)]) -> (Self, Vec<Problem>) {
+        use rayon::prelude::*;
+        let parsed: Vec<_> = files.par_iter().map(|(name, text)| parse_file(name, text)).collect();
+        let mut problems = Vec::new();
+        let mut good = Vec::new();
+        for ((name, text), file) in files.iter().zip(parsed) {
+            match file {
+                Ok(file) => good.push((*name, *text, file)),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        check::all(&good, &mut problems);
+        let mut catalog = Self::default();
+        for (_, _, file) in good {
+            match file {
+                File::Apis(file) => catalog.add_file(file),
+                File::Rule { family, rule } => {
+                    let id = RuleId(index(catalog.rules.len()));
+                    for name in std::iter::once(&rule.id).chain(&rule.aliases) {
+                        catalog.rule_by_id.entry(Arc::from(name.as_str())).or_insert(id);
+                    }
+                    catalog.rules.push(LintRule { family: Arc::from(family), rule: *rule });
+                }
+            }
+        }
+        catalog
+            .aliases
+            .sort_by(|a, b| b.path.len().cmp(&a.path.len()).then_with(|| a.path.cmp(&b.path)));
+        (catalog, problems)
+    }
+
+    fn add_file(&mut self, file: ApiFile) {
+        let package: Arc<str> = Arc::from(file.package);
+        let versions = |text: &Option<String>| text.as_deref().and_then(|text| text.parse().ok());
+        for fact in file.types {
+            let id = TypeId(index(self.types.len()));
+            self.types_by_path.entry(Arc::from(fact.path.as_str())).or_default().push(id);
+            self.types.push(Type {
+                package: Arc::clone(&package),
+                versions: versions(&fact.versions),
+                fact,
+            });
+        }
+        for fact in file.apis {
+            let fact = Arc::new(fact);
+            let returns: Option<TypeText> =
+                fact.returns.as_deref().and_then(|text| text.parse().ok());
+            for path in fact.all_paths() {
+                let id = ApiId(index(self.apis.len()));
+                let name = path.rsplit("::").next().unwrap_or(path);
+                match self.methods_by_name.get_mut(name) {
+                    Some(ids) => ids.push(id),
+                    None => {
+                        self.methods_by_name.insert(Arc::from(name), vec![id]);
+                    }
+                }
+                let path: Arc<str> = Arc::from(path);
+                self.api_by_path.entry(Arc::clone(&path)).or_default().push(id);
+                self.apis.push(Api {
+                    package: Arc::clone(&package),
+                    path,
+                    versions: versions(&fact.versions),
+                    returns: returns.clone(),
+                    fact: Arc::clone(&fact),
+                });
+            }
+        }
+        for alias in file.aliases {
+            self.aliases.push(Alias {
+                package: Arc::clone(&package),
+                path: Arc::from(alias.path),
+                is: Arc::from(alias.is),
+            });
+        }
+        for fact in file.macros {
+            for path in fact.paths {
+                let known = Macro { package: Arc::clone(&package), grammar: fact.grammar };
+                self.macros_by_path.insert(Arc::from(path), known);
+            }
+        }
+        for fact in file.attributes {
+            for path in fact.paths {
+                let known = Attribute { package: Arc::clone(&package), meaning: fact.meaning };
+                self.attributes_by_path.insert(Arc::from(path), known);
+            }
+        }
+    }
+
+    /// All facts about functions, one per path.
+    pub fn apis(&self) -> &[Api] {
+        &self.apis
+    }
+
+    /// One fact.
+    pub fn api(&self, id: ApiId) -> &Api {
+        &self.apis[id.0 as usize]
+    }
+
+    /// Facts about the function of this canonical path: of several packages versions perhaps.
+    pub fn apis_at(&self, path: &str) -> &[ApiId] {
+        self.api_by_path.get(path).map_or(&[], Vec::as_slice)
+    }
+
+    /// Facts whose path ends in this segment.
+    pub fn apis_named(&self, name: &str) -> &[ApiId] {
+        self.methods_by_name.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// All facts about types.
+    pub fn types(&self) -> &[Type] {
+        &self.types
+    }
+
+    /// One fact.
+    pub fn type_of(&self, id: TypeId) -> &Type {
+        &self.types[id.0 as usize]
+    }
+
+    /// Facts about the type of this canonical path.
+    pub fn types_at(&self, path: &str) -> &[TypeId] {
+        self.types_by_path.get(path).map_or(&[], Vec::as_slice)
+    }
+
+    /// Paths that stand for others, the longest first.
+    pub fn aliases(&self) -> &[Alias] {
+        &self.aliases
+    }
+
+    /// How the macro of this canonical path is read.
+    pub fn macro_at(&self, path: &str) -> Option<&Macro> {
+        self.macros_by_path.get(path)
+    }
+
+    /// What the attribute of this canonical path says.
+    pub fn attribute_at(&self, path: &str) -> Option<&Attribute> {
+        self.attributes_by_path.get(path)
+    }
+
+    /// All rules, by family and name.
+    pub fn rules(&self) -> &[LintRule] {
+        &self.rules
+    }
+
+    /// One rule.
+    pub fn rule(&self, id: RuleId) -> &LintRule {
+        &self.rules[id.0 as usize]
+    }
+
+    /// The rule of this id or alias.
+    pub fn rule_named(&self, id: &str) -> Option<RuleId> {
+        self.rule_by_id.get(id).copied()
+    }
+}
+
+impl ApiFact {
+    /// The paths it is about: `path`, or each of `paths`.
+    pub fn all_paths(&self) -> impl Iterator<Item = &str> {
+        let one = (!self.path.is_empty()).then_some(self.path.as_str());
+        one.into_iter().chain(self.paths.iter().map(String::as_str))
+    }
+}
+
+/// Tables are far from `u32::MAX` entries.
+fn index(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+fn parse_file(name: &str, text: &str) -> Result<File, Problem> {
+    let refused = |error: toml::de::Error| {
+        let line = error.span().map_or(1, |span| {
+            1 + text.as_bytes().iter().take(span.start).filter(|byte| **byte == b'\n').count()
+        });
+        let key = error.span().and_then(|span| text.get(span)).unwrap_or_default();
+        let key = if key.len() < 40 && !key.contains('\n') { key.trim() } else { "" };
+        Problem {
+            file: name.to_owned(),
+            line,
+            key: key.to_owned(),
+            message: error.message().to_owned(),
+        }
+    };
+    let parts: Vec<&str> = name.split('/').collect();
+    match parts.as_slice() {
+        ["apis", _] => toml::from_str(text).map(File::Apis).map_err(refused),
+        ["lint", family, _] => toml::from_str(text)
+            .map(|rule| File::Rule { family: (*family).to_owned(), rule: Box::new(rule) })
+            .map_err(refused),
+        _ => Err(Problem {
+            file: name.to_owned(),
+            line: 1,
+            key: String::new(),
+            message: "is neither 'apis/<package>.toml' nor 'lint/<family>/<rule>.toml'".to_owned(),
+        }),
+    }
+}
