@@ -1,8 +1,10 @@
 //! Finds what Rust source will leak or wait for, from the text alone: no compiler, no build.
 
 mod answer;
+mod facts;
 mod ir;
 mod names;
 pub mod syntax;
+mod types;
 
 pub use answer::{Issue, Report, Stats};

@@ -93,39 +93,115 @@ pub(crate) enum BlockKind {
 pub(crate) enum ExprKind {
     Lit(Lit),
     Path(Box<Path>),
-    Call { callee: ExprId, args: List },
-    Method { receiver: ExprId, name: Name, name_span: Span, generics: Box<[TypeRef]>, args: List },
-    Field { base: ExprId, name: Name },
-    Index { base: ExprId, index: ExprId },
-    Unary { op: UnaryOp, operand: ExprId },
-    Binary { op: BinaryOp, left: ExprId, right: ExprId },
-    Assign { target: ExprId, value: ExprId },
+    Call {
+        callee: ExprId,
+        args: List,
+    },
+    Method {
+        receiver: ExprId,
+        name: Name,
+        name_span: Span,
+        generics: Box<[TypeRef]>,
+        args: List,
+    },
+    Field {
+        base: ExprId,
+        name: Name,
+    },
+    Index {
+        base: ExprId,
+        index: ExprId,
+    },
+    Unary {
+        op: UnaryOp,
+        operand: ExprId,
+    },
+    Binary {
+        op: BinaryOp,
+        left: ExprId,
+        right: ExprId,
+    },
+    Assign {
+        target: ExprId,
+        value: ExprId,
+    },
     /// `a += b`
-    Update { target: ExprId, value: ExprId },
+    Update {
+        target: ExprId,
+        value: ExprId,
+    },
     /// `&a`, `&mut a`, `&raw const a`
-    Ref { operand: ExprId },
-    Cast { operand: ExprId, ty: Box<TypeRef> },
+    Ref {
+        operand: ExprId,
+    },
+    Cast {
+        operand: ExprId,
+        ty: Box<TypeRef>,
+    },
     Tuple(List),
     Array(List),
-    Struct { path: Box<Path>, fields: Box<[(Name, ExprId)]>, rest: Option<ExprId> },
+    Struct {
+        path: Box<Path>,
+        fields: Box<[(Name, ExprId)]>,
+        rest: Option<ExprId>,
+    },
     Range(Option<ExprId>, Option<ExprId>),
-    If { condition: ExprId, then: ExprId, otherwise: Option<ExprId> },
+    If {
+        condition: ExprId,
+        then: ExprId,
+        otherwise: Option<ExprId>,
+    },
     /// `let p = e` in a condition
-    Let { pat: PatId, value: ExprId },
-    Match { subject: ExprId, arms: Box<[Arm]> },
-    Loop { label: Label, body: ExprId },
-    While { label: Label, condition: ExprId, body: ExprId },
-    For { label: Label, pat: PatId, iterator: ExprId, body: ExprId },
-    Block { kind: BlockKind, label: Label, stmts: Box<[Stmt]>, tail: Option<ExprId> },
-    Async { body: BodyId },
-    Closure { body: BodyId },
-    Break { label: Label, value: Option<ExprId> },
-    Continue { label: Label },
+    Let {
+        pat: PatId,
+        value: ExprId,
+    },
+    Match {
+        subject: ExprId,
+        arms: Box<[Arm]>,
+    },
+    Loop {
+        label: Label,
+        body: ExprId,
+    },
+    While {
+        label: Label,
+        condition: ExprId,
+        body: ExprId,
+    },
+    For {
+        label: Label,
+        pat: PatId,
+        iterator: ExprId,
+        body: ExprId,
+    },
+    Block {
+        kind: BlockKind,
+        label: Label,
+        stmts: Box<[Stmt]>,
+        tail: Option<ExprId>,
+    },
+    Async {
+        body: BodyId,
+    },
+    Closure {
+        body: BodyId,
+    },
+    Break {
+        label: Label,
+        value: Option<ExprId>,
+    },
+    Continue {
+        label: Label,
+    },
     Return(Option<ExprId>),
     Try(ExprId),
     Await(ExprId),
     Yield(Option<ExprId>),
-    Macro { path: Box<Path>, body: MacroBody },
+    Macro {
+        path: Box<Path>,
+        body: MacroBody,
+    },
     /// Something that is not understood.
     Unknown,
 }
@@ -161,7 +237,13 @@ pub(crate) struct Arm {
 
 #[derive(Debug)]
 pub(crate) enum Stmt {
-    Let { pat: PatId, ty: Option<TypeRef>, init: Option<ExprId>, otherwise: Option<ExprId>, span: Span },
+    Let {
+        pat: PatId,
+        ty: Option<TypeRef>,
+        init: Option<ExprId>,
+        otherwise: Option<ExprId>,
+        span: Span,
+    },
     /// With or without `;`: the value is dropped.
     Expr(ExprId),
     /// An item in a block.
@@ -177,10 +259,20 @@ pub(crate) struct Pat {
 #[derive(Debug)]
 pub(crate) enum PatKind {
     Wild,
-    Bind { name: Name, by_ref: bool, sub: Option<PatId> },
+    Bind {
+        name: Name,
+        by_ref: bool,
+        sub: Option<PatId>,
+    },
     /// `Some(x)`, `Variant(a, b)`
-    Variant { path: Box<Path>, args: Box<[PatId]> },
-    Struct { path: Box<Path>, fields: Box<[(Name, PatId)]> },
+    Variant {
+        path: Box<Path>,
+        args: Box<[PatId]>,
+    },
+    Struct {
+        path: Box<Path>,
+        fields: Box<[(Name, PatId)]>,
+    },
     Tuple(Box<[PatId]>),
     Slice(Box<[PatId]>),
     Ref(PatId),

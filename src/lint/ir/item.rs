@@ -21,7 +21,10 @@ pub(crate) enum ItemKind {
     Trait(Trait),
     Impl(Impl),
     /// `type A<T> = B;`
-    Alias { ty: TypeRef, generics: Vec<Name> },
+    Alias {
+        ty: TypeRef,
+        generics: Vec<Name>,
+    },
     Static(Static),
     Import(Vec<Import>),
     Macro(MacroDef),
@@ -160,4 +163,3 @@ impl Item {
         }
     }
 }
-

@@ -5,7 +5,8 @@ use rustc_hash::FxHashMap;
 use crate::lint::ir::{BodyId, Fn, FnSig, Item, ItemKind, Name, Path, Receiver, Stmt, TypeRef};
 
 use super::{
-    Def, FnId, Function, ModId, Names, Shape, Signature, Space, StaticDef, StaticId, TypeDef, TypeId,
+    Def, FnId, Function, ModId, Names, Shape, Signature, Space, StaticDef, StaticId, TypeDef,
+    TypeId,
 };
 
 /// The impl or trait that a method stands in.
@@ -35,7 +36,8 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
         ItemKind::Struct(lowered) => {
             let tuple = lowered.fields.first().is_some_and(|(name, ..)| name.as_str() == "0");
             let unit = lowered.fields.is_empty();
-            let id = type_def(names, module, &item.attrs.derives, item.name, item.span, item.public);
+            let id =
+                type_def(names, module, &item.attrs.derives, item.name, item.span, item.public);
             names.types[id.0 as usize].shape = Shape::Struct(lowered.fields);
             names.types[id.0 as usize].generics = lowered.generics;
             if tuple || unit {
@@ -44,7 +46,8 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
             }
         }
         ItemKind::Enum(lowered) => {
-            let id = type_def(names, module, &item.attrs.derives, item.name, item.span, item.public);
+            let id =
+                type_def(names, module, &item.attrs.derives, item.name, item.span, item.public);
             names.types[id.0 as usize].shape = Shape::Enum(lowered.variants);
         }
         ItemKind::Trait(lowered) => {
@@ -62,8 +65,11 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
         }
         ItemKind::Impl(lowered) => {
             let test = item.attrs.test_only;
-            let owner =
-                Owner { of: Some(lowered.target), of_trait: lowered.of, generics: lowered.generics };
+            let owner = Owner {
+                of: Some(lowered.target),
+                of_trait: lowered.of,
+                generics: lowered.generics,
+            };
             for mut member in lowered.items {
                 member.attrs.test_only |= test;
                 function(names, module, member, &owner);
@@ -245,7 +251,9 @@ pub(super) fn link_impls(names: &mut Names) {
     for number in 0..names.fns.len() {
         let function = &names.fns[number];
         let Some(TypeRef::Path(path)) = &function.of else { continue };
-        let Some(Def::Type(mut id)) = names.def(function.module, path, Space::Type) else { continue };
+        let Some(Def::Type(mut id)) = names.def(function.module, path, Space::Type) else {
+            continue;
+        };
         // An impl for an alias is one for what it stands for.
         for _ in 0..8 {
             let Shape::Alias(TypeRef::Path(path)) = &names.type_def(id).shape else { break };
@@ -255,7 +263,8 @@ pub(super) fn link_impls(names: &mut Names) {
             }
         }
         let method = FnId(u32::try_from(number).unwrap_or(u32::MAX));
-        let of_trait = function.of_trait.as_ref().and_then(|path| path.last().map(|last| last.name));
+        let of_trait =
+            function.of_trait.as_ref().and_then(|path| path.last().map(|last| last.name));
         let name = function.name;
         names.fns[number].of_type = Some(id);
         let def = &mut names.types[id.0 as usize];

@@ -138,7 +138,9 @@ impl Builder {
                             };
                             self.fill(child, items, &folder);
                         }
-                        None => self.file_module(child, item.name, module.file.as_deref(), folder, file),
+                        None => {
+                            self.file_module(child, item.name, module.file.as_deref(), folder, file)
+                        }
                     }
                 }
                 _ => super::define::item(&mut self.names, id, item),
@@ -174,9 +176,9 @@ impl Builder {
             None => {
                 let flat = folder.join(format!("{name}.rs"));
                 let nested = folder.join(name).join("mod.rs");
-                [flat, nested].into_iter().find_map(|path| {
-                    Some((*self.by_path.get(&path)?, folder.join(name)))
-                })
+                [flat, nested]
+                    .into_iter()
+                    .find_map(|path| Some((*self.by_path.get(&path)?, folder.join(name))))
             }
         };
         let Some((file, folder)) = found else { return };

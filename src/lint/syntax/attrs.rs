@@ -147,8 +147,12 @@ impl Predicate {
                 Truth::Unknown => Truth::Unknown,
                 Truth::True => Truth::False,
             },
-            Self::All(all) => all.iter().map(|one| rank(one.on(test))).min().map_or(Truth::True, truth),
-            Self::Any(all) => all.iter().map(|one| rank(one.on(test))).max().map_or(Truth::False, truth),
+            Self::All(all) => {
+                all.iter().map(|one| rank(one.on(test))).min().map_or(Truth::True, truth)
+            }
+            Self::Any(all) => {
+                all.iter().map(|one| rank(one.on(test))).max().map_or(Truth::False, truth)
+            }
         }
     }
 }

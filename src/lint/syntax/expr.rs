@@ -64,7 +64,8 @@ impl Lowering<'_> {
                 let operand = self.expr(&expr.expr);
                 let at = self.span_of(operand);
                 if op == UnaryOp::Neg
-                    && let ExprKind::Lit(Lit::Int(value)) = self.open().exprs[operand.0 as usize].kind
+                    && let ExprKind::Lit(Lit::Int(value)) =
+                        self.open().exprs[operand.0 as usize].kind
                 {
                     return self.push(ExprKind::Lit(Lit::Int(-value)), at);
                 }
@@ -145,14 +146,16 @@ impl Lowering<'_> {
             Expr::Async(expr) => {
                 let at = span(expr.async_token.span).to(span(expr.block.brace_token.span.close()));
                 let is_move = expr.capture.is_some();
-                let body = self.body(at, true, is_move, |this| (Vec::new(), this.block(&expr.block)));
+                let body =
+                    self.body(at, true, is_move, |this| (Vec::new(), this.block(&expr.block)));
                 self.push(ExprKind::Async { body }, at)
             }
             Expr::Closure(expr) => {
                 let start = span(expr.inputs_begin.span);
                 let is_async = expr.asyncness.is_some();
                 let body = self.body(start, is_async, expr.capture.is_some(), |this| {
-                    let params = expr.inputs.iter().map(|input| this.closure_param(input)).collect();
+                    let params =
+                        expr.inputs.iter().map(|input| this.closure_param(input)).collect();
                     (params, this.expr(&expr.body))
                 });
                 let root = &self.file.bodies[body.0 as usize];
@@ -387,7 +390,9 @@ pub(super) fn int_of(expr: &Expr) -> Option<i128> {
             Lit::Int(value) => Some(value),
             _ => None,
         },
-        Expr::Unary(expr) if matches!(expr.op, UnOp::Neg(_)) => int_of(&expr.expr).map(|value| -value),
+        Expr::Unary(expr) if matches!(expr.op, UnOp::Neg(_)) => {
+            int_of(&expr.expr).map(|value| -value)
+        }
         Expr::Paren(expr) => int_of(&expr.expr),
         Expr::Cast(expr) => int_of(&expr.expr),
         _ => None,

@@ -3,8 +3,8 @@
 use syn::{Fields, FnArg, ImplItem, Item as Syntax, ReceiverKind, TraitItem, UseTree, Visibility};
 
 use crate::lint::ir::{
-    Attrs, Enum, Fn, FnSig, Impl, Import, Item, ItemKind, MacroDef, Mod, Name, Param, Path,
-    PatKind, Receiver, Segment, Span, Static, Struct, Trait, TypeRef, Variant,
+    Attrs, Enum, Fn, FnSig, Impl, Import, Item, ItemKind, MacroDef, Mod, Name, Param, PatKind,
+    Path, Receiver, Segment, Span, Static, Struct, Trait, TypeRef, Variant,
 };
 
 use super::{Lowering, attrs, macros, name, path, span};
@@ -26,8 +26,9 @@ impl Lowering<'_> {
         }
         let public = visibility.is_some_and(|vis| !matches!(vis, Visibility::Inherited));
         let mut push = |ident: Option<&syn::Ident>, kind| {
-            let (name, span) =
-                ident.map_or((Name::new("_"), Span::default()), |ident| (name(ident), span(ident.span())));
+            let (name, span) = ident.map_or((Name::new("_"), Span::default()), |ident| {
+                (name(ident), span(ident.span()))
+            });
             into.push(Item { name, kind, attrs: attrs.clone(), public, span });
         };
         match item {
@@ -73,7 +74,8 @@ impl Lowering<'_> {
             }
             Syntax::Type(item) => {
                 let generics = path::generics(&item.generics).into_iter().map(|(name, _)| name);
-                let kind = ItemKind::Alias { ty: path::type_ref(&item.ty), generics: generics.collect() };
+                let kind =
+                    ItemKind::Alias { ty: path::type_ref(&item.ty), generics: generics.collect() };
                 push(Some(&item.ident), kind);
             }
             Syntax::Const(item) => {
@@ -138,9 +140,9 @@ impl Lowering<'_> {
         let int = super::expr::int_of(value);
         let body = match value {
             syn::Expr::Lit(_) | syn::Expr::Path(_) => None,
-            _ => Some(self.body(Span::default(), false, false, |this| {
-                (Vec::new(), this.expr(value))
-            })),
+            _ => Some(
+                self.body(Span::default(), false, false, |this| (Vec::new(), this.expr(value))),
+            ),
         };
         Static { ty: path::type_ref(ty), body, constant, int }
     }
@@ -162,7 +164,11 @@ impl Lowering<'_> {
                         ReceiverKind::Reference(..) => Receiver::Ref,
                         ReceiverKind::Typed(_, ty) => {
                             self_type = path::type_ref(ty);
-                            if matches!(self_type, TypeRef::Ref(_)) { Receiver::Ref } else { Receiver::Value }
+                            if matches!(self_type, TypeRef::Ref(_)) {
+                                Receiver::Ref
+                            } else {
+                                Receiver::Value
+                            }
                         }
                         _ => Receiver::Value,
                     };
@@ -170,7 +176,9 @@ impl Lowering<'_> {
                 FnArg::Typed(input) => params.push(path::type_ref(&input.ty)),
             }
         }
-        if matches!(receiver, Receiver::Ref | Receiver::RefMut) && !matches!(self_type, TypeRef::Ref(_)) {
+        if matches!(receiver, Receiver::Ref | Receiver::RefMut)
+            && !matches!(self_type, TypeRef::Ref(_))
+        {
             self_type = TypeRef::Ref(Box::new(self_type));
         }
         let is_async = sig.asyncness.is_some();
@@ -189,7 +197,8 @@ impl Lowering<'_> {
                 for input in &sig.inputs {
                     let (pat, ty) = match input {
                         FnArg::Receiver(input) => {
-                            let kind = PatKind::Bind { name: Name::new("self"), by_ref: false, sub: None };
+                            let kind =
+                                PatKind::Bind { name: Name::new("self"), by_ref: false, sub: None };
                             (this.push_pat(kind, span(input.self_token.span)), self_type.clone())
                         }
                         FnArg::Typed(input) => (this.pat(&input.pat), path::type_ref(&input.ty)),
@@ -264,7 +273,8 @@ fn type_span(ty: &syn::Type) -> Span {
 }
 
 fn flatten(tree: &UseTree, prefix: &mut Vec<Name>, into: &mut Vec<Import>) {
-    let import = |path: Vec<Name>, name, glob| Import { path, global: false, name, glob, public: false };
+    let import =
+        |path: Vec<Name>, name, glob| Import { path, global: false, name, glob, public: false };
     match tree {
         UseTree::Path(tree) => {
             prefix.push(name(&tree.ident));

@@ -6,9 +6,7 @@ use syn::punctuated::Punctuated;
 use syn::{Expr, Token};
 
 use crate::catalog::model::MacroGrammar;
-use crate::lint::ir::{
-    BlockKind, Branch, ExprId, ExprKind, Item, MacroBody, MacroDef, Name, Span,
-};
+use crate::lint::ir::{BlockKind, Branch, ExprId, ExprKind, Item, MacroBody, MacroDef, Name, Span};
 
 use super::{Lowering, expr, name, path, span};
 
@@ -63,7 +61,8 @@ impl Lowering<'_> {
             return Some(MacroBody::List(Box::default()));
         }
         let args = expressions(tokens)?;
-        let text = matches!(args.first(), Some(Expr::Lit(first)) if matches!(first.lit, syn::Lit::Str(_)));
+        let text =
+            matches!(args.first(), Some(Expr::Lit(first)) if matches!(first.lit, syn::Lit::Str(_)));
         let args = self.list(&args);
         Some(if text {
             MacroBody::Known { grammar: MacroGrammar::Format, args }

@@ -102,8 +102,7 @@ fn in_parts(tokens: &[TokenTree], items: &mut Vec<Item>, broken: &mut Vec<(Span,
     }
     let mut empty = proc_macro2::Group::new(Delimiter::Brace, TokenStream::new());
     empty.set_span(body.span());
-    let header: TokenStream =
-        header.iter().cloned().chain([TokenTree::Group(empty)]).collect();
+    let header: TokenStream = header.iter().cloned().chain([TokenTree::Group(empty)]).collect();
     let Ok(mut item) = syn::parse2::<Item>(header) else { return false };
     match &mut item {
         Item::Impl(item) => members::<ImplItem>(body.stream(), &mut item.items, broken),

@@ -41,7 +41,8 @@ impl Lowering<'_> {
                 self.push_pat(PatKind::Variant { path, args }, at)
             }
             Pat::Struct(pat) => {
-                let fields = pat.fields.iter().map(|field| (member(&field.member), self.pat(&field.pat)));
+                let fields =
+                    pat.fields.iter().map(|field| (member(&field.member), self.pat(&field.pat)));
                 let fields = fields.collect();
                 let at = first_of(&pat.path);
                 let path = Box::new(path::path(&pat.path, pat.qself.as_ref()));

@@ -1,6 +1,8 @@
 //! Lowers paths and types.
 
-use syn::{GenericArgument, GenericParam, Generics, PathArguments, ReturnType, Type, TypeParamBound};
+use syn::{
+    GenericArgument, GenericParam, Generics, PathArguments, ReturnType, Type, TypeParamBound,
+};
 
 use crate::lint::ir::{Name, Path, Segment, TypeRef};
 

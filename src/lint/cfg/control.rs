@@ -1,0 +1,332 @@
+//! Branches, loops and jumps.
+
+use crate::lint::ir::{BinaryOp, ExprId, ExprKind, Lit, Name, PatId, Span, TypeRef, UnaryOp};
+use crate::lint::types::Ty;
+
+use super::build::{Builder, Tail};
+use super::{Exit, LoopKind, NodeKind, Operand, Part, Place, Test, Value};
+
+impl<'a> Builder<'a> {
+    pub(super) fn control(&mut self, id: ExprId) -> Operand {
+        let body = self.body();
+        let expr = body.expr(id);
+        let span = expr.span;
+        let end = Span { start: span.end.saturating_sub(1), end: span.end };
+        match &expr.kind {
+            ExprKind::If { condition, then, otherwise } => {
+                let result = self.temp(Ty::Unknown, span);
+                let out = self.join();
+                let mut no: Vec<Tail> = Vec::new();
+                let early = self.request.early_temporaries || !matches!(body.expr(*condition).kind, ExprKind::Let { .. });
+                // Bindings of `if let` live through the branch that is taken.
+                self.scoped(end, |this| {
+                    let (yes, failed) = this.condition(*condition);
+                    this.tails = yes;
+                    let value = this.value(*then);
+                    this.store(Place::of(result), value, end);
+                    no = failed;
+                    if early {
+                        return;
+                    }
+                    // Temporaries of the condition live through `else`, too.
+                    let here = std::mem::replace(&mut this.tails, std::mem::take(&mut no));
+                    if let Some(otherwise) = otherwise {
+                        let value = this.value(*otherwise);
+                        this.store(Place::of(result), value, end);
+                    }
+                    this.tails.extend(here);
+                });
+                if early {
+                    self.link(out);
+                    self.tails = no;
+                    // What the condition made is gone before `else`.
+                    if let Some(otherwise) = otherwise {
+                        let value = self.value(*otherwise);
+                        self.store(Place::of(result), value, end);
+                    }
+                }
+                self.link(out);
+                self.resume_if_reached(out);
+                Operand::Move(Place::of(result))
+            }
+            ExprKind::Match { subject, arms } => {
+                let result = self.temp(Ty::Unknown, span);
+                let out = self.join();
+                let value = self.value(*subject);
+                let (place, by_ref) = self.hold(value, span);
+                for arm in arms {
+                    if !self.reachable() {
+                        break;
+                    }
+                    let mut failed = Vec::new();
+                    self.scoped(body.expr(arm.body).span, |this| {
+                        failed = this.pattern(arm.pat, &place, by_ref);
+                        if let Some(guard) = arm.guard {
+                            let (yes, no) = this.condition(guard);
+                            this.tails = yes;
+                            failed.extend(no);
+                        }
+                        let value = this.value(arm.body);
+                        this.store(Place::of(result), value, body.expr(arm.body).span);
+                    });
+                    self.link(out);
+                    self.tails = failed;
+                }
+                // Matches are exhaustive: what is left cannot happen.
+                self.tails.clear();
+                self.resume_if_reached(out);
+                Operand::Move(Place::of(result))
+            }
+            ExprKind::Loop { label, body } => {
+                let (result, head, out) = self.open_loop(*label, LoopKind::Loop, span);
+                let value = self.value(*body);
+                self.discard(value, end);
+                self.close_loop(head, out);
+                self.unless_reached(out);
+                Operand::Move(Place::of(result))
+            }
+            ExprKind::While { label, condition, body: inner } => {
+                let always = matches!(body.expr(*condition).kind, ExprKind::Lit(Lit::Bool(true)));
+                let kind = if always { LoopKind::Loop } else { LoopKind::While };
+                let (_, head, out) = self.open_loop(*label, kind, span);
+                let mut no = Vec::new();
+                self.scoped(end, |this| {
+                    let (yes, failed) = this.condition(*condition);
+                    this.tails = yes;
+                    no = if always { Vec::new() } else { failed };
+                    let value = this.value(*inner);
+                    this.discard(value, end);
+                });
+                self.link(head);
+                self.tails = no;
+                self.link(out);
+                self.close_loop(head, out);
+                self.unless_reached(out);
+                Operand::Unit
+            }
+            ExprKind::For { label, pat, iterator, body: inner } => {
+                let value = self.value(*iterator);
+                let (place, by_ref) = self.hold(value, span);
+                let (_, head, out) = self.open_loop(*label, LoopKind::For, span);
+                let (yes, no) = self.branch(Test::Opaque, span);
+                self.tails = yes;
+                self.scoped(end, |this| {
+                    let failed = this.pattern(*pat, &place.part(Part::Element), by_ref);
+                    this.tails.extend(failed);
+                    let value = this.value(*inner);
+                    this.discard(value, end);
+                });
+                self.link(head);
+                self.tails = no;
+                self.link(out);
+                self.close_loop(head, out);
+                Operand::Unit
+            }
+            ExprKind::Break { label, value } => {
+                let value = value.map(|value| self.value(value));
+                let frame = self.frames.len();
+                let found = self.targets.iter().rev().find(|jump| {
+                    jump.frame == frame && if label.is_some() { jump.label == *label } else { jump.is_loop }
+                });
+                if let Some(jump) = found {
+                    let (result, out, depth) = (jump.result, jump.out, jump.depth);
+                    if let Some(value) = value {
+                        self.store(Place::of(result), value, span);
+                    }
+                    self.drop_to(depth, span);
+                    self.link(out);
+                }
+                self.tails.clear();
+                Operand::Unit
+            }
+            ExprKind::Continue { label } => {
+                let frame = self.frames.len();
+                let found = self.targets.iter().rev().find(|jump| {
+                    jump.frame == frame && jump.is_loop && (label.is_none() || jump.label == *label)
+                });
+                if let Some(jump) = found {
+                    let (head, depth) = (jump.head, jump.depth);
+                    self.drop_to(depth, span);
+                    if let Some(head) = head {
+                        self.link(head);
+                    }
+                }
+                self.tails.clear();
+                Operand::Unit
+            }
+            ExprKind::Return(value) => {
+                let value = value.map_or(Operand::Unit, |value| self.value(value));
+                let result = self.frames[self.frames.len() - 1].result;
+                self.store(Place::of(result), value, span);
+                self.leave(Exit::Return, span);
+                Operand::Unit
+            }
+            ExprKind::Yield(value) => {
+                if let Some(value) = value {
+                    let value = self.value(*value);
+                    self.step(
+                        NodeKind::Assign { to: Place::of(self.graph.result), value: Value::Opaque(vec![value]) },
+                        span,
+                    );
+                }
+                Operand::Unit
+            }
+            _ => Operand::Unit,
+        }
+    }
+
+    /// Goes on at `out` when something leads there.
+    pub(super) fn resume_if_reached(&mut self, out: super::NodeId) {
+        self.resume(out);
+        self.unless_reached(out);
+    }
+
+    fn unless_reached(&mut self, out: super::NodeId) {
+        // Linear in the loops and branches of a body times its steps would be slow: joins are
+        // made before what leads to them, so only later steps can.
+        let first = out.0 as usize;
+        let led = self.graph.nodes[first..].iter().any(|node| node.next.iter().any(|&(_, to)| to == out))
+            || self.graph.nodes[..first].iter().rev().take(4096).any(|node| node.next.iter().any(|&(_, to)| to == out));
+        if !led {
+            self.tails.clear();
+        }
+    }
+
+    /// Evaluates a condition: what is open when it holds, and when not.
+    pub(super) fn condition(&mut self, id: ExprId) -> (Vec<Tail>, Vec<Tail>) {
+        let body = self.body();
+        let expr = body.expr(id);
+        match &expr.kind {
+            ExprKind::Binary { op: BinaryOp::And, left, right } => {
+                let (yes, mut no) = self.condition(*left);
+                self.tails = yes;
+                let (yes, failed) = self.condition(*right);
+                no.extend(failed);
+                (yes, no)
+            }
+            ExprKind::Binary { op: BinaryOp::Or, left, right } => {
+                let (mut yes, no) = self.condition(*left);
+                self.tails = no;
+                let (held, no) = self.condition(*right);
+                yes.extend(held);
+                (yes, no)
+            }
+            ExprKind::Binary { op, left, right } if *op != BinaryOp::Other => {
+                let test = self.comparison(*op, *left, *right);
+                self.branch(test, expr.span)
+            }
+            ExprKind::Unary { op: UnaryOp::Not, operand } => {
+                let (yes, no) = self.condition(*operand);
+                (no, yes)
+            }
+            ExprKind::Let { pat, value } => {
+                let value = self.value(*value);
+                let (place, by_ref) = self.hold(value, expr.span);
+                let no = self.pattern(*pat, &place, by_ref);
+                (std::mem::take(&mut self.tails), no)
+            }
+            ExprKind::Lit(Lit::Bool(value)) => {
+                let here = std::mem::take(&mut self.tails);
+                if *value { (here, Vec::new()) } else { (Vec::new(), here) }
+            }
+            _ => {
+                let value = self.look(id);
+                let mut test = self.test_of(&value).unwrap_or(Test::Opaque);
+                let mut negated = false;
+                while let Test::Not(inner) = test {
+                    negated = !negated;
+                    test = *inner;
+                }
+                let (yes, no) = self.branch(test, expr.span);
+                if negated { (no, yes) } else { (yes, no) }
+            }
+        }
+    }
+
+    pub(super) fn let_stmt(
+        &mut self,
+        pat: PatId,
+        ty: Option<&'a TypeRef>,
+        init: Option<ExprId>,
+        otherwise: Option<ExprId>,
+        span: Span,
+    ) {
+        let body = self.body();
+        let written = ty.map(|ty| self.world.ty(ty, self.request.scope)).unwrap_or_default();
+        let Some(init) = init else {
+            self.declare_bindings(pat, &written);
+            return;
+        };
+        let end = body.expr(init).span;
+        let end = Span { start: end.end.saturating_sub(1), end: end.end };
+        // `let x = &make();` keeps what it makes: as if it were taken by value.
+        let (init, extended) = match &body.expr(init).kind {
+            ExprKind::Ref { operand } if !is_place(body, *operand) => (*operand, true),
+            _ => (init, false),
+        };
+        let depth = self.scopes.len() - 1;
+        self.scopes.push(Vec::new());
+        let first = self.env.len();
+        let value = self.value(init);
+        let value = if extended { value } else { value };
+        let (place, by_ref) = match (&body.pat(pat).kind, value) {
+            (crate::lint::ir::PatKind::Wild, value) => {
+                // Nothing is bound: a temporary ends here, a place stays.
+                self.discard(value, end);
+                self.close_statement(end);
+                return;
+            }
+            (_, value) => self.hold(value, span),
+        };
+        if !written.is_unknown() && place.path.is_empty() {
+            let local = &mut self.graph.locals[place.local.0 as usize];
+            if local.ty.is_unknown() {
+                local.ty = written.clone();
+            }
+        }
+        // Bindings belong to the scope around the statement.
+        let bound_from = self.graph.locals.len();
+        let failed = self.pattern(pat, &place, by_ref);
+        if !written.is_unknown() {
+            for local in &mut self.graph.locals[bound_from..] {
+                if local.ty.is_unknown() && local.name.is_some() && matches!(body.pat(pat).kind, crate::lint::ir::PatKind::Bind { .. }) {
+                    local.ty = written.clone();
+                }
+            }
+        }
+        let statement = self.scopes.len() - 1;
+        let (bound, temps): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.scopes[statement]).into_iter().partition(|id| id.0 as usize >= bound_from);
+        self.scopes[depth].extend(bound);
+        self.scopes[statement] = temps;
+        if let Some(otherwise) = otherwise {
+            let matched = std::mem::replace(&mut self.tails, failed);
+            let names: Vec<_> = self.env.drain(first..).collect();
+            let value = self.value(otherwise);
+            self.discard(value, end);
+            self.tails = matched;
+            self.env.extend(names);
+        } else {
+            self.tails.extend(failed);
+        }
+        self.close_statement(end);
+    }
+
+    /// Ends the scope of a statement; names stay.
+    fn close_statement(&mut self, end: Span) {
+        let depth = self.scopes.len() - 1;
+        self.drop_to(depth, end);
+        self.scopes.pop();
+    }
+
+    pub(super) fn constant_name(&self, name: Name) -> bool {
+        name.as_str().starts_with(|c: char| c.is_uppercase())
+    }
+}
+
+fn is_place(body: &crate::lint::ir::Body, id: ExprId) -> bool {
+    matches!(
+        body.expr(id).kind,
+        ExprKind::Path(_) | ExprKind::Field { .. } | ExprKind::Index { .. } | ExprKind::Unary { .. } | ExprKind::Ref { .. }
+    )
+}

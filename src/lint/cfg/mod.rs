@@ -1,0 +1,295 @@
+//! Control flow of one body: a graph of steps over places, with drops where scopes end.
+
+mod build;
+mod call;
+mod control;
+mod macros;
+mod pattern;
+mod shape;
+
+use crate::catalog::model::Effect;
+
+use super::ir::{BinaryOp, BodyId, Lit, Name, Span};
+use super::names::FileId;
+use super::types::{Evidence, Target, Ty};
+
+pub(crate) use build::{Request, build};
+
+/// A step in its graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct NodeId(pub(crate) u32);
+
+/// A local of its graph: parameters, bindings, temporaries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct LocalId(pub(crate) u32);
+
+/// The flow of a body.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    pub(crate) file: FileId,
+    pub(crate) locals: Vec<Local>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) loops: Vec<Loop>,
+    pub(crate) entry: NodeId,
+    /// Where the value of the body ends up.
+    pub(crate) result: LocalId,
+    /// Parameters in order, the receiver included.
+    pub(crate) params: Vec<LocalId>,
+    pub(crate) is_async: bool,
+}
+
+/// Where values live. References and dereferences are seen through.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) local: LocalId,
+    pub(crate) path: Vec<Part>,
+}
+
+/// A step from a value into a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    Field(Name),
+    /// What is in `Ok` or `Some`.
+    Payload,
+    /// Any element.
+    Element,
+}
+
+// Names have no order of their own; parts are ordered by text, for stable results.
+impl PartialOrd for Part {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Part {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let key = |part: &Self| match part {
+            Self::Field(name) => (0, name.as_str()),
+            Self::Payload => (1, ""),
+            Self::Element => (2, ""),
+        };
+        key(self).cmp(&key(other))
+    }
+}
+
+impl Place {
+    pub(crate) fn of(local: LocalId) -> Self {
+        Self { local, path: Vec::new() }
+    }
+
+    pub(crate) fn part(&self, part: Part) -> Self {
+        let mut place = self.clone();
+        place.path.push(part);
+        place
+    }
+
+    /// What is behind `prefix`, when this place lies in it.
+    pub(crate) fn within(&self, prefix: &Self) -> Option<&[Part]> {
+        if self.local != prefix.local {
+            return None;
+        }
+        self.path.strip_prefix(prefix.path.as_slice())
+    }
+}
+
+/// Something used by a step.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Operand {
+    /// By value: moved, or copied.
+    Move(Place),
+    /// By reference.
+    Ref(Place),
+    Lit(Lit),
+    /// A constant by name.
+    Const(Name),
+    Unit,
+}
+
+impl Operand {
+    pub(crate) fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Move(place) | Self::Ref(place) => Some(place),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Local {
+    pub(crate) name: Option<Name>,
+    pub(crate) ty: Ty,
+    pub(crate) kind: LocalKind,
+    pub(crate) span: Span,
+    /// It is a reference to this place.
+    pub(crate) alias: Option<Place>,
+    /// The closure or async block that it is.
+    pub(crate) closure: Option<BodyId>,
+    /// The step that made it.
+    pub(crate) def: Option<NodeId>,
+    /// A truth value that tells this.
+    pub(crate) test: Option<Test>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LocalKind {
+    Param,
+    Binding,
+    Temp,
+    Result,
+    /// A variable of the body around.
+    Captured,
+}
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) kind: NodeKind,
+    pub(crate) span: Span,
+    pub(crate) next: Vec<(Edge, NodeId)>,
+    /// Innermost loop around.
+    pub(crate) inside: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Edge {
+    Next,
+    True,
+    False,
+}
+
+#[derive(Debug)]
+pub(crate) enum NodeKind {
+    /// Where paths meet.
+    Join,
+    Assign { to: Place, value: Value },
+    Call(Box<Call>),
+    Await { to: Place, what: Operand },
+    /// `select!`: waits for the first of these.
+    Select { futures: Vec<Operand> },
+    /// A local goes out of scope.
+    Drop(LocalId),
+    Branch(Test),
+    Exit(Exit),
+}
+
+/// How a body is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    Return,
+    /// `?`
+    Try,
+    End,
+    /// A panic, `exit`, `abort`: nothing is released any more, and nothing needs to be.
+    Never,
+}
+
+#[derive(Debug)]
+pub(crate) enum Value {
+    Use(Operand),
+    /// A struct, tuple, variant or list made of parts.
+    Parts { parts: Vec<(Part, Operand)>, rest: Option<Operand>, written: bool },
+    /// A closure or async block, with what it captures.
+    Closure { body: BodyId, captured: Vec<(LocalId, bool)> },
+    /// Something that is not understood, and may do anything with these.
+    Opaque(Vec<Operand>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) target: Target,
+    pub(crate) evidence: Evidence,
+    pub(crate) receiver: Option<Operand>,
+    pub(crate) receiver_ty: Ty,
+    pub(crate) args: Vec<Operand>,
+    pub(crate) to: LocalId,
+    /// The name as written.
+    pub(crate) name: Name,
+    /// From the start of the expression.
+    pub(crate) whole: Span,
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// What a branch looks at. `True` edges are taken when it holds.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Test {
+    /// It is `Ok` or `Some`.
+    Success(Place),
+    /// It is this variant of something else.
+    Variant(Place, Name),
+    Compare(BinaryOp, Operand, Operand),
+    /// The pointer is null.
+    Null(Place),
+    Not(Box<Self>),
+    Opaque,
+}
+
+#[derive(Debug)]
+pub(crate) struct Loop {
+    pub(crate) parent: Option<u32>,
+    pub(crate) kind: LoopKind,
+    pub(crate) span: Span,
+    pub(crate) head: NodeId,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LoopKind {
+    /// `loop`, `while true`
+    Loop,
+    While,
+    For,
+}
+
+impl Graph {
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    pub(crate) fn local(&self, id: LocalId) -> &Local {
+        &self.locals[id.0 as usize]
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)).map(NodeId)
+    }
+
+    /// All calls.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (NodeId, &Call)> {
+        self.ids().zip(&self.nodes).filter_map(|(id, node)| match &node.kind {
+            NodeKind::Call(call) => Some((id, &**call)),
+            _ => None,
+        })
+    }
+
+    /// Steps that are reached from this one, itself included.
+    pub(crate) fn reached(&self, from: NodeId) -> Vec<bool> {
+        let mut seen = vec![false; self.nodes.len()];
+        let mut stack = vec![from];
+        while let Some(id) = stack.pop() {
+            if std::mem::replace(&mut seen[id.0 as usize], true) {
+                continue;
+            }
+            stack.extend(self.node(id).next.iter().map(|&(_, next)| next));
+        }
+        seen
+    }
+
+    /// The step that made the value at a place, when it is a whole local made once.
+    pub(crate) fn maker(&self, operand: &Operand) -> Option<NodeId> {
+        let place = operand.place()?;
+        self.local(place.local).def
+    }
+
+    pub(crate) fn call_at(&self, id: NodeId) -> Option<&Call> {
+        match &self.node(id).kind {
+            NodeKind::Call(call) => Some(call),
+            _ => None,
+        }
+    }
+
+    /// The loops around a step, the innermost first.
+    pub(crate) fn loops_around(&self, id: NodeId) -> impl Iterator<Item = &Loop> {
+        let first = self.node(id).inside;
+        std::iter::successors(first, |&at| self.loops[at as usize].parent)
+            .map(|at| &self.loops[at as usize])
+    }
+}

@@ -1,0 +1,114 @@
+//! The catalogue as one package sees it: facts of the versions that it depends on.
+
+use std::cell::RefCell;
+
+use rustc_hash::FxHashMap;
+use semver::VersionReq;
+
+use crate::catalog::model::{AttributeMeaning, MacroGrammar, TypeFact};
+use crate::catalog::{Api, ApiId, Catalog};
+
+use super::ir::Name;
+
+/// Whether facts about a package that are limited to these versions hold.
+pub(crate) type Holds<'c> = dyn Fn(&str, &VersionReq) -> bool + 'c;
+
+/// See the module.
+pub(crate) struct Facts<'c> {
+    pub(crate) catalog: &'c Catalog,
+    holds: Box<Holds<'c>>,
+    canonical: RefCell<FxHashMap<Name, Name>>,
+    apis: RefCell<FxHashMap<Name, Box<[ApiId]>>>,
+}
+
+impl<'c> Facts<'c> {
+    pub(crate) fn new(catalog: &'c Catalog, holds: Box<Holds<'c>>) -> Self {
+        Self { catalog, holds, canonical: RefCell::default(), apis: RefCell::default() }
+    }
+
+    /// The path that facts use for a path into another crate.
+    pub(crate) fn canonical(&self, segments: &[Name]) -> Name {
+        let text: Vec<&str> = segments.iter().map(|name| name.as_str()).collect();
+        let written = Name::new(&text.join("::"));
+        if let Some(&known) = self.canonical.borrow().get(&written) {
+            return known;
+        }
+        let canonical = self.follow(written.as_str());
+        self.canonical.borrow_mut().insert(written, canonical);
+        canonical
+    }
+
+    /// Applies aliases until none fits: a path, or a prefix of it that ends at `::`.
+    fn follow(&self, path: &str) -> Name {
+        let mut path = path.to_owned();
+        for _ in 0..8 {
+            if !self.catalog.apis_at(&path).is_empty() {
+                break;
+            }
+            let next = self.catalog.aliases().iter().find_map(|alias| {
+                let rest = path.strip_prefix(&*alias.path)?;
+                (rest.is_empty() || rest.starts_with("::")).then(|| format!("{}{rest}", alias.is))
+            });
+            match next {
+                Some(next) if next != path => path = next,
+                _ => break,
+            }
+        }
+        Name::new(&path)
+    }
+
+    /// Facts about a function that hold for this package, by canonical path.
+    pub(crate) fn apis(&self, path: Name) -> Box<[ApiId]> {
+        if let Some(known) = self.apis.borrow().get(&path) {
+            return known.clone();
+        }
+        let found: Box<[ApiId]> = self
+            .catalog
+            .apis_at(path.as_str())
+            .iter()
+            .copied()
+            .filter(|&id| self.api_holds(self.catalog.api(id)))
+            .collect();
+        self.apis.borrow_mut().insert(path, found.clone());
+        found
+    }
+
+    fn api_holds(&self, api: &Api) -> bool {
+        api.versions.as_ref().is_none_or(|versions| (self.holds)(&api.package, versions))
+    }
+
+    pub(crate) fn api(&self, id: ApiId) -> &'c Api {
+        self.catalog.api(id)
+    }
+
+    /// Facts whose name alone says enough, in crates that the package depends on.
+    pub(crate) fn distinctive(&self, name: Name, depends: impl Fn(&str) -> bool) -> Vec<ApiId> {
+        let ids = self.catalog.apis_named(name.as_str()).iter().copied();
+        ids.filter(|&id| {
+            let api = self.catalog.api(id);
+            api.fact.distinctive && depends(&api.package) && self.api_holds(api)
+        })
+        .collect()
+    }
+
+    /// What is known about a type.
+    pub(crate) fn type_fact(&self, path: Name) -> Option<&'c TypeFact> {
+        let ids = self.catalog.types_at(path.as_str()).iter();
+        ids.map(|&id| self.catalog.type_of(id))
+            .find(|known| {
+                known
+                    .versions
+                    .as_ref()
+                    .is_none_or(|versions| (self.holds)(&known.package, versions))
+            })
+            .map(|known| &known.fact)
+    }
+
+    pub(crate) fn macro_grammar(&self, path: Name) -> Option<MacroGrammar> {
+        self.catalog.macro_at(path.as_str()).map(|known| known.grammar)
+    }
+
+    pub(crate) fn attribute(&self, path: Name) -> Option<AttributeMeaning> {
+        self.catalog.attribute_at(path.as_str()).map(|known| known.meaning)
+    }
+}

@@ -1,0 +1,533 @@
+//! Types of names, fields, functions and methods: what the package declares joined with facts.
+
+use crate::catalog::ApiId;
+use crate::lint::facts::Facts;
+use crate::lint::ir::{Name, Path, Receiver, TypeRef};
+use crate::lint::names::{Def, FnId, ModId, Names, Resolution, Shape, Space, StaticId, TypeId};
+
+use super::{Ty, known};
+
+/// How sure it is what a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Evidence {
+    /// Only the name is known.
+    Unknown,
+    /// A distinctive name of a crate that is a dependency.
+    Probable,
+    /// Every name on the way was resolved.
+    Resolved,
+}
+
+/// What a path or method call leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A function of another crate that there are facts about.
+    Api(Box<[ApiId]>, Name),
+    /// A function of the package.
+    Own(FnId),
+    /// A function of another crate without facts.
+    Foreign(Name),
+    /// A tuple struct or variant of the package; with its number.
+    Constructor(TypeId),
+    /// `Ok`, `Some`
+    Success,
+    /// `Err`
+    Failure,
+    /// A method of Option or Result, of a smart pointer's inside, and the like, by name.
+    Shape(Name),
+    /// A constant.
+    Static(StaticId),
+    /// Not known; the name it is called by.
+    Unknown(Name),
+}
+
+/// What a package declares, and what is known about the crates it uses.
+pub(crate) struct World<'a> {
+    pub(crate) names: &'a Names,
+    pub(crate) facts: &'a Facts<'a>,
+}
+
+/// Where a path or type is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope<'a> {
+    pub(crate) module: ModId,
+    /// The type of the impl around.
+    pub(crate) of: Option<&'a TypeRef>,
+    pub(crate) of_type: Option<TypeId>,
+    /// Type parameters in scope: of the function, and of the impl.
+    pub(crate) generics: [&'a [(Name, Vec<Path>)]; 2],
+}
+
+/// Type aliases and bounds followed at most.
+const DEPTH: u32 = 12;
+
+impl<'a> World<'a> {
+    /// The scope of a function.
+    pub(crate) fn scope(&self, id: FnId) -> Scope<'a> {
+        let function = &self.names.fns[id.0 as usize];
+        Scope {
+            module: function.module,
+            of: function.of.as_ref(),
+            of_type: function.of_type,
+            generics: [&function.sig.generics, &function.impl_generics],
+        }
+    }
+
+    /// The scope of a module, outside of functions.
+    pub(crate) fn module_scope(module: ModId) -> Scope<'a> {
+        Scope { module, of: None, of_type: None, generics: [&[], &[]] }
+    }
+
+    pub(crate) fn ty(&self, ty: &TypeRef, scope: Scope<'_>) -> Ty {
+        self.ty_at(ty, scope, DEPTH)
+    }
+
+    fn ty_at(&self, ty: &TypeRef, scope: Scope<'_>, depth: u32) -> Ty {
+        if depth == 0 {
+            return Ty::Unknown;
+        }
+        let inner = |ty: &TypeRef| self.ty_at(ty, scope, depth - 1);
+        match ty {
+            TypeRef::Path(path) => self.path_ty(path, scope, depth - 1),
+            TypeRef::Ref(to) => Ty::Ref(Box::new(inner(to))),
+            TypeRef::Ptr(to) => Ty::Ptr(Box::new(inner(to))),
+            TypeRef::Tuple(parts) => Ty::Tuple(parts.iter().map(inner).collect()),
+            TypeRef::Slice(of) => Ty::Slice(Box::new(inner(of))),
+            TypeRef::Bounds(bounds) => self.bounds_ty(bounds, scope, depth - 1),
+            TypeRef::Fn(returns) => Ty::Fn(Box::new(inner(returns))),
+            TypeRef::Never => Ty::Never,
+            TypeRef::Unknown => Ty::Unknown,
+        }
+    }
+
+    fn bounds_ty(&self, bounds: &[Path], scope: Scope<'_>, depth: u32) -> Ty {
+        let mut traits = Vec::new();
+        for bound in bounds {
+            match self.path_ty(bound, scope, depth) {
+                found @ (Ty::Future(_) | Ty::Fn(_)) => return found,
+                Ty::Unknown => {}
+                found => traits.push(found),
+            }
+        }
+        if traits.is_empty() { Ty::Unknown } else { Ty::Traits(traits) }
+    }
+
+    fn path_ty(&self, path: &Path, scope: Scope<'_>, depth: u32) -> Ty {
+        let Some(last) = path.last() else { return Ty::Unknown };
+        if path.qself.is_some() || depth == 0 {
+            return Ty::Unknown;
+        }
+        if let Some(name) = path.as_name() {
+            if name.as_str() == "Self" {
+                return match scope.of {
+                    Some(of) => self.ty_at(of, Scope { of: None, ..scope }, depth),
+                    None => scope.of_type.map_or(Ty::Unknown, |id| Ty::Own(id, Vec::new())),
+                };
+            }
+            let bounds = scope.generics.iter().flat_map(|list| list.iter());
+            if let Some((_, bounds)) = bounds.clone().find(|(param, _)| *param == name) {
+                return self.bounds_ty(bounds, scope, depth);
+            }
+            if let Some(found) = known::primitive(name.as_str()) {
+                return found;
+            }
+        }
+        let args: Vec<Ty> = last.args.iter().map(|arg| self.ty_at(arg, scope, depth)).collect();
+        let segments: Vec<Name> = path.segments.iter().map(|segment| segment.name).collect();
+        match self.names.resolve(scope.module, &segments, path.global, Space::Type) {
+            Resolution::Own(Def::Type(id), rest) if rest.is_empty() => self.own_ty(id, args, depth),
+            Resolution::Foreign(path) => known::foreign(self.facts.canonical(&path), args),
+            Resolution::Own(..) => Ty::Unknown,
+            Resolution::Unknown => {
+                match path.as_name().and_then(|name| known::prelude(name.as_str())) {
+                    Some(path) => known::foreign(Name::new(path), args),
+                    None => match last.name.as_str() {
+                        // Traits of the prelude.
+                        "Fn" | "FnMut" | "FnOnce" | "Future" => known::foreign(last.name, args),
+                        _ => Ty::Unknown,
+                    },
+                }
+            }
+        }
+    }
+
+    /// A type of the package; an alias is what it stands for, with its parameters put in.
+    fn own_ty(&self, id: TypeId, args: Vec<Ty>, depth: u32) -> Ty {
+        let def = self.names.type_def(id);
+        let Shape::Alias(ty) = &def.shape else { return Ty::Own(id, args) };
+        if depth == 0 {
+            return Ty::Unknown;
+        }
+        let scope = Self::module_scope(def.module);
+        let found = self.ty_at(ty, scope, depth - 1);
+        if args.is_empty() {
+            return found;
+        }
+        // `type Result<T> = std::result::Result<T, Error>`: put the argument where the parameter is.
+        match (ty, found) {
+            (TypeRef::Path(path), Ty::Foreign(name, mut parts)) => {
+                let written = path.last().map(|last| last.args.as_slice()).unwrap_or_default();
+                for (part, written) in parts.iter_mut().zip(written) {
+                    if let TypeRef::Path(path) = written
+                        && let Some(param) = path.as_name()
+                        && let Some(at) = def.generics.iter().position(|(name, _)| *name == param)
+                    {
+                        *part = args.get(at).cloned().unwrap_or_default();
+                    }
+                }
+                Ty::Foreign(name, parts)
+            }
+            (_, Ty::Future(_)) => Ty::Future(Box::new(args.into_iter().next().unwrap_or_default())),
+            (_, found) => found,
+        }
+    }
+
+    /// The type of a field, through references and smart pointers.
+    pub(crate) fn field(&self, ty: &Ty, name: Name) -> Ty {
+        for ty in self.reach(ty) {
+            match ty {
+                Ty::Own(id, _) => {
+                    let def = self.names.type_def(id);
+                    if let Shape::Struct(fields) = &def.shape
+                        && let Some((_, ty, _)) = fields.iter().find(|(field, ..)| *field == name)
+                    {
+                        let mut scope = Self::module_scope(def.module);
+                        scope.generics[0] = &def.generics;
+                        return self.ty(ty, scope);
+                    }
+                }
+                Ty::Tuple(parts) => {
+                    let at = name.as_str().parse::<usize>().ok();
+                    return at.and_then(|at| parts.get(at).cloned()).unwrap_or_default();
+                }
+                _ => {}
+            }
+        }
+        Ty::Unknown
+    }
+
+    /// The type, and what method calls on it reach through to.
+    pub(crate) fn reach(&self, ty: &Ty) -> Vec<Ty> {
+        let mut reached = Vec::new();
+        let mut at = ty.clone();
+        for _ in 0..8 {
+            let next = match &at {
+                Ty::Ref(inner) | Ty::Ptr(inner) => Some((**inner).clone()),
+                Ty::Foreign(path, args) => self
+                    .facts
+                    .type_fact(*path)
+                    .and_then(|fact| fact.derefs)
+                    .and_then(|number| args.get(number).cloned()),
+                _ => None,
+            };
+            reached.push(at);
+            match next {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        reached
+    }
+
+    /// The classes of a value of this type, itself or what it reaches through to.
+    pub(crate) fn classes(&self, ty: &Ty) -> Vec<&'a str> {
+        let mut classes = Vec::new();
+        if let Ty::Foreign(path, _) = ty.bare()
+            && let Some(fact) = self.facts.type_fact(*path)
+        {
+            classes.extend(fact.classes.iter().map(String::as_str));
+        }
+        classes
+    }
+
+    /// What a method call leads to, and the type that it is called on.
+    pub(crate) fn method(&self, receiver: &Ty, name: Name) -> (Target, Evidence) {
+        for ty in self.reach(receiver) {
+            match &ty {
+                Ty::Own(id, _) => {
+                    if let Some(found) = self.own_method(*id, name) {
+                        return (Target::Own(found), Evidence::Resolved);
+                    }
+                }
+                Ty::Foreign(path, _) => {
+                    if let Some(found) = self.foreign_method(*path, name) {
+                        return (found, Evidence::Resolved);
+                    }
+                }
+                Ty::Traits(traits) => {
+                    for ty in traits {
+                        match ty {
+                            Ty::Own(id, _) => {
+                                if let Some(found) = self.own_method(*id, name) {
+                                    return (Target::Own(found), Evidence::Resolved);
+                                }
+                            }
+                            Ty::Foreign(path, _) => {
+                                if let Some(found) = self.foreign_method(*path, name) {
+                                    return (found, Evidence::Resolved);
+                                }
+                            }
+                            _ => {}
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        if is_shape(name.as_str())
+            && (receiver.is_result() || receiver.is_option() || receiver.is_unknown())
+        {
+            return (Target::Shape(name), Evidence::Resolved);
+        }
+        self.by_name(receiver, name)
+    }
+
+    fn own_method(&self, id: TypeId, name: Name) -> Option<FnId> {
+        self.names.type_def(id).methods.get(&name)?.first().copied()
+    }
+
+    fn foreign_method(&self, path: Name, name: Name) -> Option<Target> {
+        let path = Name::new(&format!("{path}::{name}"));
+        let apis = self.facts.apis(path);
+        (!apis.is_empty()).then_some(Target::Api(apis, path))
+    }
+
+    /// A method that no type explains: a trait's whose name says enough, or nothing.
+    fn by_name(&self, receiver: &Ty, name: Name) -> (Target, Evidence) {
+        // A receiver that is known to be something else is no evidence.
+        let known = match receiver.bare() {
+            Ty::Unknown | Ty::Traits(_) => false,
+            Ty::Foreign(path, _) => self.facts.type_fact(*path).is_some_and(|fact| fact.chain),
+            _ => true,
+        };
+        if known && !matches!(receiver.bare(), Ty::Own(..) | Ty::Foreign(..)) {
+            return (Target::Unknown(name), Evidence::Unknown);
+        }
+        let apis = self.facts.distinctive(name, |package| self.depends(package));
+        // All of one trait or type, or it is ambiguous.
+        let Some(first) = apis.first().map(|&id| self.facts.api(id)) else {
+            return (Target::Unknown(name), Evidence::Unknown);
+        };
+        if apis.iter().any(|&id| self.facts.api(id).path != first.path) {
+            return (Target::Unknown(name), Evidence::Unknown);
+        }
+        let path = Name::new(&first.path);
+        let evidence =
+            if &*first.package == "std" { Evidence::Resolved } else { Evidence::Probable };
+        (Target::Api(apis.into(), path), evidence)
+    }
+
+    fn depends(&self, package: &str) -> bool {
+        package == "std" || {
+            let lib = package.replace('-', "_");
+            self.names.externs.values().any(|name| name.as_str() == lib)
+        }
+    }
+
+    /// What a path in an expression leads to.
+    pub(crate) fn value(&self, path: &Path, scope: Scope<'_>) -> (Target, Evidence) {
+        let Some(last) = path.last() else {
+            return (Target::Unknown(Name::new("?")), Evidence::Unknown);
+        };
+        if let Some(qself) = &path.qself {
+            return self.associated(&self.ty(qself, scope), last.name);
+        }
+        let segments: Vec<Name> = path.segments.iter().map(|segment| segment.name).collect();
+        if segments.len() > 1 {
+            let head = TypeRef::Path(Path {
+                global: path.global,
+                segments: path.segments[..segments.len() - 1].to_vec(),
+                qself: None,
+            });
+            if segments[0].as_str() == "Self" || self.is_param(segments[0], scope) {
+                return self.associated(&self.ty(&head, scope), last.name);
+            }
+            if segments.len() == 2 && known::prelude(segments[0].as_str()).is_some() {
+                let ty = self.ty(&head, scope);
+                if matches!(last.name.as_str(), "Ok" | "Some") {
+                    return (Target::Success, Evidence::Resolved);
+                }
+                if !ty.is_unknown() {
+                    return self.associated(&ty, last.name);
+                }
+            }
+        }
+        match self.names.resolve(scope.module, &segments, path.global, Space::Value) {
+            Resolution::Own(Def::Fn(id), rest) if rest.is_empty() => {
+                (Target::Own(id), Evidence::Resolved)
+            }
+            Resolution::Own(Def::Static(id), rest) if rest.is_empty() => {
+                (Target::Static(id), Evidence::Resolved)
+            }
+            Resolution::Own(Def::Variant(id, _), rest) if rest.is_empty() => {
+                (Target::Constructor(id), Evidence::Resolved)
+            }
+            Resolution::Own(Def::Type(id), rest) => match rest.as_slice() {
+                [] => (Target::Constructor(id), Evidence::Resolved),
+                [name] => self.associated(&self.own_ty(id, Vec::new(), DEPTH), *name),
+                _ => (Target::Unknown(last.name), Evidence::Unknown),
+            },
+            Resolution::Foreign(path) => self.foreign_value(&path),
+            _ => match (path.as_name(), last.name.as_str()) {
+                (Some(_), "Ok" | "Some") => (Target::Success, Evidence::Resolved),
+                (Some(_), "Err") => (Target::Failure, Evidence::Resolved),
+                (Some(_), name) => match known::prelude(name) {
+                    Some(path) => {
+                        let path = Name::new(path);
+                        (Target::Api(self.facts.apis(path), path), Evidence::Resolved)
+                    }
+                    None => (Target::Unknown(last.name), Evidence::Unknown),
+                },
+                _ => (Target::Unknown(last.name), Evidence::Unknown),
+            },
+        }
+    }
+
+    fn is_param(&self, name: Name, scope: Scope<'_>) -> bool {
+        scope.generics.iter().flat_map(|list| list.iter()).any(|(param, _)| *param == name)
+    }
+
+    fn foreign_value(&self, path: &[Name]) -> (Target, Evidence) {
+        let path = self.facts.canonical(path);
+        match path.as_str() {
+            "std::result::Result::Ok" | "std::option::Option::Some" | "std::task::Poll::Ready" => {
+                return (Target::Success, Evidence::Resolved);
+            }
+            "std::result::Result::Err" => return (Target::Failure, Evidence::Resolved),
+            _ => {}
+        }
+        let apis = self.facts.apis(path);
+        if apis.is_empty() {
+            // An alias may have a type in front: `io::Result::Ok` and the like.
+            return (Target::Foreign(path), Evidence::Resolved);
+        }
+        (Target::Api(apis, path), Evidence::Resolved)
+    }
+
+    /// `Type::function`
+    pub(crate) fn associated(&self, ty: &Ty, name: Name) -> (Target, Evidence) {
+        match ty.bare() {
+            Ty::Own(id, _) => {
+                if let Some(found) = self.own_method(*id, name) {
+                    return (Target::Own(found), Evidence::Resolved);
+                }
+                if let Shape::Enum(variants) = &self.names.type_def(*id).shape
+                    && variants.iter().any(|variant| variant.name == name)
+                {
+                    return (Target::Constructor(*id), Evidence::Resolved);
+                }
+                self.by_name(ty, name)
+            }
+            Ty::Foreign(path, _) => match self.foreign_method(*path, name) {
+                Some(found) => (found, Evidence::Resolved),
+                None => match self.by_name(ty, name) {
+                    (Target::Unknown(_), _) => {
+                        let path = Name::new(&format!("{path}::{name}"));
+                        (Target::Foreign(path), Evidence::Resolved)
+                    }
+                    found => found,
+                },
+            },
+            _ => self.by_name(ty, name),
+        }
+    }
+
+    /// What a call returns.
+    pub(crate) fn returns(&self, target: &Target, receiver: &Ty, args: &[Ty]) -> Ty {
+        match target {
+            Target::Api(ids, path) => {
+                let written = ids.iter().find_map(|&id| self.facts.api(id).returns.as_ref());
+                // The receiver may be reached through pointers; its own type counts.
+                let owner = self.owner_of(receiver, *path);
+                match written {
+                    Some(text) => known::of_text(text, &owner, args),
+                    None => Ty::Unknown,
+                }
+            }
+            Target::Own(id) => {
+                let function = self.names.function(*id);
+                let returned = self.ty(&function.sig.returns, self.scope(*id));
+                if function.sig.is_async { Ty::Future(Box::new(returned)) } else { returned }
+            }
+            Target::Constructor(id) => Ty::Own(*id, Vec::new()),
+            Target::Success => Ty::Unknown,
+            Target::Static(id) => {
+                let def = &self.names.statics[id.0 as usize];
+                self.ty(&def.ty, Self::module_scope(def.module))
+            }
+            _ => Ty::Unknown,
+        }
+    }
+
+    fn owner_of(&self, receiver: &Ty, method: Name) -> Ty {
+        let owner = method.as_str().rsplit_once("::").map(|(owner, _)| owner);
+        let reached = self.reach(receiver);
+        let found = reached.iter().find(|ty| ty.path().map(|path| path.as_str()) == owner);
+        match (found, owner) {
+            (Some(found), _) => found.clone(),
+            (None, Some(owner)) if receiver.is_unknown() => {
+                known::foreign(Name::new(owner), Vec::new())
+            }
+            _ => receiver.clone(),
+        }
+    }
+
+    /// How a function of the package takes `self`.
+    pub(crate) fn receiver_of(&self, id: FnId) -> Receiver {
+        self.names.function(id).sig.receiver
+    }
+}
+
+/// Methods of Option and Result that the engine understands by itself.
+pub(crate) fn is_shape(name: &str) -> bool {
+    matches!(
+        name,
+        "unwrap"
+            | "expect"
+            | "unwrap_or"
+            | "unwrap_or_else"
+            | "unwrap_or_default"
+            | "ok"
+            | "err"
+            | "map"
+            | "and_then"
+            | "map_err"
+            | "or_else"
+            | "ok_or"
+            | "ok_or_else"
+            | "context"
+            | "with_context"
+            | "wrap_err"
+            | "wrap_err_with"
+            | "inspect"
+            | "inspect_err"
+            | "then"
+            | "as_ref"
+            | "as_mut"
+            | "as_deref"
+            | "as_deref_mut"
+            | "take"
+            | "is_ok"
+            | "is_err"
+            | "is_some"
+            | "is_none"
+            | "transpose"
+            | "flatten"
+            | "filter"
+            | "or"
+            | "and"
+            | "zip"
+            | "unwrap_unchecked"
+            | "into_diagnostic"
+            | "change_context"
+            | "map_or"
+            | "map_or_else"
+            | "cloned"
+            | "copied"
+            | "insert"
+            | "replace"
+            | "is_some_and"
+            | "is_ok_and"
+            | "iter"
+    )
+}
