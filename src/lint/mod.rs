@@ -1,5 +1,6 @@
 //! Finds what Rust source will leak or wait for, from the text alone: no compiler, no build.
 
 mod answer;
+pub mod workspace;
 
 pub use answer::{Issue, Report, Stats};

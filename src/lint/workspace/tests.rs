@@ -1,0 +1,1 @@
+//! Loading real trees from temporary folders.
