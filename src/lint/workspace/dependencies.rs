@@ -7,7 +7,7 @@ use semver::{Version, VersionReq};
 
 use super::inherit::Root;
 use super::lock::Edges;
-use super::manifest::{Manifest, Need, NeedTable, Needs};
+use super::manifest::{Manifest, Need, NeedTable};
 use super::versions::matches_release;
 use super::{Dependency, DependencyKind, Versions};
 
@@ -23,38 +23,36 @@ pub(super) fn dependencies(
 ) -> (BTreeMap<String, Dependency>, Vec<String>) {
     let mut wanted = BTreeMap::<String, Wanted>::new();
     let mut wrong = Vec::new();
-    // For all platforms first, then for some, in each the most general kind first: the first wins.
-    for needs in std::iter::once(&manifest.needs).chain(manifest.target.values()) {
-        for (kind, table) in tables(needs) {
-            for (key, need) in table {
-                let (need, base) = match whole(key, need, dir, root) {
-                    Ok(whole) => whole,
-                    Err(message) => {
-                        wrong.push(message);
-                        (long(need), dir)
-                    }
-                };
-                let requirement = need.version.as_deref().map(VersionReq::parse).transpose();
-                let requirement = requirement.unwrap_or_else(|error| {
-                    wrong.push(format!("version of `{key}`: {error}; taken as unknown"));
-                    None
-                });
-                let name = extern_name(key, &need, base, &library_at);
-                let new = Wanted {
-                    package: need.package.unwrap_or_else(|| key.clone()),
-                    requirement,
-                    contradicts: false,
-                    kind,
-                    optional: need.optional,
-                };
-                wanted.entry(name).and_modify(|old| old.join(&new)).or_insert(new);
-            }
+    for (kind, table) in tables(manifest) {
+        for (key, need) in table {
+            let (need, base) = match whole(key, need, dir, root) {
+                Ok(whole) => whole,
+                Err(message) => {
+                    wrong.push(message);
+                    (long(need), dir)
+                }
+            };
+            let requirement = need.version.as_deref().map(VersionReq::parse).transpose();
+            let requirement = requirement.unwrap_or_else(|error| {
+                wrong.push(format!("version of `{key}`: {error}; taken as unknown"));
+                None
+            });
+            let name = extern_name(key, &need, base, &library_at);
+            let new = Wanted {
+                package: need.package.unwrap_or_else(|| key.clone()),
+                requirement,
+                contradicts: false,
+                kind,
+                optional: need.optional,
+            };
+            wanted.entry(name).and_modify(|old| old.join(&new)).or_insert(new);
         }
     }
     (wanted.into_iter().map(|(name, wanted)| (name, wanted.resolve(edges))).collect(), wrong)
 }
 
 /// A dependency before the lock file is asked.
+#[derive(Clone)]
 struct Wanted {
     package: String,
     requirement: Option<VersionReq>,
@@ -67,14 +65,11 @@ struct Wanted {
 impl Wanted {
     /// Takes in the same name from another table.
     fn join(&mut self, other: &Self) {
-        self.optional &= other.optional;
         if other.kind < self.kind {
-            // Of a need for tests the version is that of the package itself.
-            self.package.clone_from(&other.package);
-            self.requirement.clone_from(&other.requirement);
-            self.contradicts = other.contradicts;
-            self.kind = other.kind;
+            // What tests add to a dependency of the package itself does not change it.
+            self.clone_from(other);
         } else if other.kind == self.kind {
+            self.optional &= other.optional;
             self.contradicts |=
                 self.package != other.package || self.requirement != other.requirement;
         }
@@ -110,12 +105,22 @@ fn fits(requirement: &VersionReq, version: &Version) -> bool {
     requirement.matches(version) || matches_release(requirement, version)
 }
 
-fn tables(needs: &Needs) -> [(DependencyKind, &BTreeMap<String, Need>); 3] {
-    [
-        (DependencyKind::Normal, &needs.dependencies),
-        (DependencyKind::Build, &needs.build_dependencies),
-        (DependencyKind::Dev, &needs.dev_dependencies),
-    ]
+/// The tables of dependencies: for all platforms first, then for some, in each the most general
+/// kind first.
+fn tables(manifest: &Manifest) -> impl Iterator<Item = (DependencyKind, &BTreeMap<String, Need>)> {
+    let all = [
+        (DependencyKind::Normal, &manifest.dependencies),
+        (DependencyKind::Build, &manifest.build_dependencies),
+        (DependencyKind::Dev, &manifest.dev_dependencies),
+    ];
+    let some = manifest.target.values().flat_map(|needs| {
+        [
+            (DependencyKind::Normal, &needs.dependencies),
+            (DependencyKind::Build, &needs.build_dependencies),
+            (DependencyKind::Dev, &needs.dev_dependencies),
+        ]
+    });
+    all.into_iter().chain(some)
 }
 
 /// The long form of `need` with what it takes from the workspace, and the folder its path is

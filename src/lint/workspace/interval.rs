@@ -162,9 +162,7 @@ mod tests {
     }
 
     fn grid() -> impl Iterator<Item = Version> {
-        (0..6).flat_map(|a| {
-            (0..6).flat_map(move |b| (0..6).map(move |c| Version::new(a, b, c)))
-        })
+        (0..6).flat_map(|a| (0..6).flat_map(move |b| (0..6).map(move |c| Version::new(a, b, c))))
     }
 
     fn holds(interval: &Interval, version: &Version) -> bool {

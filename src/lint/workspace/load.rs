@@ -221,8 +221,7 @@ impl Draft {
             message,
         }));
         let known = self.files.iter().map(|file| file.path.as_path()).collect();
-        let targets =
-            targets(manifest, &self.name, self.edition, &self.dir, &known, Path::is_file);
+        let targets = targets(manifest, &self.name, self.edition, &self.dir, &known, Path::is_file);
         let package = Package {
             name: self.name,
             version: self.version,
@@ -275,9 +274,7 @@ fn claim_outside_roots(packages: &mut [Package], loose: &mut Vec<SourceFile>, cw
             let own = loose.iter().position(|file| file.path == root);
             package.files.push(match own {
                 Some(index) => loose.remove(index),
-                None => {
-                    SourceFile { shown: paths::shown(&root, cwd), path: root, reported: false }
-                }
+                None => SourceFile { shown: paths::shown(&root, cwd), path: root, reported: false },
             });
         }
         package.files.sort();

@@ -17,8 +17,12 @@ pub(super) struct Manifest {
     pub(super) example: Vec<TargetTable>,
     pub(super) test: Vec<TargetTable>,
     pub(super) bench: Vec<TargetTable>,
-    #[serde(flatten)]
-    pub(super) needs: Needs,
+    // Not one flattened field: that would lose the lines of errors.
+    pub(super) dependencies: BTreeMap<String, Need>,
+    #[serde(alias = "build_dependencies")]
+    pub(super) build_dependencies: BTreeMap<String, Need>,
+    #[serde(alias = "dev_dependencies")]
+    pub(super) dev_dependencies: BTreeMap<String, Need>,
     /// By `cfg(…)` or target triple.
     pub(super) target: BTreeMap<String, Needs>,
     pub(super) features: BTreeMap<String, Vec<String>>,
@@ -86,7 +90,7 @@ pub(super) struct TargetTable {
     pub(super) crate_type: Vec<String>,
 }
 
-/// The three tables of dependencies, for all platforms or for some.
+/// The three tables of dependencies for some platforms.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct Needs {

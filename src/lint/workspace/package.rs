@@ -78,7 +78,7 @@ pub struct Dependency {
     pub versions: Versions,
     /// For what it is needed; the first of the kinds when for several.
     pub kind: DependencyKind,
-    /// Whether only a feature brings it in.
+    /// Whether only a feature brings it in, for what `kind` says.
     pub optional: bool,
 }
 

@@ -30,9 +30,7 @@ pub(super) fn find(
     let named = Named::new(request, cwd)?;
     let mut found = Found::default();
     // The whole package around a named path is read, for what its files know of each other.
-    let home = |path: &PathBuf| {
-        manifests.package_at_or_above(path).unwrap_or_else(|| path.clone())
-    };
+    let home = |path: &PathBuf| manifests.package_at_or_above(path).unwrap_or_else(|| path.clone());
     let mut homes: BTreeSet<PathBuf> = named.folders.iter().map(home).collect();
     let parents = named.files.iter().filter_map(|file| file.parent());
     homes.extend(parents.filter_map(|parent| manifests.package_at_or_above(parent)));

@@ -1,1 +1,0 @@
-//! Loading real trees from temporary folders.
