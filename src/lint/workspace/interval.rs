@@ -35,7 +35,7 @@ impl Interval {
     }
 
     /// The same interval with a pre-release at its start taken for the release.
-    pub(super) fn from_the_release(mut self) -> Self {
+    pub(super) fn starting_at_release(mut self) -> Self {
         self.low.pre = Prerelease::EMPTY;
         self
     }
@@ -200,7 +200,7 @@ mod tests {
         assert!(of("=1.2.3-rc.1").inside(&of("<1.2.3-rc.2, >=1.2.3-rc.1")));
         assert!(of("=1.2.3").inside(&of("<1.2.4-rc.1")));
         assert!(!of(">=1.2.3-rc.1").inside(&of(">=1.2.3")));
-        assert!(of(">=1.2.3-rc.1").from_the_release().inside(&of(">=1.2.3")));
+        assert!(of(">=1.2.3-rc.1").starting_at_release().inside(&of(">=1.2.3")));
     }
 
     #[test]

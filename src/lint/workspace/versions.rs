@@ -29,7 +29,7 @@ impl Versions {
             Self::Locked(version) => matches_release(fact, version),
             Self::Required(requirement) => {
                 let admitted = Interval::of(requirement);
-                let admitted = if exact { admitted } else { admitted.from_the_release() };
+                let admitted = if exact { admitted } else { admitted.starting_at_release() };
                 !admitted.is_empty() && admitted.inside(&limits)
             }
             Self::Unknown => limits == Interval::of(&VersionReq::STAR),

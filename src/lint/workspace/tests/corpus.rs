@@ -34,7 +34,13 @@ fn published_packages_load() {
         begin.elapsed() - loaded,
     );
     println!("{:#?}\n{:?}\n{skips:#?}", workspace.issues, workspace.skipped);
-    for package in workspace.packages.iter().filter(|package| package.targets.is_empty()) {
-        println!("no targets: {}", package.dir.display());
+    for package in &workspace.packages {
+        println!("PACKAGE {} {:?}", package.dir.display(), package.edition);
+        for target in &package.targets {
+            println!("TARGET {:?} {} {}", target.kind, target.name, target.root.display());
+        }
+        for (name, dependency) in &package.dependencies {
+            println!("DEPENDENCY {name} {dependency:?}");
+        }
     }
 }
