@@ -57,13 +57,12 @@ pub enum LoadError {
         source: io::Error,
     },
     /// No Rust file is left.
-    #[error(
-        "nothing to analyse in {paths}: there is no .rs file that is neither hidden nor ignored by \
-         git; a path named itself is never ignored"
-    )]
+    #[error("nothing to analyse in {paths}: {why}")]
     Nothing {
         /// The named paths, for people.
         paths: String,
+        /// What stood in the way, and what helps.
+        why: String,
     },
 }
 
@@ -71,7 +70,7 @@ impl LoadError {
     pub(super) fn of(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
-            io::ErrorKind::NotFound => Self::Missing { path },
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::Missing { path },
             _ => Self::Unreadable { path, source },
         }
     }
@@ -89,10 +88,7 @@ pub fn load(request: &Request) -> Result<Workspace, LoadError> {
     let manifests = Manifests::new(&cwd);
     let Sources { files, mut issues, skipped } = sources::find(request, &cwd, &manifests)?;
     if !files.iter().any(|file| file.reported) {
-        let named = request.paths.iter().map(|path| format!("`{}`", path.display()));
-        let named = named.collect::<Vec<_>>().join(", ");
-        let paths = if named.is_empty() { "this folder".to_owned() } else { named };
-        return Err(LoadError::Nothing { paths });
+        return Err(nothing(request, &issues));
     }
     let (homes, mut loose) = by_package(files, &manifests);
     let drafts: Vec<Draft> =
@@ -109,6 +105,19 @@ pub fn load(request: &Request) -> Result<Workspace, LoadError> {
     issues.sort();
     issues.dedup();
     Ok(Workspace { packages, loose, issues, skipped })
+}
+
+fn nothing(request: &Request, issues: &[Issue]) -> LoadError {
+    let named = request.paths.iter().map(|path| format!("`{}`", path.display()));
+    let named = named.collect::<Vec<_>>().join(", ");
+    let why = match issues {
+        [issue, ..] => format!("`{}` {}", issue.path, issue.message),
+        [] => "there is no .rs file that is neither hidden nor ignored by git; a path named \
+               itself is never ignored"
+            .to_owned(),
+    };
+    let paths = if named.is_empty() { "this folder".to_owned() } else { named };
+    LoadError::Nothing { paths, why }
 }
 
 /// Files by the folder of their package, without packages of which nothing is reported; and those

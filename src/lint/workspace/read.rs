@@ -46,7 +46,7 @@ impl Skip {
 /// Says why the file is to be skipped.
 pub fn read(file: &SourceFile) -> Result<String, Skip> {
     let mut bytes = Vec::new();
-    // One byte more than allowed tells "too large" even for what has no length, such as a fifo.
+    // One byte more than allowed tells "too large", whatever happens to the file meanwhile.
     File::open(&file.path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Skip::TooLarge);

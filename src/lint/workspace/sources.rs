@@ -67,20 +67,20 @@ struct Named {
 impl Named {
     fn new(request: &Request, cwd: &Path) -> Result<Self, LoadError> {
         let mut named = Self::default();
-        for path in &request.paths {
+        let here = [PathBuf::from(".")];
+        let paths = if request.paths.is_empty() { &here[..] } else { &request.paths };
+        for path in paths {
             let absolute = paths::absolute(cwd, path);
             let unreadable = |source| LoadError::of(path, source);
-            if absolute.metadata().map_err(unreadable)?.is_dir() {
+            let kind = absolute.metadata().map_err(unreadable)?;
+            if kind.is_dir() {
                 named.folders.insert(absolute);
-            } else if is_rust(&absolute) {
+            } else if kind.is_file() && is_rust(&absolute) {
                 named.files.insert(absolute);
             } else {
                 // Lists of changed files name everything.
                 named.not_rust += 1;
             }
-        }
-        if request.paths.is_empty() {
-            named.folders.insert(cwd.to_owned());
         }
         Ok(named)
     }

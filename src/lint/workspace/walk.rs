@@ -72,14 +72,15 @@ pub(super) fn is_rust(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "rs")
 }
 
-/// Whether this is a folder that Cargo builds into: `target` beside a manifest, or marked as cache.
-/// The folder the walk starts from was asked for.
+/// Whether this is a folder that Cargo builds into: `target` beside a manifest, or one with the mark
+/// of a cache, which Cargo leaves in every such folder. The folder the walk starts from was asked
+/// for.
 fn is_built(entry: &DirEntry) -> bool {
     let path = entry.path();
+    let named = || entry.file_name() == "target" && path.with_file_name("Cargo.toml").is_file();
     entry.depth() > 0
-        && entry.file_name() == "target"
         && entry.file_type().is_some_and(|kind| kind.is_dir())
-        && (path.with_file_name("Cargo.toml").is_file() || path.join("CACHEDIR.TAG").is_file())
+        && (named() || path.join("CACHEDIR.TAG").is_file())
 }
 
 fn issue(error: &ignore::Error, root: &Path, cwd: &Path) -> Issue {

@@ -84,6 +84,7 @@ fn missing_paths_and_empty_folders_say_so() {
     let tree = Tree::new(&[("a/readme.md", ""), ("Cargo.lock", "")]);
     let message = |paths: &[&str]| tree.try_load(paths).unwrap_err().to_string();
     assert_eq!(message(&["b"]), "`b` does not exist; name a folder or a Rust file");
+    assert!(message(&["a/readme.md/x"]).contains("does not exist"));
     assert!(message(&["a"]).starts_with("nothing to analyse in `a`:"), "{}", message(&["a"]));
     assert!(message(&[]).starts_with("nothing to analyse in this folder:"));
     assert!(message(&["a/readme.md"]).starts_with("nothing to analyse in `a/readme.md`:"));

@@ -18,6 +18,8 @@ fn ignored_hidden_and_built_files_are_left_out() {
         ("generated/x.rs", ""),
         ("generated/deep/y.rs", ""),
         ("target/debug/build/out.rs", ""),
+        ("elsewhere/CACHEDIR.TAG", ""),
+        ("elsewhere/debug/build/out.rs", ""),
     ]);
     let workspace = tree.load(&["."]);
     assert_eq!(shown(&workspace.packages[0].files), ["+src/lib.rs", "+src/target/mod.rs"]);
