@@ -3,11 +3,13 @@
 //! The only part of lint that touches the file system: what comes after works on values.
 
 mod dependencies;
+mod draft;
 mod edition;
 mod inherit;
 mod interval;
 mod load;
 mod lock;
+mod locks;
 mod manifest;
 mod manifests;
 mod package;

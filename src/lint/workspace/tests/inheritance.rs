@@ -154,3 +154,15 @@ fn wrong_values_are_issues_and_the_rest_stays() {
     let messages: Vec<_> = workspace.issues.iter().map(|i| i.message.as_str()).collect();
     assert_eq!(messages.len(), 4, "{messages:?}");
 }
+
+#[test]
+fn a_workspace_root_that_is_broken_is_named_by_its_members() {
+    let tree = Tree::new(&[
+        ("Cargo.toml", "[workspace]\nmembers = [\n"),
+        ("m/Cargo.toml", "[package]\nname = 'm'\nedition.workspace = true\n"),
+        ("m/src/lib.rs", ""),
+    ]);
+    let workspace = tree.try_load(&["m"]).unwrap();
+    let issues: Vec<_> = workspace.issues.iter().map(|i| &*i.path).collect();
+    assert_eq!(issues, ["Cargo.toml", "m/Cargo.toml"], "{:?}", workspace.issues);
+}

@@ -86,3 +86,16 @@ fn a_byte_order_mark_in_a_manifest_does_no_harm() {
     tree.write("Cargo.toml", format!("\u{feff}{MANIFEST}").as_bytes());
     package(&tree.load(&[]), "one");
 }
+
+#[test]
+fn loading_twice_gives_the_same() {
+    let names: Vec<String> = (0..40).map(|i| format!("p{}/src/f{i}.rs", i % 7)).collect();
+    let mut files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+    let manifests: Vec<String> = (0..7).map(|i| format!("p{i}/Cargo.toml")).collect();
+    files.extend(manifests.iter().map(|name| (name.as_str(), "[package]\nname = 'same'\n")));
+    let tree = Tree::new(&files);
+    let once = format!("{:?}", tree.load(&[]));
+    for paths in [&["."][..], &["p1", ".", "p0"], &["p0/..", "p3/src/f3.rs"]] {
+        assert_eq!(format!("{:?}", tree.load(paths)), once);
+    }
+}
