@@ -1,6 +1,7 @@
 //! Loading real trees from temporary folders.
 
 mod corpus;
+mod damage;
 mod edges;
 mod inheritance;
 mod layout;
