@@ -6,5 +6,6 @@ mod ir;
 mod names;
 pub mod syntax;
 mod types;
+pub mod workspace;
 
 pub use answer::{Issue, Report, Stats};

@@ -1,0 +1,30 @@
+//! Which files there are, which package each belongs to, and which versions that package uses.
+//!
+//! The only part of lint that touches the file system: what comes after works on values.
+
+mod dependencies;
+mod draft;
+mod edition;
+mod inherit;
+mod interval;
+mod load;
+mod lock;
+mod locks;
+mod manifest;
+mod manifests;
+mod package;
+mod paths;
+mod read;
+mod sources;
+mod targets;
+#[cfg(test)]
+mod tests;
+mod toml_file;
+mod versions;
+mod walk;
+
+pub use edition::Edition;
+pub use load::{LoadError, Request, Workspace, load};
+pub use package::{Dependency, DependencyKind, Package, SourceFile, Target, TargetKind};
+pub use read::{MAX_BYTES, Skip, read};
+pub use versions::Versions;
