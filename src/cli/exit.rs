@@ -2,13 +2,15 @@
 
 use std::process::ExitCode;
 
-use crate::finding::Verdict;
+use crate::finding::{Severity, Verdict};
+use crate::lint::Report;
 use crate::live::outcome::Outcome;
 
 use super::args::Judging;
 
 /// What the process ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "some are of watches only"))]
 pub(super) enum Exit {
     /// 0: nothing found.
     Nothing,
@@ -40,6 +42,7 @@ impl From<Exit> for ExitCode {
 /// An error that is about the target, not about us.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "of watches only"))]
 pub(super) struct NoTarget(pub(super) String);
 
 /// The exit code for an error.
@@ -62,4 +65,16 @@ pub(super) fn of_outcome(outcome: &Outcome, judging: &Judging) -> Exit {
         return Exit::Inconclusive;
     }
     Exit::Nothing
+}
+
+/// The exit code for what the linter found.
+pub(super) fn of_report(report: &Report, threshold: Option<Severity>) -> Exit {
+    if report.stats.files == 0 {
+        return Exit::Usage;
+    }
+    let worst = report.findings.iter().map(|finding| finding.severity).max();
+    match (worst, threshold) {
+        (Some(worst), Some(threshold)) if worst >= threshold => Exit::Findings,
+        _ => Exit::Nothing,
+    }
 }
