@@ -78,3 +78,45 @@ pub(super) fn of_report(report: &Report, threshold: Option<Severity>) -> Exit {
         _ => Exit::Nothing,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::finding::{Confidence, LintFinding, Region};
+
+    fn found(severity: Severity) -> Report {
+        let path = Arc::from("a.rs");
+        let region = Region { path, line: 1, column: 1, end_line: 1, end_column: 2, bytes: (0, 1) };
+        let mut report = Report::default();
+        report.stats.files = 1;
+        report.findings.push(LintFinding {
+            region,
+            rule: String::new(),
+            family: String::new(),
+            severity,
+            confidence: Confidence::High,
+            function: String::new(),
+            message: String::new(),
+            help: String::new(),
+            related: Vec::new(),
+            fingerprint: String::new(),
+        });
+        report
+    }
+
+    #[test]
+    fn findings_count_from_the_threshold() {
+        let warning = Some(Severity::Warning);
+        assert_eq!(of_report(&found(Severity::Error), warning), Exit::Findings);
+        assert_eq!(of_report(&found(Severity::Warning), warning), Exit::Findings);
+        assert_eq!(of_report(&found(Severity::Note), warning), Exit::Nothing);
+        assert_eq!(of_report(&found(Severity::Error), None), Exit::Nothing);
+    }
+
+    #[test]
+    fn nothing_analysed_is_no_success() {
+        assert_eq!(of_report(&Report::default(), None), Exit::Usage);
+    }
+}

@@ -66,8 +66,8 @@ fn pieces(line: &str) -> impl Iterator<Item = (&str, bool)> {
         if rest.is_empty() {
             return None;
         }
-        let (end, is_sequence) = if rest.starts_with("\x1b[") {
-            let end = rest[2..].find(|c: char| ('@'..='~').contains(&c));
+        let (end, is_sequence) = if let Some(inside) = rest.strip_prefix("\x1b[") {
+            let end = inside.find(|c: char| ('@'..='~').contains(&c));
             (end.map_or(rest.len(), |end| end + 3), true)
         } else {
             let start = rest.chars().next().map_or(0, char::len_utf8);

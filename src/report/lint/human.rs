@@ -4,6 +4,7 @@ use std::io;
 
 use annotate_snippets::renderer::Renderer;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Snippet};
+use unicode_width::UnicodeWidthStr;
 
 use super::View;
 use super::cut::{cut, cut_path};
@@ -17,6 +18,8 @@ use crate::report::wrap::wrap;
 
 /// Fewest columns that text is wrapped to; what is then too wide is cut.
 const LEAST: usize = 16;
+/// Columns on either side that show where a long line was cut.
+const LONG_LINE_MARKS: usize = 12;
 
 /// Writes all findings, issues, and a line that sums up.
 ///
@@ -76,20 +79,30 @@ fn rendered(finding: &LintFinding, report: &Report, style: Style) -> String {
     // The widest number of a line decides where everything else begins.
     let places = std::iter::once(&finding.region).chain(finding.related.iter().map(|r| &r.region));
     let gutter = places.map(|r| r.end_line.max(r.line).to_string().len()).max().unwrap_or(1);
+    let mut homeless = Vec::new();
     for places in by_file(finding) {
         let path = &places[0].region.path;
-        let room = style.width.saturating_sub(gutter + "--> :: ".len() + 2 * gutter.max(3));
+        let Region { line, column, .. } = places[0].region;
+        let taken = gutter + "--> ".len() + format!(":{line}:{column}").len();
+        let room = style.width.saturating_sub(taken);
         let shown = cut_path(&plain(path, style), room);
         match report.sources.get(path) {
-            Some(source) => group = group.element(shown_lines(source, shown, &places, style)),
+            Some(source) => {
+                let (lines, labels) = shown_lines(source, shown, &places, gutter, style);
+                group = group.element(lines);
+                homeless.extend(labels);
+            }
             None => {
-                let region = places[0].region;
-                let origin = Origin::path(shown).line(region.line as usize);
-                group = group.element(origin.char_column(region.column as usize));
+                let origin = Origin::path(shown).line(*line as usize);
+                group = group.element(origin.char_column(*column as usize));
             }
         }
     }
     let indent = |label: &str| gutter + label.len() + " = : ".len();
+    for text in homeless {
+        // It was made harmless already; doing it again changes nothing.
+        group = group.element(Level::NOTE.message(block(&text, indent("note"), style)));
+    }
     if finding.confidence < Confidence::High {
         let text = "this is probable, not certain: not every type and name on the way is known";
         group = group.element(Level::NOTE.message(block(text, indent("note"), style)));
@@ -145,25 +158,42 @@ fn label(related: &Related) -> &str {
     }
 }
 
-/// The lines around the places of one file.
+/// The lines around the places of one file, and the labels for which they leave no room.
 fn shown_lines(
     source: &str,
     path: String,
     places: &[Marked<'_>],
+    gutter: usize,
     style: Style,
-) -> Snippet<'static, Annotation<'static>> {
+) -> (Snippet<'static, Annotation<'static>>, Vec<String>) {
     let first = places.iter().map(|p| p.region.line).min().unwrap_or(1);
     let last = places.iter().map(|p| p.region.end_line.max(p.region.line)).max().unwrap_or(1);
     let window = Window::new(source, first, last, style.unicode);
-    let annotations: Vec<_> = places
-        .iter()
-        .map(|place| {
-            let label = (!place.label.is_empty()).then(|| plain(&place.label, style));
-            place.kind.span(window.span(place.region)).label(label)
-        })
-        .collect();
-    Snippet::source(window.text)
-        .line_start(window.first as usize)
-        .path(path)
-        .annotations(annotations)
+    let spans: Vec<_> = places.iter().map(|place| window.span(place.region)).collect();
+    // Each place over several lines moves the code by two columns.
+    let several = places.iter().filter(|p| p.region.line < p.region.end_line).count();
+    let room = style.width.saturating_sub(gutter + " | ".len() + 2 * several);
+    let left = if window.widest() > room {
+        // Long lines are cut on the left, but not where something is underlined.
+        let left = spans.iter().map(|span| window.columns_before(span.start)).min().unwrap_or(0);
+        left.saturating_sub(LONG_LINE_MARKS)
+    } else {
+        0
+    };
+    let mut homeless = Vec::new();
+    let mut annotations = Vec::new();
+    for (place, span) in places.iter().zip(spans) {
+        let label = plain(&place.label, style);
+        let end = window.columns_before(span.end).max(window.columns_before(span.start) + 1);
+        let fits = (end - left.min(end)) + 1 + label.width() <= room;
+        let annotation = place.kind.span(span);
+        if label.is_empty() || fits {
+            annotations.push(annotation.label((!label.is_empty()).then_some(label)));
+        } else {
+            homeless.push(format!("{path}:{}: {label}", place.region.line));
+            annotations.push(annotation);
+        }
+    }
+    let snippet = Snippet::source(window.text).line_start(window.first as usize).path(path);
+    (snippet.annotations(annotations), homeless)
 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use unicode_width::UnicodeWidthChar;
+
 use crate::finding::Region;
 use crate::report::text::harmless;
 
@@ -52,6 +54,17 @@ impl Window {
         start..end.max(start)
     }
 
+    /// Columns of the widest line.
+    pub(super) fn widest(&self) -> usize {
+        self.text.split('\n').map(columns).max().unwrap_or(0)
+    }
+
+    /// Columns between the start of a line and a place in it.
+    pub(super) fn columns_before(&self, at: usize) -> usize {
+        let line = self.starts.partition_point(|&start| start <= at).saturating_sub(1);
+        columns(&self.text[self.starts[line]..at])
+    }
+
     fn offset(&self, line: u32, column: u32) -> usize {
         let index = (line.saturating_sub(self.first) as usize).min(self.starts.len() - 1);
         let start = self.starts[index];
@@ -60,6 +73,11 @@ impl Window {
         let inside = self.text[start..end].char_indices().nth(skipped);
         inside.map_or(end, |(at, _)| start + at)
     }
+}
+
+/// Columns that text takes, where a tab is shown as four blanks.
+fn columns(text: &str) -> usize {
+    text.chars().map(|c| if c == '\t' { 4 } else { c.width().unwrap_or(0) }).sum()
 }
 
 #[cfg(test)]

@@ -34,6 +34,9 @@ impl Counts {
 
 /// How much was found, in what, and how long it took.
 pub(super) fn summary_line(report: &Report, view: View) -> String {
+    if report.stats.files == 0 && report.findings.is_empty() {
+        return "no Rust source was analysed".to_owned();
+    }
     let counts = Counts::of(report);
     let mut kinds = vec![(counts.errors, "error"), (counts.warnings, "warning")];
     if view.notes {

@@ -66,6 +66,7 @@ fn a_clean_run_is_one_line() {
     let mut report = Report::default();
     (report.stats.files, report.stats.lines) = (1, 1_000);
     assert_eq!(shown(&report, view(100)), "nothing found in 1 file, 1,000 lines, 0.31 s\n");
+    assert_eq!(shown(&Report::default(), view(100)), "no Rust source was analysed\n");
 }
 
 #[test]
@@ -174,6 +175,26 @@ fn a_file_that_is_not_there_is_named() {
     report.sources.clear();
     let text = shown(&report, view(100));
     assert!(text.contains("src/start.rs:4:17"), "{text}");
+}
+
+#[test]
+fn a_place_survives_a_long_path() {
+    let mut report = full();
+    report.findings[0].region.path = Arc::from("a/very/long/path/that/goes/on/start.rs");
+    let text = shown(&report, view(30));
+    assert!(text.contains("start.rs:4:17\n"), "{text}");
+}
+
+#[test]
+fn labels_without_room_become_notes() {
+    let mut report = full();
+    report.findings[0].related[1].label = "many words about this exit ".repeat(3);
+    let text = shown(&report, view(60));
+    let want = "  = note: src/start.rs:6: many words about this exit many\n          words about";
+    assert!(text.contains(want), "{text}");
+    let long = report_on(&"call(xxx, yyy); ".repeat(20), [1, 161, 1, 165], [1, 177, 1, 181]);
+    let text = shown(&long, view(80));
+    assert!(text.contains("^^^^            ---- la\\u{1b}bel"), "{text}");
 }
 
 proptest! {
