@@ -14,7 +14,7 @@ use crate::report::lint as render;
 
 pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
-    let catalogue = Catalogue::load()?;
+    let catalogue = Catalogue::load();
     let progress = ProgressLine::start();
     let options = Options {
         paths: args.paths.clone(),
