@@ -4,7 +4,6 @@
 //! are stable interfaces (STABILITY.md).
 
 pub mod catalog;
-#[cfg(target_os = "linux")]
 pub mod cli;
 pub mod finding;
 pub mod lint;

@@ -1,9 +1,13 @@
 //! The arguments, their help and their examples.
 
+mod lint;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(super) use lint::{Color, ExplainArgs, FailOnSeverity, LintArgs, PageFormat, RulesArgs};
 
 use crate::finding::Verdict;
 
@@ -12,10 +16,11 @@ use crate::finding::Verdict;
 #[command(
     name = "poolscan",
     version,
-    about = "Tells a leaking process from a healthy one: what leaks, how fast, until when",
+    about = "Tells a leaking process from a healthy one, and finds the lines of Rust that leak",
     after_help = "Examples:\n  poolscan watch 4711              watch a process until Ctrl-C\n  \
                   poolscan watch :8080             watch whoever listens on port 8080\n  \
-                  poolscan demo                    see it at work on a service of its own\n\n\
+                  poolscan demo                    see it at work on a service of its own\n  \
+                  poolscan lint                    check the Rust source in this folder\n\n\
                   Exit codes: 0 nothing found, 1 findings at or above --fail-on, 2 usage or \
                   internal error,\n3 no target could be watched, 4 inconclusive under \
                   --require-verdict, 130 interrupted"
@@ -28,13 +33,22 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Sample running processes and judge what grows
+    #[cfg(target_os = "linux")]
     Watch(WatchArgs),
     /// Judge recordings again: same findings as the live run
     Replay(ReplayArgs),
     /// Start a small leaking service, watch it and explain it (about 20 s)
+    #[cfg(target_os = "linux")]
     Demo(DemoArgs),
+    #[cfg(target_os = "linux")]
     #[command(hide = true)]
     DemoService,
+    /// Find the lines of Rust source that leak a handle or may wait for ever
+    Lint(LintArgs),
+    /// List the rules of lint
+    Rules(RulesArgs),
+    /// Explain a rule: why, examples, limits
+    Explain(ExplainArgs),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -88,6 +102,7 @@ pub(super) struct Judging {
     pub(super) require_verdict: bool,
 }
 
+#[cfg(target_os = "linux")]
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     poolscan watch 4711                         until Ctrl-C, verdicts as they come\n  \
@@ -131,6 +146,7 @@ pub(super) struct ReplayArgs {
     pub(super) judging: Judging,
 }
 
+#[cfg(target_os = "linux")]
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
     /// Longest time to watch
@@ -159,6 +175,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Reads `100MB`, `2GiB`, `500k`, or plain bytes.
+#[cfg(target_os = "linux")]
 fn size(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -187,13 +204,18 @@ mod tests {
     }
 
     #[test]
-    fn durations_and_sizes() {
+    fn durations() {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("1.5min"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert!(duration("soon").is_err());
         assert!(duration("-1s").is_err());
         assert!(duration("0").is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn sizes() {
         assert_eq!(size("10MB"), Ok(10_000_000));
         assert!(size("99999999999GiB").is_err());
     }

@@ -2,13 +2,15 @@
 
 use std::process::ExitCode;
 
-use crate::finding::Verdict;
+use crate::finding::{Severity, Verdict};
+use crate::lint::Report;
 use crate::live::outcome::Outcome;
 
 use super::args::Judging;
 
 /// What the process ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "some are of watches only"))]
 pub(super) enum Exit {
     /// 0: nothing found.
     Nothing,
@@ -40,6 +42,7 @@ impl From<Exit> for ExitCode {
 /// An error that is about the target, not about us.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "of watches only"))]
 pub(super) struct NoTarget(pub(super) String);
 
 /// The exit code for an error.
@@ -62,4 +65,58 @@ pub(super) fn of_outcome(outcome: &Outcome, judging: &Judging) -> Exit {
         return Exit::Inconclusive;
     }
     Exit::Nothing
+}
+
+/// The exit code for what the linter found.
+pub(super) fn of_report(report: &Report, threshold: Option<Severity>) -> Exit {
+    if report.stats.files == 0 {
+        return Exit::Usage;
+    }
+    let worst = report.findings.iter().map(|finding| finding.severity).max();
+    match (worst, threshold) {
+        (Some(worst), Some(threshold)) if worst >= threshold => Exit::Findings,
+        _ => Exit::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::finding::{Confidence, LintFinding, Region};
+
+    fn found(severity: Severity) -> Report {
+        let path = Arc::from("a.rs");
+        let region = Region { path, line: 1, column: 1, end_line: 1, end_column: 2, bytes: (0, 1) };
+        let mut report = Report::default();
+        report.stats.files = 1;
+        report.findings.push(LintFinding {
+            region,
+            rule: String::new(),
+            family: String::new(),
+            severity,
+            confidence: Confidence::High,
+            function: String::new(),
+            message: String::new(),
+            help: String::new(),
+            related: Vec::new(),
+            fingerprint: String::new(),
+        });
+        report
+    }
+
+    #[test]
+    fn findings_count_from_the_threshold() {
+        let warning = Some(Severity::Warning);
+        assert_eq!(of_report(&found(Severity::Error), warning), Exit::Findings);
+        assert_eq!(of_report(&found(Severity::Warning), warning), Exit::Findings);
+        assert_eq!(of_report(&found(Severity::Note), warning), Exit::Nothing);
+        assert_eq!(of_report(&found(Severity::Error), None), Exit::Nothing);
+    }
+
+    #[test]
+    fn nothing_analysed_is_no_success() {
+        assert_eq!(of_report(&Report::default(), None), Exit::Usage);
+    }
 }

@@ -1,12 +1,22 @@
 //! The command line: arguments to settings, one file a subcommand, exit codes.
 
 mod args;
+mod catalogue;
+#[cfg(target_os = "linux")]
 mod demo;
 mod exit;
+mod explain;
+mod lint;
 mod output;
+mod progress;
+#[cfg(target_os = "linux")]
 mod recorder;
 mod replay;
+mod rules;
+#[cfg(target_os = "linux")]
 mod stop;
+mod terminal;
+#[cfg(target_os = "linux")]
 mod watch;
 
 use std::io::{self, Write};
@@ -24,10 +34,16 @@ pub fn run() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let result = match cli.command {
+        #[cfg(target_os = "linux")]
         Command::Watch(args) => watch::run(&args),
         Command::Replay(args) => replay::run(&args),
+        #[cfg(target_os = "linux")]
         Command::Demo(args) => demo::run(&args),
+        #[cfg(target_os = "linux")]
         Command::DemoService => demo::service(),
+        Command::Lint(args) => lint::run(&args),
+        Command::Rules(args) => rules::run(&args),
+        Command::Explain(args) => explain::run(&args),
     };
     match result {
         Ok(exit) => exit.into(),

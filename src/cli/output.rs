@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::args::Format;
+use super::terminal::{rows, style};
 use crate::live::outcome::{FindingChange, Outcome};
 use crate::report::{self, LiveView, Style};
 
@@ -25,7 +26,7 @@ enum Form {
 impl Output {
     pub(super) fn new(format: Format, command: &'static str) -> Self {
         let terminal = io::stdout().is_terminal();
-        let style = style(terminal);
+        let style = style();
         let form = match format {
             Format::Json => Form::Json,
             Format::Ndjson => Form::Ndjson,
@@ -89,26 +90,5 @@ impl Output {
             Form::Ndjson => report::ndjson_summary(outcome, self.command, &mut out)?,
         }
         out.flush()
-    }
-}
-
-/// Rows of the terminal, 0 when unknown.
-fn rows() -> usize {
-    rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_row))
-}
-
-fn style(terminal: bool) -> Style {
-    let width = rustix::termios::tcgetwinsize(io::stdout())
-        .ok()
-        .map(|size| usize::from(size.ws_col))
-        .filter(|&width| width >= 40);
-    let utf8 = ["LC_ALL", "LC_CTYPE", "LANG"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
-        .is_some_and(|value| value.to_ascii_lowercase().replace('-', "").contains("utf8"));
-    Style {
-        color: terminal && std::env::var_os("NO_COLOR").is_none(),
-        width: width.unwrap_or(100),
-        unicode: utf8,
     }
 }

@@ -1,8 +1,10 @@
 //! Defines what both wings of poolscan answer with: verdicts, confidence and evidence.
 
+mod fingerprint;
 mod lint;
 mod verdict;
 
+pub use fingerprint::{assign_fingerprints, fingerprint};
 pub use lint::{LintFinding, Region, Related, Role, Severity};
 pub use verdict::{Confidence, Verdict};
 

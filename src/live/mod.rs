@@ -1,11 +1,16 @@
 //! Everything about running processes: from bytes in /proc to a verdict.
+//!
+//! What reads /proc and asks the kernel is Linux only; judgement and recordings work everywhere.
 
 pub mod census;
+#[cfg(target_os = "linux")]
 pub mod collect;
 pub mod detect;
 pub mod facts;
+#[cfg(target_os = "linux")]
 pub mod host;
 pub mod outcome;
 pub mod record;
+#[cfg(target_os = "linux")]
 pub mod target;
 pub mod watch;

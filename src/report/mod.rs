@@ -3,11 +3,13 @@
 mod candidates;
 mod human;
 mod json;
+pub mod lint;
 mod live_view;
 mod number;
 #[cfg(test)]
 mod samples;
 mod text;
+mod wrap;
 
 pub use candidates::{Candidate, candidates};
 pub use human::{Style, human_changes, human_refresh, human_summary};

@@ -31,6 +31,19 @@ pub(crate) fn short(value: f64) -> String {
     }
 }
 
+/// A whole number with its thousands set apart: `51,202`.
+pub(crate) fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// Bytes with a binary unit.
 pub(crate) fn bytes(value: f64) -> String {
     let mut rest = value;
@@ -111,6 +124,7 @@ mod tests {
         assert_eq!(duration(90.0), "90 s");
         assert_eq!(bytes(1536.0), "1.5 KiB");
         assert_eq!(short(100.0), "100");
+        assert_eq!([0, 999, 1_000, 51_202].map(grouped), ["0", "999", "1,000", "51,202"]);
         assert_eq!(sparkline(&[1.0, 2.0, f64::NAN], 9, false), "_# ");
     }
 }

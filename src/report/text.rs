@@ -40,6 +40,22 @@ fn is_hidden(c: char) -> bool {
         || (c != ' ' && c.width().unwrap_or(0) == 0 && !is_mark(c))
 }
 
+/// A character of the same place for one that must not reach a terminal: columns stay right.
+pub(crate) fn harmless(c: char, unicode: bool) -> char {
+    match c {
+        '\t' => '\t',
+        c if is_hidden(c) => {
+            if unicode {
+                '\u{fffd}'
+            } else {
+                '?'
+            }
+        }
+        c if !unicode && !c.is_ascii() => '?',
+        c => c,
+    }
+}
+
 /// Combining marks of the common scripts: no width of their own, but visible.
 fn is_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{34e}' | '\u{350}'..='\u{36f}')

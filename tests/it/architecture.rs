@@ -94,7 +94,16 @@ fn keeps_out(room: &str, forbidden: &[&str]) {
 
 #[test]
 fn finding_knows_nobody_above_it() {
-    keeps_out("finding", &["crate/live", "crate/report", "crate/cli"]);
+    for room in ["finding", "catalog"] {
+        keeps_out(room, &["crate/live", "crate/lint", "crate/report", "crate/cli"]);
+    }
+}
+
+#[test]
+fn the_wings_do_not_know_each_other() {
+    keeps_out("live", &["crate/lint", "crate/catalog"]);
+    keeps_out("lint", &["crate/live", "crate/report", "crate/cli"]);
+    keeps_out("lint/suppress", &["std/fs", "std/io", "std/env", "std/time"]);
 }
 
 #[test]

@@ -53,6 +53,39 @@ fn wrong_usage_is_2_and_says_what_is_wrong() {
 }
 
 #[test]
+fn lint_rules_and_explain_take_their_arguments() {
+    for args in [
+        &["lint", "--fail-on", "leaking"][..],
+        &["lint", "--format", "ndjson"],
+        &["lint", "--select", "no-such-rule-anywhere"],
+        &["lint", "--why", "src/lib.rs"],
+        &["lint", "--threads", "0"],
+        &["explain"],
+        &["explain", "no-such-rule-anywhere"],
+    ] {
+        let output = poolscan(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(!stderr(&output).is_empty(), "{args:?}");
+    }
+    let help = poolscan(&["lint", "--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&help.stdout).contains("Examples:"));
+    let rules = poolscan(&["rules", "--format", "json"]);
+    assert_eq!(rules.status.code(), Some(0));
+    let document: serde_json::Value = serde_json::from_slice(&rules.stdout).unwrap();
+    assert_eq!(document["schema"], "poolscan.rules/1");
+    assert!(document["rules"].is_array());
+}
+
+#[test]
+fn a_folder_without_source_is_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = poolscan(&["lint", folder.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("to analyse"), "{}", stderr(&output));
+}
+
+#[test]
 fn no_target_is_3() {
     for (selector, word) in [
         ("4194303", "no process 4194303"),

@@ -1,0 +1,149 @@
+//! The arguments of what is about source: lint, rules, explain.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::finding::Severity;
+
+/// Formats of documents that are written once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum PageFormat {
+    /// Text
+    Human,
+    /// One document
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Everywhere
+    Always,
+    /// Nowhere
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum FailOnSeverity {
+    /// Exit 1 for errors only
+    Error,
+    /// Exit 1 for warnings, too
+    Warning,
+    /// Exit 1 for notes, too; shows them
+    Note,
+    /// Never exit 1
+    Never,
+}
+
+impl FailOnSeverity {
+    /// The least severity that fails.
+    pub(in crate::cli) fn threshold(self) -> Option<Severity> {
+        match self {
+            Self::Error => Some(Severity::Error),
+            Self::Warning => Some(Severity::Warning),
+            Self::Note => Some(Severity::Note),
+            Self::Never => None,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    poolscan lint                               the package or workspace of this folder\n  \
+    poolscan lint src/pool.rs --notes           one file, with what is only worth a note\n  \
+    poolscan lint --select child-not-waited     one rule; `poolscan rules` lists them\n  \
+    poolscan lint --format json --fail-on error for CI\n  \
+    poolscan lint --why src/pool.rs:42          what was looked at on a line, and why it is silent\n\n\
+    A comment `// poolscan: allow(RULE): reason` silences a rule on its line or the next statement,\n\
+    `// poolscan: allow-file(RULE): reason` in its file.\n\n\
+    Exit codes: 0 nothing found, 1 findings at or above --fail-on, 2 usage or internal error, or\n\
+    nothing to analyse")]
+pub(in crate::cli) struct LintArgs {
+    /// Files and folders; the working directory when absent
+    #[arg(value_name = "PATH")]
+    pub(in crate::cli) paths: Vec<PathBuf>,
+    /// How to show the answer
+    #[arg(long, value_enum, default_value = "human")]
+    pub(in crate::cli) format: PageFormat,
+    /// Least severity that makes the exit code 1
+    #[arg(long, value_enum, default_value = "warning", value_name = "SEVERITY")]
+    pub(in crate::cli) fail_on: FailOnSeverity,
+    /// Show notes instead of counting them
+    #[arg(long)]
+    pub(in crate::cli) notes: bool,
+    /// Only these rules
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(in crate::cli) select: Vec<String>,
+    /// Not these rules
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(in crate::cli) ignore: Vec<String>,
+    /// Show what was looked at, what became of it, and what it cost
+    #[arg(long)]
+    pub(in crate::cli) stats: bool,
+    /// Explain what was looked at on this line
+    #[arg(long, value_name = "FILE:LINE", value_parser = place)]
+    pub(in crate::cli) why: Option<(PathBuf, u32)>,
+    /// Threads; as many as there are cores when absent
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(in crate::cli) threads: Option<usize>,
+    /// When to use colours
+    #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
+    pub(in crate::cli) color: Color,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  poolscan rules\n  poolscan rules --format json")]
+pub(in crate::cli) struct RulesArgs {
+    /// How to show them
+    #[arg(long, value_enum, default_value = "human")]
+    pub(in crate::cli) format: PageFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  poolscan explain child-not-waited")]
+pub(in crate::cli) struct ExplainArgs {
+    /// Id of a rule, or another name of it
+    #[arg(value_name = "RULE")]
+    pub(in crate::cli) rule: String,
+    /// How to show it
+    #[arg(long, value_enum, default_value = "human")]
+    pub(in crate::cli) format: PageFormat,
+    /// When to use colours
+    #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
+    pub(in crate::cli) color: Color,
+}
+
+/// Reads `src/pool.rs:42`.
+fn place(text: &str) -> Result<(PathBuf, u32), String> {
+    let wrong = || format!("'{text}' is no place such as src/pool.rs:42");
+    let (file, line) = text.rsplit_once(':').ok_or_else(wrong)?;
+    match line.parse() {
+        Ok(line) if line > 0 && !file.is_empty() => Ok((PathBuf::from(file), line)),
+        _ => Err(wrong()),
+    }
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=1024) => Ok(count),
+        _ => Err("must lie between 1 and 1024".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_and_threads() {
+        assert_eq!(place("src/a.rs:42"), Ok((PathBuf::from("src/a.rs"), 42)));
+        assert_eq!(place("C:\\a.rs:1"), Ok((PathBuf::from("C:\\a.rs"), 1)));
+        for wrong in ["src/a.rs", ":1", "a:0", "a:b", "a:1:"] {
+            assert!(place(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(threads("2"), Ok(2));
+        assert!(threads("0").is_err());
+    }
+}

@@ -1,0 +1,39 @@
+//! What a run of the linter is asked for.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Settings of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Files and folders; the working directory when empty.
+    pub paths: Vec<PathBuf>,
+    /// Only these rules; all when empty. Ids, never aliases.
+    pub select: Vec<String>,
+    /// Not these rules.
+    pub ignore: Vec<String>,
+    /// Threads; as many as there are cores when absent.
+    pub threads: Option<usize>,
+    /// Explain every candidate on this line, reported or not.
+    pub why: Option<(PathBuf, u32)>,
+    /// Told of progress now and then.
+    pub progress: Option<Progress>,
+}
+
+/// Told how many files are done and how many there are so far; from any thread.
+#[derive(Clone)]
+pub struct Progress(pub Arc<dyn Fn(u64, u64) + Send + Sync>);
+
+impl Progress {
+    /// Tells that `done` of `total` files are done.
+    pub fn tell(&self, done: u64, total: u64) {
+        (self.0)(done, total);
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Progress")
+    }
+}

@@ -1,0 +1,35 @@
+//! Renders what the linter found, and what its rules are.
+
+mod cut;
+mod explain;
+mod human;
+mod json;
+mod rules;
+#[cfg(test)]
+mod samples;
+mod snippet;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use explain::{Described, explain, explain_json};
+pub use human::human;
+pub use json::json;
+pub use rules::{rules, rules_json};
+
+use super::Style;
+
+/// What of a report is shown, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct View {
+    /// What the terminal can show.
+    pub style: Style,
+    /// Show notes instead of counting them.
+    pub notes: bool,
+    /// Show what the run looked at and what it cost.
+    pub stats: bool,
+    /// How long the run took, on the clock.
+    pub elapsed: Duration,
+}

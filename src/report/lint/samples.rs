@@ -1,0 +1,79 @@
+//! Made-up reports for tests of the renderers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::finding::{Confidence, LintFinding, Region, Related, Role, Severity};
+use crate::lint::{Issue, Report, Stats};
+
+/// The file in which the child is started.
+pub(super) const START: &str = "use std::process::Command;\n\nfn start(job: &str) -> Option<u32> \
+    {\n    let child = Command::new(\"sh\").arg(job).spawn().ok()?;\n    if job.is_empty() {\n        \
+    return None;\n    }\n    reap(child);\n    Some(1)\n}\n";
+
+/// The file in which it is waited for.
+pub(super) const REAP: &str = "pub fn reap(mut child: Child) {\n    let _ = child.wait();\n}\n";
+
+/// A place on one line.
+pub(super) fn region(path: &str, line: u32, column: u32, end_column: u32) -> Region {
+    Region { path: Arc::from(path), line, column, end_line: line, end_column, bytes: (0, 0) }
+}
+
+/// A finding at a place.
+pub(super) fn finding(region: Region, severity: Severity) -> LintFinding {
+    LintFinding {
+        region,
+        rule: "child-not-waited".to_owned(),
+        family: "process".to_owned(),
+        severity,
+        confidence: Confidence::High,
+        function: "jobs::start".to_owned(),
+        message: "the child that `Command::spawn` starts is never waited for".to_owned(),
+        help: "call `wait` on every path, or `kill_on_drop`".to_owned(),
+        related: Vec::new(),
+        fingerprint: "72f12db904d70f6c".to_owned(),
+    }
+}
+
+/// A finding over two files, a note, two issues.
+pub(super) fn full() -> Report {
+    let related = |region, role, label: &str| Related { region, role, label: label.to_owned() };
+    let own = region("src/start.rs", 4, 17, 52);
+    let mut leak = finding(own.clone(), Severity::Warning);
+    leak.confidence = Confidence::Medium;
+    leak.related = vec![
+        related(own, Role::Acquired, "started here"),
+        related(region("src/start.rs", 6, 9, 20), Role::Exit, ""),
+        related(region("src/reap.rs", 2, 13, 25), Role::Released, "waited for here"),
+    ];
+    let mut note = finding(region("src/reap.rs", 2, 5, 8), Severity::Note);
+    note.rule = "result-dropped".to_owned();
+    note.help = String::new();
+    let issue = |path: &str, line, message: &str| Issue {
+        path: Arc::from(path),
+        line,
+        message: message.to_owned(),
+    };
+    Report {
+        findings: vec![leak, note],
+        issues: vec![
+            issue("src/x.rs", 12, "could not parse: expected `;`; this function was skipped"),
+            issue("src/y.rs", 0, "could not read: permission denied"),
+        ],
+        sources: BTreeMap::from([
+            (Arc::from("src/start.rs"), Arc::from(START)),
+            (Arc::from("src/reap.rs"), Arc::from(REAP)),
+        ]),
+        stats: Stats {
+            packages: 2,
+            files: 214,
+            lines: 51_202,
+            bodies: 3_100,
+            outcomes: BTreeMap::from([("reported", 2), ("released", 40)]),
+            suppressed: 3,
+            skipped: BTreeMap::from([("generated", 1)]),
+            times: BTreeMap::from([("parse", Duration::from_millis(120))]),
+        },
+    }
+}

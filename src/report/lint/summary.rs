@@ -1,0 +1,108 @@
+//! The last lines: what could not be analysed, what the run looked at, and how much was found.
+
+use super::View;
+use crate::finding::Severity;
+use crate::lint::{Issue, Report};
+use crate::report::number::grouped;
+
+/// Issues shown, at most.
+const MAX_ISSUES: usize = 20;
+
+/// Findings by severity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// See [`Severity::Error`].
+    pub(super) errors: u64,
+    /// See [`Severity::Warning`].
+    pub(super) warnings: u64,
+    /// See [`Severity::Note`].
+    pub(super) notes: u64,
+}
+
+impl Counts {
+    /// Counts a report.
+    pub(super) fn of(report: &Report) -> Self {
+        let count =
+            |severity| report.findings.iter().filter(|f| f.severity == severity).count() as u64;
+        Self {
+            errors: count(Severity::Error),
+            warnings: count(Severity::Warning),
+            notes: count(Severity::Note),
+        }
+    }
+}
+
+/// How much was found, in what, and how long it took.
+pub(super) fn summary_line(report: &Report, view: View) -> String {
+    if report.stats.files == 0 && report.findings.is_empty() {
+        return "no Rust source was analysed".to_owned();
+    }
+    let counts = Counts::of(report);
+    let mut kinds = vec![(counts.errors, "error"), (counts.warnings, "warning")];
+    if view.notes {
+        kinds.push((counts.notes, "note"));
+    }
+    let kinds: Vec<_> =
+        kinds.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| some(n, what)).collect();
+    let mut line = if kinds.is_empty() { "nothing found".to_owned() } else { kinds.join(", ") };
+    if counts.notes > 0 && !view.notes {
+        let shows = if counts.notes == 1 { "shows it" } else { "shows them" };
+        line.push_str(&format!(" ({} not shown: --notes {shows})", some(counts.notes, "note")));
+    }
+    let (files, lines) = (some(report.stats.files, "file"), some(report.stats.lines, "line"));
+    let seconds = view.elapsed.as_secs_f64();
+    line.push_str(&format!(" in {files}, {lines}, {seconds:.2} s"));
+    if report.stats.suppressed > 0 {
+        line.push_str(&format!("; {} suppressed", grouped(report.stats.suppressed)));
+    }
+    line
+}
+
+/// What could not be analysed, and settings that do nothing.
+pub(super) fn issue_lines(report: &Report) -> Vec<String> {
+    let mut lines: Vec<_> = report.issues.iter().take(MAX_ISSUES).map(issue_line).collect();
+    let hidden = report.issues.len().saturating_sub(MAX_ISSUES);
+    if hidden > 0 {
+        let more = some(hidden as u64, "more issue");
+        lines.push(format!("issue: and {more}; --format json has them all"));
+    }
+    lines
+}
+
+fn issue_line(issue: &Issue) -> String {
+    match issue.line {
+        0 => format!("issue: {}: {}", issue.path, issue.message),
+        line => format!("issue: {}:{line}: {}", issue.path, issue.message),
+    }
+}
+
+/// What the run looked at, what became of it, and what it cost.
+pub(super) fn stats_lines(report: &Report) -> Vec<String> {
+    let stats = &report.stats;
+    let mut lines = vec![format!(
+        "stats: {}, {}",
+        some(stats.packages, "package"),
+        some(stats.bodies, "function"),
+    )];
+    let counted = |what: &str, map: &std::collections::BTreeMap<&'static str, u64>| {
+        let mut counts: Vec<_> = map.iter().collect();
+        counts.sort_by_key(|&(name, count)| (std::cmp::Reverse(*count), *name));
+        let line = move |(name, count): (&&str, &u64)| {
+            format!("stats: {what} {name}: {}", grouped(*count))
+        };
+        counts.into_iter().map(line).collect::<Vec<_>>()
+    };
+    lines.extend(counted("candidates", &stats.outcomes));
+    lines.extend(counted("skipped files", &stats.skipped));
+    let mut times: Vec<_> = stats.times.iter().collect();
+    times.sort_by_key(|&(name, time)| (std::cmp::Reverse(*time), *name));
+    for (name, time) in times {
+        lines.push(format!("stats: time {name}: {:.1} ms", time.as_secs_f64() * 1000.0));
+    }
+    lines
+}
+
+/// A number and its noun.
+fn some(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
