@@ -221,6 +221,9 @@ fn check_api(
             wrong("releases", format!("nothing acquires '{class}'"));
         }
     }
+    if fact.effects.contains(&Effect::Awaits) {
+        wrong("effects", "'awaits' is for rules".to_owned());
+    }
     for bound in &fact.sets {
         if !produced.bounds.contains(bound.as_str()) {
             wrong("sets", format!("no constructor has the bound '{bound}'"));
@@ -272,7 +275,9 @@ fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place
     let class = rule.class.as_str();
     let found = match rule.engine {
         Engine::MustRelease | Engine::UnbalancedRaw => produced.acquired.contains(class),
-        Engine::UnsetBound | Engine::OwnBoundNone => produced.finished.contains(class),
+        Engine::UnsetBound => produced.finished.contains(class),
+        // It reads the crate's own types: no fact produces the class.
+        Engine::OwnBoundNone => true,
         Engine::Forget | Engine::Call | Engine::BuiltPerCall | Engine::RetryLoop => {
             produced.called.contains_key(class)
         }

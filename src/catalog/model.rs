@@ -228,6 +228,8 @@ pub enum Effect {
     Retryable,
     /// It exits the process.
     Exits,
+    /// Any await at all. Only rules name it (`across`), never facts.
+    Awaits,
 }
 
 /// A path that stands for another.
