@@ -1,12 +1,17 @@
 //! Finds what Rust source will leak or wait for, from the text alone: no compiler, no build.
 
 mod answer;
+#[allow(dead_code, unused_imports, reason = "the engines that use it come next")]
 mod facts;
+#[allow(dead_code, unused_imports, reason = "the engines that use it come next")]
 mod ir;
+#[allow(dead_code, unused_imports, reason = "the engines that use it come next")]
 mod names;
 mod options;
 pub mod suppress;
+#[allow(dead_code, unused_imports, reason = "the engines that use it come next")]
 pub mod syntax;
+#[allow(dead_code, unused_imports, reason = "the engines that use it come next")]
 mod types;
 pub mod workspace;
 
