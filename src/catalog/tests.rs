@@ -1,3 +1,5 @@
+//! The catalogue as its readers see it: what is refused, what is found, and how fast.
+
 use std::time::Instant;
 
 use proptest::prelude::*;
