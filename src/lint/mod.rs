@@ -2,6 +2,8 @@
 
 mod answer;
 #[allow(dead_code, unused_imports, reason = "the engines that use it come next")]
+mod cfg;
+#[allow(dead_code, unused_imports, reason = "the engines that use it come next")]
 mod facts;
 #[allow(dead_code, unused_imports, reason = "the engines that use it come next")]
 mod ir;

@@ -1,7 +1,8 @@
 //! Builds the graph: expressions in the order in which they run.
 
 use crate::lint::ir::{
-    BinaryOp, BlockKind, Body, BodyId, ExprId, ExprKind, File, Lit, Name, Span, Stmt, TypeRef, UnaryOp,
+    BinaryOp, BlockKind, Body, BodyId, ExprId, ExprKind, File, Lit, Name, Span, Stmt, TypeRef,
+    UnaryOp,
 };
 use crate::lint::names::FileId;
 use crate::lint::types::{Scope, Target, Ty, World};
@@ -186,9 +187,16 @@ impl<'a> Builder<'a> {
 
     // -- locals and scopes --
 
-    pub(super) fn local(&mut self, name: Option<Name>, ty: Ty, kind: LocalKind, span: Span) -> LocalId {
+    pub(super) fn local(
+        &mut self,
+        name: Option<Name>,
+        ty: Ty,
+        kind: LocalKind,
+        span: Span,
+    ) -> LocalId {
         let id = LocalId(u32::try_from(self.graph.locals.len()).unwrap_or(u32::MAX));
-        let local = Local { name, ty, kind, span, alias: None, closure: None, def: None, test: None };
+        let local =
+            Local { name, ty, kind, span, alias: None, closure: None, def: None, test: None };
         self.graph.locals.push(local);
         id
     }
@@ -212,8 +220,11 @@ impl<'a> Builder<'a> {
 
     /// Drops what the scopes above `depth` hold, the latest first. The scopes stay.
     pub(super) fn drop_to(&mut self, depth: usize, span: Span) {
-        let held: Vec<LocalId> =
-            self.scopes[depth.min(self.scopes.len())..].iter().rev().flat_map(|scope| scope.iter().rev().copied()).collect();
+        let held: Vec<LocalId> = self.scopes[depth.min(self.scopes.len())..]
+            .iter()
+            .rev()
+            .flat_map(|scope| scope.iter().rev().copied())
+            .collect();
         for id in held {
             let local = &self.graph.locals[id.0 as usize];
             if local.alias.is_none() && !matches!(local.ty, Ty::Bool | Ty::Never) {
@@ -235,7 +246,11 @@ impl<'a> Builder<'a> {
     }
 
     /// As [`Self::scoped`], for a value that outlives the scope.
-    pub(super) fn scoped_value(&mut self, end: Span, run: impl FnOnce(&mut Self) -> Operand) -> Operand {
+    pub(super) fn scoped_value(
+        &mut self,
+        end: Span,
+        run: impl FnOnce(&mut Self) -> Operand,
+    ) -> Operand {
         let first = self.graph.locals.len();
         let env = self.env.len();
         self.scopes.push(Vec::new());
@@ -311,14 +326,19 @@ impl<'a> Builder<'a> {
                 _ => None,
             };
             let local = &mut self.graph.locals[to.local.0 as usize];
-            if local.ty.is_unknown() || matches!(&local.ty, Ty::Foreign(_, args) if args.is_empty()) && !ty.is_unknown() {
+            if local.ty.is_unknown()
+                || matches!(&local.ty, Ty::Foreign(_, args) if args.is_empty()) && !ty.is_unknown()
+            {
                 local.ty = ty;
             }
             if let Some(place) = marks {
                 self.copy_marks(&place, to.local);
             }
         }
-        if !matches!(value, Operand::Unit | Operand::Lit(_)) || !to.path.is_empty() || self.graph.local(to.local).kind == LocalKind::Binding {
+        if !matches!(value, Operand::Unit | Operand::Lit(_))
+            || !to.path.is_empty()
+            || self.graph.local(to.local).kind == LocalKind::Binding
+        {
             self.step(NodeKind::Assign { to, value: Value::Use(value) }, span);
         }
     }

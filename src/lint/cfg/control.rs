@@ -17,7 +17,8 @@ impl<'a> Builder<'a> {
                 let result = self.temp(Ty::Unknown, span);
                 let out = self.join();
                 let mut no: Vec<Tail> = Vec::new();
-                let early = self.request.early_temporaries || !matches!(body.expr(*condition).kind, ExprKind::Let { .. });
+                let early = self.request.early_temporaries
+                    || !matches!(body.expr(*condition).kind, ExprKind::Let { .. });
                 // Bindings of `if let` live through the branch that is taken.
                 self.scoped(end, |this| {
                     let (yes, failed) = this.condition(*condition);
@@ -126,7 +127,8 @@ impl<'a> Builder<'a> {
                 let value = value.map(|value| self.value(value));
                 let frame = self.frames.len();
                 let found = self.targets.iter().rev().find(|jump| {
-                    jump.frame == frame && if label.is_some() { jump.label == *label } else { jump.is_loop }
+                    jump.frame == frame
+                        && if label.is_some() { jump.label == *label } else { jump.is_loop }
                 });
                 if let Some(jump) = found {
                     let (result, out, depth) = (jump.result, jump.out, jump.depth);
@@ -165,7 +167,10 @@ impl<'a> Builder<'a> {
                 if let Some(value) = value {
                     let value = self.value(*value);
                     self.step(
-                        NodeKind::Assign { to: Place::of(self.graph.result), value: Value::Opaque(vec![value]) },
+                        NodeKind::Assign {
+                            to: Place::of(self.graph.result),
+                            value: Value::Opaque(vec![value]),
+                        },
                         span,
                     );
                 }
@@ -185,8 +190,13 @@ impl<'a> Builder<'a> {
         // Linear in the loops and branches of a body times its steps would be slow: joins are
         // made before what leads to them, so only later steps can.
         let first = out.0 as usize;
-        let led = self.graph.nodes[first..].iter().any(|node| node.next.iter().any(|&(_, to)| to == out))
-            || self.graph.nodes[..first].iter().rev().take(4096).any(|node| node.next.iter().any(|&(_, to)| to == out));
+        let led =
+            self.graph.nodes[first..].iter().any(|node| node.next.iter().any(|&(_, to)| to == out))
+                || self.graph.nodes[..first]
+                    .iter()
+                    .rev()
+                    .take(4096)
+                    .any(|node| node.next.iter().any(|&(_, to)| to == out));
         if !led {
             self.tails.clear();
         }
@@ -289,14 +299,18 @@ impl<'a> Builder<'a> {
         let failed = self.pattern(pat, &place, by_ref);
         if !written.is_unknown() {
             for local in &mut self.graph.locals[bound_from..] {
-                if local.ty.is_unknown() && local.name.is_some() && matches!(body.pat(pat).kind, crate::lint::ir::PatKind::Bind { .. }) {
+                if local.ty.is_unknown()
+                    && local.name.is_some()
+                    && matches!(body.pat(pat).kind, crate::lint::ir::PatKind::Bind { .. })
+                {
                     local.ty = written.clone();
                 }
             }
         }
         let statement = self.scopes.len() - 1;
-        let (bound, temps): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.scopes[statement]).into_iter().partition(|id| id.0 as usize >= bound_from);
+        let (bound, temps): (Vec<_>, Vec<_>) = std::mem::take(&mut self.scopes[statement])
+            .into_iter()
+            .partition(|id| id.0 as usize >= bound_from);
         self.scopes[depth].extend(bound);
         self.scopes[statement] = temps;
         if let Some(otherwise) = otherwise {
@@ -327,6 +341,10 @@ impl<'a> Builder<'a> {
 fn is_place(body: &crate::lint::ir::Body, id: ExprId) -> bool {
     matches!(
         body.expr(id).kind,
-        ExprKind::Path(_) | ExprKind::Field { .. } | ExprKind::Index { .. } | ExprKind::Unary { .. } | ExprKind::Ref { .. }
+        ExprKind::Path(_)
+            | ExprKind::Field { .. }
+            | ExprKind::Index { .. }
+            | ExprKind::Unary { .. }
+            | ExprKind::Ref { .. }
     )
 }

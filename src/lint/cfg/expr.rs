@@ -6,7 +6,9 @@ use crate::lint::ir::{
 use crate::lint::types::{Target, Ty};
 
 use super::build::{Builder, Jump};
-use super::{Exit, LocalId, LocalKind, Loop, LoopKind, NodeId, NodeKind, Operand, Part, Place, Test, Value};
+use super::{
+    Exit, LocalId, LocalKind, Loop, LoopKind, NodeId, NodeKind, Operand, Part, Place, Test, Value,
+};
 
 impl<'a> Builder<'a> {
     /// The place that an expression names, or that its value is put into.
@@ -140,8 +142,10 @@ impl<'a> Builder<'a> {
                 self.list(values, span)
             }
             ExprKind::Struct { path, fields, rest } => {
-                let parts: Vec<(Part, Operand)> =
-                    fields.iter().map(|&(name, value)| (Part::Field(name), self.value(value))).collect();
+                let parts: Vec<(Part, Operand)> = fields
+                    .iter()
+                    .map(|&(name, value)| (Part::Field(name), self.value(value)))
+                    .collect();
                 let rest = rest.map(|rest| self.value(rest));
                 let ty = self.world.ty(&TypeRef::Path((**path).clone()), self.request.scope);
                 let made = self.made(Value::Parts { parts, rest, written: true }, ty, span);
@@ -296,7 +300,15 @@ impl<'a> Builder<'a> {
             let out = self.join();
             let depth = self.scopes.len();
             let frame = self.frames.len();
-            self.targets.push(Jump { label: Some(label), is_loop: false, result, out, head: None, depth, frame });
+            self.targets.push(Jump {
+                label: Some(label),
+                is_loop: false,
+                result,
+                out,
+                head: None,
+                depth,
+                frame,
+            });
             (result, out)
         });
         let value = self.scoped_value(end, |this| {
@@ -359,7 +371,12 @@ impl<'a> Builder<'a> {
     }
 
     /// Opens a loop; returns what `break` gives.
-    pub(super) fn open_loop(&mut self, label: Option<Name>, kind: LoopKind, span: Span) -> (LocalId, NodeId, NodeId) {
+    pub(super) fn open_loop(
+        &mut self,
+        label: Option<Name>,
+        kind: LoopKind,
+        span: Span,
+    ) -> (LocalId, NodeId, NodeId) {
         let result = self.temp(Ty::Unknown, span);
         let out = self.join();
         let number = u32::try_from(self.graph.loops.len()).unwrap_or(u32::MAX);
@@ -371,7 +388,15 @@ impl<'a> Builder<'a> {
         self.resume(head);
         let depth = self.scopes.len();
         let frame = self.frames.len();
-        self.targets.push(Jump { label, is_loop: true, result, out, head: Some(head), depth, frame });
+        self.targets.push(Jump {
+            label,
+            is_loop: true,
+            result,
+            out,
+            head: Some(head),
+            depth,
+            frame,
+        });
         (result, head, out)
     }
 

@@ -3,6 +3,7 @@
 mod build;
 mod call;
 mod control;
+mod expr;
 mod macros;
 mod pattern;
 mod shape;
@@ -161,11 +162,19 @@ pub(crate) enum Edge {
 pub(crate) enum NodeKind {
     /// Where paths meet.
     Join,
-    Assign { to: Place, value: Value },
+    Assign {
+        to: Place,
+        value: Value,
+    },
     Call(Box<Call>),
-    Await { to: Place, what: Operand },
+    Await {
+        to: Place,
+        what: Operand,
+    },
     /// `select!`: waits for the first of these.
-    Select { futures: Vec<Operand> },
+    Select {
+        futures: Vec<Operand>,
+    },
     /// A local goes out of scope.
     Drop(LocalId),
     Branch(Test),
@@ -187,9 +196,16 @@ pub(crate) enum Exit {
 pub(crate) enum Value {
     Use(Operand),
     /// A struct, tuple, variant or list made of parts.
-    Parts { parts: Vec<(Part, Operand)>, rest: Option<Operand>, written: bool },
+    Parts {
+        parts: Vec<(Part, Operand)>,
+        rest: Option<Operand>,
+        written: bool,
+    },
     /// A closure or async block, with what it captures.
-    Closure { body: BodyId, captured: Vec<(LocalId, bool)> },
+    Closure {
+        body: BodyId,
+        captured: Vec<(LocalId, bool)>,
+    },
     /// Something that is not understood, and may do anything with these.
     Opaque(Vec<Operand>),
 }

@@ -1,0 +1,289 @@
+//! Calls: what they lead to, what becomes of receiver and arguments, what they leave behind.
+
+use crate::catalog::model::{Effect, Handle};
+use crate::lint::ir::{ExprId, ExprKind, Name, Path, Receiver, Span, TypeRef};
+use crate::lint::types::{Evidence, Target, Ty};
+
+use super::build::Builder;
+use super::{Call, LocalId, LocalKind, NodeKind, Operand, Part, Place, Value};
+
+/// A call of which everything is evaluated.
+pub(super) struct Ready {
+    pub(super) target: Target,
+    pub(super) evidence: Evidence,
+    pub(super) receiver: Option<Operand>,
+    pub(super) receiver_ty: Ty,
+    pub(super) args: Vec<Operand>,
+    pub(super) generics: Vec<Ty>,
+    pub(super) name: Name,
+    pub(super) whole: Span,
+    /// Where the step stands: at the name of a method, at the start of a function call.
+    pub(super) span: Span,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn call(&mut self, callee: ExprId, args: &'a [ExprId], span: Span) -> Operand {
+        let body = self.body();
+        let ExprKind::Path(path) = &body.expr(callee).kind else {
+            let function = self.look(callee);
+            return self.call_value(function, args, span);
+        };
+        if let Some(local) = path.as_name().and_then(|name| self.find(name)) {
+            let place = self.graph.local(local).alias.clone().unwrap_or_else(|| Place::of(local));
+            return self.call_value(Operand::Ref(place), args, span);
+        }
+        let (target, evidence) = self.world.value(path, self.request.scope);
+        let args: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
+        self.call_target(target, evidence, path, args, span)
+    }
+
+    /// A call of a function that a path names, with its arguments evaluated.
+    pub(super) fn call_target(
+        &mut self,
+        target: Target,
+        evidence: Evidence,
+        path: &Path,
+        args: Vec<Operand>,
+        span: Span,
+    ) -> Operand {
+        let name = path.last().map_or_else(|| Name::new("?"), |last| last.name);
+        match &target {
+            Target::Success => return self.success(name, args, span),
+            Target::Failure => {
+                let parts = args.into_iter().map(|arg| (Part::Field(Name::new("Err")), arg));
+                let value = Value::Parts { parts: parts.collect(), rest: None, written: false };
+                let made = self.made(value, Ty::result(Ty::Unknown), span);
+                return Operand::Move(Place::of(made));
+            }
+            Target::Constructor(id) => {
+                let parts = args.into_iter().enumerate();
+                let parts =
+                    parts.map(|(at, arg)| (Part::Field(Name::new(&at.to_string())), arg)).collect();
+                let value = Value::Parts { parts, rest: None, written: true };
+                let made = self.made(value, Ty::Own(*id, Vec::new()), span);
+                return Operand::Move(Place::of(made));
+            }
+            _ => {}
+        }
+        let generics = path.segments.iter().flat_map(|segment| &segment.args);
+        let generics = generics.map(|ty| self.world.ty(ty, self.request.scope)).collect();
+        if let Some(wrapped) = self.wrapped(&target, &args, span) {
+            return wrapped;
+        }
+        self.finish(Ready {
+            target,
+            evidence,
+            receiver: None,
+            receiver_ty: Ty::Unknown,
+            args,
+            generics,
+            name,
+            whole: span,
+            span,
+        })
+    }
+
+    /// `Ok(x)`, `Some(x)`
+    pub(super) fn success(&mut self, name: Name, args: Vec<Operand>, span: Span) -> Operand {
+        let inner = args.first().map(|arg| self.ty_of(arg)).unwrap_or_default();
+        let ty = if name.as_str() == "Ok" { Ty::result(inner) } else { Ty::option(inner) };
+        let parts = args.into_iter().map(|arg| (Part::Payload, arg)).collect();
+        let made = self.made(Value::Parts { parts, rest: None, written: false }, ty, span);
+        Operand::Move(Place::of(made))
+    }
+
+    /// `Box::new(x)`, `Mutex::new(x)`: what is inside is still what it was. Shared owners are not
+    /// followed: which of them is the last cannot be told.
+    fn wrapped(&mut self, target: &Target, args: &[Operand], span: Span) -> Option<Operand> {
+        let (Target::Api(_, path) | Target::Foreign(path)) = target else { return None };
+        let [arg] = args else { return None };
+        let (owner, function) = path.as_str().rsplit_once("::")?;
+        if !matches!(function, "new" | "pin" | "from") {
+            return None;
+        }
+        let owner = Name::new(owner);
+        self.world.facts.type_fact(owner)?.derefs?;
+        let inner = self.ty_of(arg);
+        let shared = owner.as_str().ends_with("::Arc") || owner.as_str().ends_with("::Rc");
+        let value = if shared { Value::Opaque(vec![arg.clone()]) } else { Value::Use(arg.clone()) };
+        let made = self.made(value, Ty::Foreign(owner, vec![inner]), span);
+        Some(Operand::Move(Place::of(made)))
+    }
+
+    /// A call of something that is a value: a closure, a function pointer.
+    fn call_value(&mut self, function: Operand, args: &'a [ExprId], span: Span) -> Operand {
+        let ty = self.ty_of(&function);
+        let args: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
+        let name = Name::new("call");
+        let returned = match ty.bare() {
+            Ty::Fn(returned) => (**returned).clone(),
+            _ => Ty::Unknown,
+        };
+        let made = self.finish(Ready {
+            target: Target::Unknown(name),
+            evidence: Evidence::Unknown,
+            receiver: Some(function),
+            receiver_ty: ty,
+            args,
+            generics: Vec::new(),
+            name,
+            whole: span,
+            span,
+        });
+        if let Some(place) = made.place() {
+            self.graph.locals[place.local.0 as usize].ty = returned;
+        }
+        made
+    }
+
+    pub(super) fn method(
+        &mut self,
+        receiver: ExprId,
+        name: Name,
+        name_span: Span,
+        generics: &'a [TypeRef],
+        args: &'a [ExprId],
+        span: Span,
+    ) -> Operand {
+        let (place, by_ref) = self.place(receiver);
+        if !self.reachable() {
+            return Operand::Unit;
+        }
+        let ty = self.place_ty(&place);
+        let (target, evidence) = self.world.method(&ty, name);
+        let at = Span { start: name_span.start, end: span.end };
+        let known = !matches!(target, Target::Unknown(_) | Target::Shape(_));
+        if !known && let Some(shaped) = self.shape(&place, by_ref, &ty, name, args, at) {
+            return shaped;
+        }
+        let args: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
+        let generics = generics.iter().map(|ty| self.world.ty(ty, self.request.scope)).collect();
+        let moved = !by_ref && !ty.is_ref() && self.moves_receiver(&target, name);
+        let receiver = if moved { Operand::Move(place) } else { Operand::Ref(place) };
+        self.finish(Ready {
+            target,
+            evidence,
+            receiver: Some(receiver),
+            receiver_ty: ty,
+            args,
+            generics,
+            name,
+            whole: span,
+            span: at,
+        })
+    }
+
+    fn moves_receiver(&self, target: &Target, name: Name) -> bool {
+        match target {
+            Target::Own(id) => self.world.receiver_of(*id) == Receiver::Value,
+            Target::Api(ids, _) => {
+                name.as_str().starts_with("into_")
+                    || ids.iter().any(|&id| {
+                        let fact = &self.world.facts.api(id).fact;
+                        fact.takes.contains(&Handle::Receiver)
+                    })
+            }
+            _ => name.as_str().starts_with("into_"),
+        }
+    }
+
+    /// Puts the step of a call, and what follows from what the function does.
+    pub(super) fn finish(&mut self, ready: Ready) -> Operand {
+        let Ready { target, evidence, receiver, receiver_ty, args, generics, name, whole, span } =
+            ready;
+        let effects: Vec<Effect> = match &target {
+            Target::Api(ids, _) => {
+                ids.iter().flat_map(|&id| self.world.facts.api(id).fact.effects.clone()).collect()
+            }
+            _ => Vec::new(),
+        };
+        let arg_types: Vec<Ty> = args.iter().map(|arg| self.ty_of(arg)).collect();
+        let mut ty = self.world.returns(&target, &receiver_ty, &arg_types);
+        // `collect::<Result<_>>()` and the like.
+        if let ([written], Ty::Unknown) = (generics.as_slice(), &ty)
+            && matches!(name.as_str(), "collect" | "parse" | "into" | "try_into" | "default")
+        {
+            ty = written.clone();
+        }
+        let to = self.temp(ty.clone(), span);
+        let call = Call {
+            target,
+            evidence,
+            receiver,
+            receiver_ty,
+            args,
+            to,
+            name,
+            whole,
+            effects: effects.clone(),
+        };
+        let node = self.step(NodeKind::Call(Box::new(call)), span);
+        self.graph.locals[to.0 as usize].def = node;
+        let ends =
+            effects.iter().any(|effect| matches!(effect, Effect::NeverReturns | Effect::Exits));
+        if ends || ty == Ty::Never {
+            self.never(span);
+        }
+        Operand::Move(Place::of(to))
+    }
+
+    /// Applies a function written as an argument to values: `|x| …`, `Some`, `Type::method`.
+    pub(super) fn apply(&mut self, function: ExprId, values: Vec<Operand>, span: Span) -> Operand {
+        let body = self.body();
+        match &body.expr(function).kind {
+            ExprKind::Closure { body: inner } => {
+                let lowered = &self.lowered.bodies[inner.0 as usize];
+                if !lowered.is_async && self.frames.len() < 8 {
+                    return self.inline(*inner, &values, span);
+                }
+                let closure = self.value(function);
+                let mut parts = vec![closure];
+                parts.extend(values);
+                let made = self.made(Value::Opaque(parts), Ty::Unknown, span);
+                Operand::Move(Place::of(made))
+            }
+            ExprKind::Path(path) if path.as_name().is_none_or(|name| self.find(name).is_none()) => {
+                let (target, evidence) = self.world.value(path, self.request.scope);
+                self.call_target(target, evidence, path, values, span)
+            }
+            _ => {
+                let function = self.look(function);
+                let mut parts = vec![function];
+                parts.extend(values);
+                let made = self.made(Value::Opaque(parts), Ty::Unknown, span);
+                Operand::Move(Place::of(made))
+            }
+        }
+    }
+
+    /// Runs the body of a closure here.
+    fn inline(&mut self, id: crate::lint::ir::BodyId, values: &[Operand], span: Span) -> Operand {
+        let lowered = &self.lowered.bodies[id.0 as usize];
+        let result: LocalId = self.local(None, Ty::Unknown, LocalKind::Temp, span);
+        self.declare(result);
+        let back = self.join();
+        let depth = self.scopes.len();
+        self.frames.push(super::build::Frame { body: lowered, result, back: Some(back), depth });
+        let end = Span { start: span.end.saturating_sub(1), end: span.end };
+        self.scoped(end, |this| {
+            for (number, param) in lowered.params.iter().enumerate() {
+                let written = this.world.ty(&param.ty, this.request.scope);
+                let value = values.get(number).cloned().unwrap_or(Operand::Unit);
+                let (place, by_ref) = this.hold(value, span);
+                if !written.is_unknown() && place.path.is_empty() {
+                    let local = &mut this.graph.locals[place.local.0 as usize];
+                    if local.ty.is_unknown() {
+                        local.ty = written;
+                    }
+                }
+                this.bind(param.pat, place, by_ref);
+            }
+            let value = this.value(lowered.root);
+            this.store(Place::of(result), value, end);
+        });
+        self.frames.pop();
+        self.link(back);
+        self.resume_if_reached(back);
+        Operand::Move(Place::of(result))
+    }
+}

@@ -1,0 +1,244 @@
+//! Macro calls whose bodies are understood.
+
+use crate::catalog::model::MacroGrammar;
+use crate::lint::ir::{Branch, ExprId, ExprKind, MacroBody, Name, Path, Span};
+use crate::lint::names::{Def, Space};
+use crate::lint::types::{Evidence, Target, Ty};
+
+use super::build::Builder;
+use super::{Exit, NodeKind, Operand, Part, Place, Test, Value};
+
+impl<'a> Builder<'a> {
+    pub(super) fn macro_call(
+        &mut self,
+        path: &'a Path,
+        body: &'a MacroBody,
+        span: Span,
+    ) -> Operand {
+        match body {
+            MacroBody::Select { branches, otherwise } => self.select(branches, *otherwise, span),
+            MacroBody::Known { grammar, args } => self.known_macro(*grammar, args, span),
+            MacroBody::List(args) => self.unknown_macro(path, args, span),
+            MacroBody::Opaque(names) => {
+                let mut used = Vec::new();
+                for &name in names {
+                    if let Some(local) = self.find(name) {
+                        let alias = self.graph.local(local).alias.clone();
+                        used.push(Operand::Move(alias.unwrap_or_else(|| Place::of(local))));
+                    }
+                }
+                let made = self.made(Value::Opaque(used), Ty::Unknown, span);
+                Operand::Move(Place::of(made))
+            }
+        }
+    }
+
+    fn select(&mut self, branches: &'a [Branch], otherwise: Option<ExprId>, span: Span) -> Operand {
+        let result = self.temp(Ty::Unknown, span);
+        let out = self.join();
+        let end = Span { start: span.end.saturating_sub(1), end: span.end };
+        self.scoped(end, |this| {
+            let mut futures = Vec::new();
+            for branch in branches {
+                if let Some(guard) = branch.guard {
+                    this.look(guard);
+                }
+                let future = this.value(branch.future);
+                futures.push(future);
+            }
+            let types: Vec<Ty> = futures.iter().map(|future| this.ty_of(future)).collect();
+            let Some(node) = this.step(NodeKind::Select { futures }, span) else { return };
+            for (branch, ty) in branches.iter().zip(types) {
+                this.resume(node);
+                let value = match ty.bare() {
+                    Ty::Future(inner) => (**inner).clone(),
+                    _ => Ty::Unknown,
+                };
+                let at = this.body().expr(branch.body).span;
+                this.scoped(at, |this| {
+                    let got = this.temp(value, span);
+                    let failed = this.pattern(branch.pat, &Place::of(got), false);
+                    let value = this.value(branch.body);
+                    this.store(Place::of(result), value, at);
+                    this.tails.extend(failed);
+                });
+                this.drop_to(this.scopes.len() - 1, end);
+                this.link(out);
+            }
+            if let Some(otherwise) = otherwise {
+                this.resume(node);
+                let value = this.value(otherwise);
+                this.store(Place::of(result), value, end);
+                this.drop_to(this.scopes.len() - 1, end);
+                this.link(out);
+            }
+            this.tails.clear();
+        });
+        self.resume_if_reached(out);
+        Operand::Move(Place::of(result))
+    }
+
+    fn known_macro(&mut self, grammar: MacroGrammar, args: &'a [ExprId], span: Span) -> Operand {
+        match grammar {
+            MacroGrammar::Join | MacroGrammar::TryJoin => {
+                let values: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
+                let mut parts = Vec::new();
+                for (number, value) in values.into_iter().enumerate() {
+                    let value = self.awaited(value, span);
+                    let value = match (grammar, value) {
+                        (MacroGrammar::TryJoin, Operand::Move(place)) => {
+                            Operand::Move(place.part(Part::Payload))
+                        }
+                        (_, value) => value,
+                    };
+                    parts.push((Part::Field(Name::new(&number.to_string())), value));
+                }
+                let ty = Ty::Tuple(parts.iter().map(|(_, value)| self.ty_of(value)).collect());
+                let value = Value::Parts { parts, rest: None, written: false };
+                let made = self.made(value, ty.clone(), span);
+                if grammar == MacroGrammar::Join {
+                    return Operand::Move(Place::of(made));
+                }
+                self.success(Name::new("Ok"), vec![Operand::Move(Place::of(made))], span)
+            }
+            MacroGrammar::Format | MacroGrammar::Assert | MacroGrammar::Matches => {
+                for &arg in args {
+                    self.look(arg);
+                }
+                Operand::Unit
+            }
+            MacroGrammar::Return => {
+                for &arg in args {
+                    self.look(arg);
+                }
+                self.leave(Exit::Return, span);
+                Operand::Unit
+            }
+            MacroGrammar::Ensure => {
+                let Some((&condition, rest)) = args.split_first() else { return Operand::Unit };
+                let (yes, no) = self.condition(condition);
+                self.tails = no;
+                for &arg in rest {
+                    self.look(arg);
+                }
+                self.leave(Exit::Return, span);
+                self.tails = yes;
+                Operand::Unit
+            }
+            MacroGrammar::Never => {
+                for &arg in args {
+                    self.look(arg);
+                }
+                self.never(span);
+                Operand::Unit
+            }
+            MacroGrammar::Call => self.system_call(args, true, span),
+            MacroGrammar::List => {
+                let values: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
+                self.list(values, span)
+            }
+            MacroGrammar::Defer => {
+                // It runs when the scope is left, on every path: what it names is taken care of.
+                for &arg in args {
+                    let names = self.named_in(arg);
+                    let made = self.made(Value::Opaque(names), Ty::Unknown, span);
+                    self.graph.locals[made.0 as usize].test = None;
+                }
+                Operand::Unit
+            }
+            _ => {
+                let mut last = Operand::Unit;
+                for &arg in args {
+                    last = self.value(arg);
+                }
+                last
+            }
+        }
+    }
+
+    /// Every variable named below an expression, as if it were moved there.
+    fn named_in(&mut self, _arg: ExprId) -> Vec<Operand> {
+        self.env
+            .clone()
+            .into_iter()
+            .map(|(_, local)| {
+                let alias = self.graph.local(local).alias.clone();
+                Operand::Move(alias.unwrap_or_else(|| Place::of(local)))
+            })
+            .collect()
+    }
+
+    /// A macro without facts. One of the crate's own around a call into libc is that call.
+    fn unknown_macro(&mut self, path: &Path, args: &'a [ExprId], span: Span) -> Operand {
+        if let Some(Def::Macro(id)) =
+            self.world.names.def(self.request.scope.module, path, Space::Macro)
+        {
+            let idents = &self.world.names.function(id).macro_idents;
+            let has = |word: &str| idents.iter().any(|name| name.as_str() == word);
+            if has("libc") && matches!(args, [only] if self.names_function(*only)) {
+                return self.system_call(args, has("Ok") || has("Err"), span);
+            }
+        }
+        let values: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
+        let made = self.made(Value::Opaque(values), Ty::Unknown, span);
+        Operand::Move(Place::of(made))
+    }
+
+    fn names_function(&self, id: ExprId) -> bool {
+        let body = self.body();
+        match &body.expr(id).kind {
+            ExprKind::Call { callee, .. } => {
+                matches!(&body.expr(*callee).kind, ExprKind::Path(path) if path.as_name().is_some())
+            }
+            _ => false,
+        }
+    }
+
+    /// `syscall!(close(fd))`: a call into libc whose failure becomes an error.
+    fn system_call(&mut self, args: &'a [ExprId], checked: bool, span: Span) -> Operand {
+        let body = self.body();
+        let (function, inner): (ExprId, &'a [ExprId]) = match args {
+            [only] => match &body.expr(*only).kind {
+                ExprKind::Call { callee, args } => (*callee, args),
+                _ => return self.value(*only),
+            },
+            [function, rest @ ..] => (*function, rest),
+            [] => return Operand::Unit,
+        };
+        let ExprKind::Path(path) = &body.expr(function).kind else {
+            return self.call(function, inner, span);
+        };
+        let (mut target, evidence) = self.world.value(path, self.request.scope);
+        if let (Some(name), Target::Unknown(_)) = (path.as_name(), &target) {
+            let path = Name::new(&format!("libc::{name}"));
+            target = Target::Api(self.world.facts.apis(path), path);
+        }
+        let evidence = evidence.max(Evidence::Probable);
+        let values: Vec<Operand> = inner.iter().map(|&arg| self.value(arg)).collect();
+        let value = self.call_target(target, evidence, path, values, span);
+        if !checked {
+            return value;
+        }
+        let Some(place) = value.place().cloned() else { return value };
+        // Negative: an error; anything else is in Ok.
+        let out = self.temp(Ty::result(self.ty_of(&value)), span);
+        let joined = self.join();
+        let zero = Operand::Lit(crate::lint::ir::Lit::Int(0));
+        let test = Test::Compare(crate::lint::ir::BinaryOp::Lt, Operand::Ref(place.clone()), zero);
+        let (failed, fine) = self.branch(test, span);
+        self.tails = fine;
+        let parts = vec![(Part::Payload, Operand::Move(place))];
+        self.step(
+            NodeKind::Assign {
+                to: Place::of(out),
+                value: Value::Parts { parts, rest: None, written: false },
+            },
+            span,
+        );
+        self.link(joined);
+        self.tails = failed;
+        self.link(joined);
+        self.resume_if_reached(joined);
+        Operand::Move(Place::of(out))
+    }
+}

@@ -1,0 +1,180 @@
+//! Methods of Option and Result, and those that pass through what they are called on.
+
+use crate::lint::ir::{ExprId, Name, Span};
+use crate::lint::types::Ty;
+
+use super::build::Builder;
+use super::{NodeKind, Operand, Part, Place, Test, Value};
+
+impl<'a> Builder<'a> {
+    /// The value of a method call that the engine understands by itself.
+    pub(super) fn shape(
+        &mut self,
+        place: &Place,
+        by_ref: bool,
+        ty: &Ty,
+        name: Name,
+        args: &'a [ExprId],
+        span: Span,
+    ) -> Option<Operand> {
+        let payload = place.part(Part::Payload);
+        let known = ty.is_result() || ty.is_option();
+        let inside = |place: Place| if by_ref { Operand::Ref(place) } else { Operand::Move(place) };
+        Some(match name.as_str() {
+            "unwrap" | "expect" | "unwrap_unchecked" | "unwrap_or_default" => {
+                self.looks(args);
+                inside(payload)
+            }
+            "as_ref" | "as_mut" | "as_deref" | "as_deref_mut" | "iter" | "iter_mut" | "by_ref"
+            | "borrow" | "borrow_mut" | "deref" | "deref_mut" | "as_slice" | "as_pin_mut"
+                if args.is_empty() =>
+            {
+                Operand::Ref(place.clone())
+            }
+            "into_iter" | "drain" => {
+                self.looks(args);
+                inside(place.clone())
+            }
+            "is_ok" | "is_some" => self.truth(Some(Test::Success(place.clone())), span),
+            "is_err" | "is_none" => {
+                let test = Test::Not(Box::new(Test::Success(place.clone())));
+                self.truth(Some(test), span)
+            }
+            "is_null" if args.is_empty() => self.truth(Some(Test::Null(place.clone())), span),
+            "take" if args.is_empty() && (known || ty.is_unknown()) => {
+                let out = self.temp(ty.bare().clone(), span);
+                let value = Value::Use(Operand::Move(place.clone()));
+                self.step(NodeKind::Assign { to: Place::of(out), value }, span);
+                Operand::Move(Place::of(out))
+            }
+            "cast" | "cast_mut" | "cast_const" if matches!(ty, Ty::Ptr(_)) => inside(place.clone()),
+            "ok" if args.is_empty() => self.retyped(place, by_ref, Ty::option(ty.payload()), span),
+            "ok_or" | "ok_or_else" | "map_err" | "context" | "with_context" | "wrap_err"
+            | "wrap_err_with" | "into_diagnostic" | "change_context" | "inspect_err"
+            | "map_err_into" => {
+                self.on_failure(place, args, span);
+                self.retyped(place, by_ref, Ty::result(ty.payload()), span)
+            }
+            "inspect" if known => {
+                self.looks(args);
+                self.retyped(place, by_ref, ty.clone(), span)
+            }
+            "err" if known => Operand::Unit,
+            "map" | "and_then" if known => {
+                let [function] = args else { return None };
+                self.mapped(place, by_ref, ty, *function, name.as_str() == "map", span)
+            }
+            "unwrap_or" | "unwrap_or_else" if known => {
+                let [other] = args else { return None };
+                self.unwrap_or(place, by_ref, *other, name.as_str() == "unwrap_or", span)
+            }
+            "insert" | "replace" if ty.is_option() => {
+                let [value] = args else { return None };
+                let value = self.value(*value);
+                self.step(NodeKind::Assign { to: payload, value: Value::Use(value) }, span);
+                Operand::Unit
+            }
+            _ => return None,
+        })
+    }
+
+    fn looks(&mut self, args: &'a [ExprId]) {
+        for &arg in args {
+            self.look(arg);
+        }
+    }
+
+    /// What `map_err` and its kin run when it failed: nothing of the value goes in.
+    fn on_failure(&mut self, place: &Place, args: &'a [ExprId], span: Span) {
+        use crate::lint::ir::ExprKind;
+        let body = self.body();
+        let simple =
+            args.iter().all(|&arg| !matches!(body.expr(arg).kind, ExprKind::Closure { .. }));
+        if simple {
+            self.looks(args);
+            return;
+        }
+        let (yes, no) = self.branch(Test::Success(place.clone()), span);
+        self.tails = no;
+        for &arg in args {
+            let value = self.apply(arg, vec![Operand::Unit], span);
+            self.discard(value, span);
+        }
+        self.tails.extend(yes);
+    }
+
+    /// The same value as another type.
+    fn retyped(&mut self, place: &Place, by_ref: bool, ty: Ty, span: Span) -> Operand {
+        if by_ref {
+            return Operand::Ref(place.clone());
+        }
+        let out = self.temp(ty, span);
+        let value = Value::Use(Operand::Move(place.clone()));
+        let node = self.step(NodeKind::Assign { to: Place::of(out), value }, span);
+        self.graph.locals[out.0 as usize].def = node;
+        Operand::Move(Place::of(out))
+    }
+
+    fn mapped(
+        &mut self,
+        place: &Place,
+        by_ref: bool,
+        ty: &Ty,
+        function: ExprId,
+        wraps: bool,
+        span: Span,
+    ) -> Operand {
+        let payload = place.part(Part::Payload);
+        let out = self.temp(Ty::Unknown, span);
+        let joined = self.join();
+        let (yes, no) = self.branch(Test::Success(place.clone()), span);
+        self.tails = yes;
+        let value = if by_ref { Operand::Ref(payload) } else { Operand::Move(payload) };
+        let value = self.apply(function, vec![value], span);
+        let given = self.ty_of(&value);
+        if self.graph.local(out).ty.is_unknown() {
+            let made = if wraps { ty.with_payload(given) } else { given };
+            self.graph.locals[out.0 as usize].ty = made;
+        }
+        let value = if wraps {
+            Value::Parts { parts: vec![(Part::Payload, value)], rest: None, written: false }
+        } else {
+            Value::Use(value)
+        };
+        self.step(NodeKind::Assign { to: Place::of(out), value }, span);
+        self.link(joined);
+        self.tails = no;
+        self.link(joined);
+        self.resume_if_reached(joined);
+        Operand::Move(Place::of(out))
+    }
+
+    fn unwrap_or(
+        &mut self,
+        place: &Place,
+        by_ref: bool,
+        other: ExprId,
+        plain: bool,
+        span: Span,
+    ) -> Operand {
+        let payload = place.part(Part::Payload);
+        let ty = self.place_ty(&payload);
+        let out = self.temp(ty, span);
+        let joined = self.join();
+        let given = if plain { Some(self.value(other)) } else { None };
+        let (yes, no) = self.branch(Test::Success(place.clone()), span);
+        self.tails = yes;
+        let value = if by_ref { Operand::Ref(payload) } else { Operand::Move(payload) };
+        self.store(Place::of(out), value, span);
+        self.link(joined);
+        self.tails = no;
+        let value = match given {
+            Some(value) => value,
+            None => self.apply(other, vec![Operand::Unit], span),
+        };
+        self.store(Place::of(out), value, span);
+        self.link(joined);
+        self.resume_if_reached(joined);
+        Operand::Move(Place::of(out))
+    }
+}
