@@ -267,6 +267,16 @@ impl Catalog {
         self.macros_by_path.get(path)
     }
 
+    /// All macros by canonical path, in no order.
+    pub fn macros(&self) -> impl Iterator<Item = (&str, MacroGrammar)> {
+        self.macros_by_path.iter().map(|(path, known)| (&**path, known.grammar))
+    }
+
+    /// Whether there is a fact about a function or type of this path.
+    pub fn knows(&self, path: &str) -> bool {
+        self.api_by_path.contains_key(path) || self.types_by_path.contains_key(path)
+    }
+
     /// What the attribute of this canonical path says.
     pub fn attribute_at(&self, path: &str) -> Option<&Attribute> {
         self.attributes_by_path.get(path)

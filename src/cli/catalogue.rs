@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 
+use crate::catalog::Catalog;
 use crate::catalog::model::Rule;
 use crate::report::lint::Described;
 
@@ -10,9 +11,9 @@ pub(super) struct Catalogue(Vec<Described<'static>>);
 
 impl Catalogue {
     /// The rules that are built in.
-    // Placeholder until the catalogue is merged.
     pub(super) fn load() -> Self {
-        Self(Vec::new())
+        let rules = Catalog::embedded().rules().iter();
+        Self(rules.map(|known| Described { family: &known.family, rule: &known.rule }).collect())
     }
 
     /// All rules.

@@ -79,6 +79,7 @@ pub(crate) fn build(request: Request<'_>) -> Graph {
         result: LocalId(0),
         params: Vec::new(),
         is_async: body.is_async,
+        nested: Vec::new(),
     };
     let mut builder = Builder {
         request,

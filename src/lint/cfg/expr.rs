@@ -7,7 +7,8 @@ use crate::lint::types::{Target, Ty};
 
 use super::build::{Builder, Jump};
 use super::{
-    Exit, LocalId, LocalKind, Loop, LoopKind, NodeId, NodeKind, Operand, Part, Place, Test, Value,
+    Exit, LocalId, LocalKind, Loop, LoopKind, Nested, NodeId, NodeKind, Operand, Part, Place, Test,
+    Value,
 };
 
 impl<'a> Builder<'a> {
@@ -349,12 +350,12 @@ impl<'a> Builder<'a> {
     pub(super) fn closure(&mut self, body: BodyId, span: Span) -> Operand {
         let lowered = &self.lowered.bodies[body.0 as usize];
         let mut captured: Vec<(LocalId, bool)> = Vec::new();
+        let mut outer = Vec::new();
         for &name in &lowered.mentions {
             if let Some(local) = self.find(name) {
-                let local = match &self.graph.local(local).alias {
-                    Some(place) => place.local,
-                    None => local,
-                };
+                let place = self.graph.local(local).alias.clone();
+                outer.push((name, self.place_ty(&place.clone().unwrap_or(Place::of(local)))));
+                let local = place.map_or(local, |place| place.local);
                 if !captured.iter().any(|&(known, _)| known == local) {
                     captured.push((local, lowered.is_move));
                 }
@@ -366,7 +367,12 @@ impl<'a> Builder<'a> {
             Ty::Fn(Box::default())
         };
         let made = self.made(Value::Closure { body, captured }, ty, span);
-        self.graph.locals[made.0 as usize].closure = Some(body);
+        let local = &mut self.graph.locals[made.0 as usize];
+        local.closure = Some(body);
+        let node = local.def;
+        if self.reachable() {
+            self.graph.nested.push(Nested { body, outer, made: node });
+        }
         Operand::Move(Place::of(made))
     }
 

@@ -37,6 +37,17 @@ pub(crate) struct Graph {
     /// Parameters in order, the receiver included.
     pub(crate) params: Vec<LocalId>,
     pub(crate) is_async: bool,
+    /// Closures and async blocks that do not run in place.
+    pub(crate) nested: Vec<Nested>,
+}
+
+/// A closure or async block, with the variables around it and their types.
+#[derive(Debug)]
+pub(crate) struct Nested {
+    pub(crate) body: BodyId,
+    pub(crate) outer: Vec<(Name, Ty)>,
+    /// The step that makes it.
+    pub(crate) made: Option<NodeId>,
 }
 
 /// Where values live. References and dereferences are seen through.

@@ -27,6 +27,7 @@ impl<'a> Builder<'a> {
             }
             "as_ref" | "as_mut" | "as_deref" | "as_deref_mut" | "iter" | "iter_mut" | "by_ref"
             | "borrow" | "borrow_mut" | "deref" | "deref_mut" | "as_slice" | "as_pin_mut"
+            | "as_ptr" | "as_mut_ptr"
                 if args.is_empty() =>
             {
                 Operand::Ref(place.clone())

@@ -317,7 +317,8 @@ impl<'a> World<'a> {
         (Target::Api(apis.into(), path), evidence)
     }
 
-    fn depends(&self, package: &str) -> bool {
+    /// Whether the package depends on this one.
+    pub(crate) fn depends(&self, package: &str) -> bool {
         package == "std" || {
             let lib = package.replace('-', "_");
             self.names.externs.values().any(|name| name.as_str() == lib)
@@ -455,8 +456,15 @@ impl<'a> World<'a> {
                 let def = &self.names.statics[id.0 as usize];
                 self.ty(&def.ty, Self::module_scope(def.module))
             }
+            // Builders: what nobody told us about gives back what it was called on.
+            Target::Unknown(_) if self.chains(receiver) => receiver.bare().clone(),
             _ => Ty::Unknown,
         }
+    }
+
+    fn chains(&self, ty: &Ty) -> bool {
+        let fact = ty.path().and_then(|path| self.facts.type_fact(path));
+        fact.is_some_and(|fact| fact.chain)
     }
 
     fn owner_of(&self, receiver: &Ty, method: Name) -> Ty {

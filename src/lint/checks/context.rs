@@ -1,0 +1,100 @@
+//! Where code runs: in tests, once, per call, per request, in a loop.
+
+use crate::catalog::model::{AttributeMeaning, Context, When};
+use crate::lint::bodies::Site;
+use crate::lint::cfg::NodeId;
+use crate::lint::names::{FnId, Names, Side};
+use crate::lint::types::World;
+
+/// Tests, benches, examples, build scripts: code that no service runs.
+pub(crate) fn in_tests(names: &Names, id: FnId) -> bool {
+    let function = names.function(id);
+    let module = names.module(function.module);
+    function.test
+        || module.test
+        || module.side == Side::Aside
+        || function
+            .meanings
+            .iter()
+            .any(|meaning| matches!(meaning, AttributeMeaning::Test | AttributeMeaning::Bench))
+}
+
+/// What is known about where a step runs.
+pub(super) fn contexts(world: &World<'_>, site: &Site, node: NodeId) -> Vec<Context> {
+    let mut contexts = Vec::new();
+    let mut at = Some((site, Some(node)));
+    while let Some((site, node)) = at {
+        let looped = node.is_some_and(|node| site.graph.loops_around(node).next().is_some());
+        if looped && !contexts.contains(&Context::Loop) {
+            contexts.push(Context::Loop);
+        }
+        if site.graph.is_async && !contexts.contains(&Context::Async) {
+            contexts.push(Context::Async);
+        }
+        at = site.parent.as_ref().map(|(parent, node)| (&**parent, *node));
+    }
+    let Some(id) = site.function else {
+        contexts.push(Context::Once);
+        return contexts;
+    };
+    let function = world.names.function(id);
+    let side = world.names.module(function.module).side;
+    if function.meanings.contains(&AttributeMeaning::Handler) {
+        contexts.push(Context::Handler);
+    }
+    if side == Side::Bin {
+        contexts.push(Context::Binary);
+    }
+    if is_entry(world.names, id) {
+        contexts.push(Context::Once);
+    } else if is_constructor(world, id) {
+        contexts.push(Context::Constructor);
+    } else {
+        contexts.push(Context::Function);
+    }
+    contexts
+}
+
+/// `main` and the like: it runs once, and the process ends with it.
+pub(super) fn is_entry(names: &Names, id: FnId) -> bool {
+    let function = names.function(id);
+    function.meanings.contains(&AttributeMeaning::Entry)
+        || function.name.as_str() == "main"
+            && function.of.is_none()
+            && names.module(function.module).parent.is_none()
+}
+
+/// It makes a value of the type that it belongs to, or is called like something that sets up.
+fn is_constructor(world: &World<'_>, id: FnId) -> bool {
+    let function = world.names.function(id);
+    let name = function.name.as_str();
+    let named = ["new", "default", "build", "init", "setup", "create", "connect", "start", "from"]
+        .iter()
+        .any(|word| {
+            name == *word
+                || name.strip_prefix(word).is_some_and(|rest| rest.starts_with('_'))
+                || name.strip_suffix(word).is_some_and(|rest| rest.ends_with('_'))
+        });
+    let returned = world.ty(&function.sig.returns, world.scope(id));
+    let inside = match &returned {
+        crate::lint::types::Ty::Foreign(..) => returned.payload(),
+        other => other.clone(),
+    };
+    let makes_self = matches!(
+        (&inside, &returned, function.of_type),
+        (crate::lint::types::Ty::Own(made, _), _, Some(of))
+            | (_, crate::lint::types::Ty::Own(made, _), Some(of)) if *made == of
+    );
+    named || makes_self
+}
+
+/// Whether a rule wants to be asked here; the reason when not.
+pub(super) fn fits(when: &When, contexts: &[Context]) -> Result<(), &'static str> {
+    if !when.within.is_empty() && !when.within.iter().any(|context| contexts.contains(context)) {
+        return Err("the rule is about other places");
+    }
+    if when.not_within.iter().any(|context| contexts.contains(context)) {
+        return Err("the rule leaves such places alone");
+    }
+    Ok(())
+}

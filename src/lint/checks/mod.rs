@@ -1,0 +1,164 @@
+//! Engines: each looks at every candidate of its kind, and says what it made of it.
+
+mod calls;
+mod context;
+mod must_release;
+mod unset_bound;
+
+use std::rc::Rc;
+
+use crate::catalog::LintRule;
+use crate::catalog::model::Engine;
+use crate::finding::Role;
+
+use super::bodies::{Bodies, Site};
+use super::cfg::{Call, NodeId};
+use super::flow::Summaries;
+use super::ir::Span;
+use super::names::{FileId, FnId};
+use super::types::{Evidence, Target, World};
+
+pub(crate) use context::in_tests;
+
+/// Something that an engine looked at for a rule.
+#[derive(Debug)]
+pub(crate) struct Candidate<'r> {
+    pub(crate) rule: &'r LintRule,
+    pub(crate) file: FileId,
+    pub(crate) span: Span,
+    pub(crate) function: Option<FnId>,
+    pub(crate) evidence: Evidence,
+    pub(crate) outcome: Outcome,
+}
+
+/// What became of a candidate.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Reported(Box<Reported>),
+    Silent(Reason),
+}
+
+/// What a message is made of.
+#[derive(Debug, Default)]
+pub(crate) struct Reported {
+    /// The API, as shown.
+    pub(crate) item: String,
+    pub(crate) bound: String,
+    pub(crate) other: String,
+    pub(crate) related: Vec<(Role, Span, String)>,
+}
+
+/// Why nothing is reported: a closed list, with the place that decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Every path releases it.
+    Released(Span),
+    /// Somebody else is responsible.
+    Escapes(Span, &'static str),
+    /// Another rule is about it.
+    OtherRule,
+    /// The bound is set.
+    Bounded(Span),
+    /// Where the value was made is not known.
+    UnknownOrigin,
+    /// Not where the rule wants it.
+    Context(&'static str),
+    /// The process ends with it.
+    ProcessEnds,
+    /// Too many paths.
+    TooComplex,
+}
+
+impl Reason {
+    /// One word for counting.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Released(_) => "released",
+            Self::Escapes(..) => "escapes",
+            Self::OtherRule => "other rule",
+            Self::Bounded(_) => "bounded",
+            Self::UnknownOrigin => "unknown origin",
+            Self::Context(_) => "context",
+            Self::ProcessEnds => "process ends",
+            Self::TooComplex => "too complex",
+        }
+    }
+
+    /// A sentence for people.
+    pub(crate) fn sentence(self) -> String {
+        match self {
+            Self::Released(_) => "every path releases it".to_owned(),
+            Self::Escapes(_, how) => how.to_owned(),
+            Self::OtherRule => "a rule of another degree is about it".to_owned(),
+            Self::Bounded(_) => "the bound is set".to_owned(),
+            Self::UnknownOrigin => "where the value was made is not known".to_owned(),
+            Self::Context(context) => format!("not here: {context}"),
+            Self::ProcessEnds => "the process ends with it".to_owned(),
+            Self::TooComplex => "there are too many paths to follow".to_owned(),
+        }
+    }
+
+    /// The place that decides, when there is one.
+    pub(crate) fn span(self) -> Option<Span> {
+        match self {
+            Self::Released(span) | Self::Escapes(span, _) | Self::Bounded(span) => Some(span),
+            _ => None,
+        }
+    }
+}
+
+/// What engines work on.
+pub(crate) struct Checker<'a> {
+    pub(crate) world: &'a World<'a>,
+    pub(crate) bodies: &'a Bodies<'a>,
+    pub(crate) summaries: &'a Summaries<'a>,
+    pub(crate) rules: &'a [&'a LintRule],
+    pub(crate) sites: &'a [Rc<Site>],
+    pub(crate) candidates: Vec<Candidate<'a>>,
+}
+
+impl<'a> Checker<'a> {
+    /// Runs every engine.
+    pub(crate) fn run(&mut self) {
+        must_release::check(self);
+        unset_bound::check(self);
+        calls::check(self);
+    }
+
+    fn of_engine(&self, engine: Engine) -> Vec<&'a LintRule> {
+        self.rules.iter().copied().filter(|known| known.rule.engine == engine).collect()
+    }
+
+    fn add(
+        &mut self,
+        rule: &'a LintRule,
+        site: &Site,
+        span: Span,
+        evidence: Evidence,
+        outcome: Outcome,
+    ) {
+        let (file, function) = (site.file, site.function);
+        self.candidates.push(Candidate { rule, file, span, function, evidence, outcome });
+    }
+}
+
+/// `Command::spawn`, as shown.
+pub(crate) fn item(world: &World<'_>, call: &Call) -> String {
+    let shown = match &call.target {
+        Target::Api(_, path) | Target::Foreign(path) => short(path.as_str()),
+        Target::Own(id) => world.names.qualified(*id),
+        _ => call.name.to_string(),
+    };
+    format!("`{shown}`")
+}
+
+/// The last two segments of a path.
+pub(crate) fn short(path: &str) -> String {
+    let parts: Vec<&str> = path.rsplit("::").take(2).collect();
+    parts.into_iter().rev().collect::<Vec<_>>().join("::")
+}
+
+/// Calls of a body that can be reached.
+pub(crate) fn calls(site: &Site) -> impl Iterator<Item = (NodeId, &Call)> {
+    site.graph.calls()
+}

@@ -1,0 +1,224 @@
+//! must-release: an obligation that some path does not discharge.
+
+use rustc_hash::FxHashMap;
+
+use crate::catalog::LintRule;
+use crate::catalog::model::{Engine, Handle, Paths};
+use crate::finding::Role;
+use crate::lint::bodies::Site;
+use crate::lint::cfg::{Call, NodeId, Part, Place};
+use crate::lint::flow::{Fate, How, Start, follow, holders};
+use crate::lint::names::FnId;
+use crate::lint::types::{Target, Ty};
+
+use super::{Checker, Outcome, Reason, Reported, context, item};
+
+/// Leaking exits shown at most.
+const EXITS: usize = 16;
+
+/// Rounds of finding functions that return what they acquire.
+const ROUNDS: usize = 4;
+
+/// What a function of the package gives its callers to look after.
+type Fresh = FxHashMap<FnId, Vec<(String, Vec<Part>, bool)>>;
+
+pub(super) fn check(checker: &mut Checker<'_>) {
+    let rules = checker.of_engine(Engine::MustRelease);
+    if rules.is_empty() {
+        return;
+    }
+    let mut fresh = Fresh::default();
+    for round in 0..ROUNDS {
+        let before: usize = fresh.values().map(Vec::len).sum();
+        let mut found = Vec::new();
+        for site in checker.sites {
+            for (node, call) in site.graph.calls() {
+                for start in starts(checker, site, node, call, &fresh) {
+                    found.push((site.clone(), node, start));
+                }
+            }
+        }
+        for (site, node, start) in &found {
+            let start = Start { class: &start.class, ..start.start(*node) };
+            // Whether it matters is decided in the last round, when all wrappers are known.
+            let fate = follow(&site.graph, checker.summaries, &start);
+            note_returned(site, &start, &fate, &mut fresh);
+        }
+        let after: usize = fresh.values().map(Vec::len).sum();
+        if after == before || round + 1 == ROUNDS {
+            for (site, node, start) in found {
+                judge(checker, &rules, &site, node, &start);
+            }
+            return;
+        }
+    }
+}
+
+/// An obligation that a call begins.
+struct Begin {
+    class: String,
+    held: Place,
+    copied: bool,
+    fails: Option<(crate::catalog::model::Fails, Place)>,
+}
+
+impl Begin {
+    fn start(&self, node: NodeId) -> Start<'_> {
+        Start {
+            class: &self.class,
+            node,
+            held: self.held.clone(),
+            copied: self.copied,
+            fails: self.fails.clone(),
+            param: None,
+        }
+    }
+}
+
+fn starts(
+    checker: &Checker<'_>,
+    site: &Site,
+    _node: NodeId,
+    call: &Call,
+    fresh: &Fresh,
+) -> Vec<Begin> {
+    match &call.target {
+        Target::Api(ids, _) => ids
+            .iter()
+            .filter_map(|&id| {
+                let fact = &checker.world.facts.api(id).fact;
+                let class = fact.acquires.clone()?;
+                let handle = fact.handle.unwrap_or(Handle::Return);
+                let held = holders(call, handle)?;
+                let ty = &site.graph.local(call.to).ty;
+                let copied = match handle {
+                    Handle::Out(_) | Handle::OutAt(..) => true,
+                    Handle::Return => raw(ty),
+                    Handle::Tuple(number) => match ty.payload() {
+                        Ty::Tuple(parts) => parts.get(usize::from(number)).is_some_and(raw),
+                        other => raw(&other),
+                    },
+                    _ => raw(&ty.payload()),
+                };
+                let status = Place::of(call.to);
+                let fails = fact.fails.map(|fails| (fails, status));
+                Some(Begin { class, held, copied, fails })
+            })
+            .collect(),
+        Target::Own(id) => fresh
+            .get(id)
+            .into_iter()
+            .flatten()
+            .map(|(class, path, copied)| {
+                let mut held = Place::of(call.to);
+                held.path.clone_from(path);
+                Begin { class: class.clone(), held, copied: *copied, fails: None }
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn raw(ty: &Ty) -> bool {
+    matches!(ty.bare(), Ty::Int | Ty::Ptr(_))
+}
+
+/// Functions that give what they acquire to their callers acquire it for them.
+fn note_returned(site: &Site, start: &Start<'_>, fate: &Fate, fresh: &mut Fresh) {
+    let Some(id) = site.function.filter(|_| site.parent.is_none()) else { return };
+    if fate.gave_up {
+        return;
+    }
+    for place in &fate.returned {
+        // Through an async function the value comes when it is awaited, which is seen through.
+        let known = fresh.entry(id).or_default();
+        let entry = (start.class.to_owned(), place.path.clone(), start.copied);
+        if place.path.len() <= 3 && !known.contains(&entry) {
+            known.push(entry);
+        }
+    }
+}
+
+fn judge<'a>(
+    checker: &mut Checker<'a>,
+    rules: &[&'a LintRule],
+    site: &Site,
+    node: NodeId,
+    begin: &Begin,
+) {
+    let of_class: Vec<_> =
+        rules.iter().filter(|known| known.rule.class == begin.class).copied().collect();
+    if of_class.is_empty() {
+        return;
+    }
+    let Some(call) = site.graph.call_at(node) else { return };
+    let (span, evidence) = (site.graph.node(node).span, call.evidence);
+    let mut fate = follow(&site.graph, checker.summaries, &begin.start(node));
+    if let Some(id) = site.function
+        && context::is_entry(checker.world.names, id)
+        && site.parent.is_none()
+    {
+        // What is lost when `main` ends is lost with the process.
+        let before = fate.lost.len();
+        fate.lost.retain(|loss| site.graph.loops_around(loss.node).next().is_some());
+        if fate.lost.is_empty() && before > 0 {
+            for known in of_class {
+                let outcome = Outcome::Silent(Reason::ProcessEnds);
+                checker.add(known, site, span, evidence, outcome);
+            }
+            return;
+        }
+    }
+    for known in of_class {
+        let outcome = verdict(known.rule.when.paths.unwrap_or(Paths::Any), &fate);
+        let outcome = match outcome {
+            Some(reason) => Outcome::Silent(reason),
+            None => {
+                match context::fits(&known.rule.when, &context::contexts(checker.world, site, node))
+                {
+                    Err(reason) => Outcome::Silent(Reason::Context(reason)),
+                    Ok(()) => Outcome::Reported(Box::new(reported(checker, site, call, &fate))),
+                }
+            }
+        };
+        checker.add(known, site, span, evidence, outcome);
+    }
+}
+
+/// None when the rule is to be reported.
+fn verdict(paths: Paths, fate: &Fate) -> Option<Reason> {
+    if fate.gave_up {
+        return Some(Reason::TooComplex);
+    }
+    let elsewhere =
+        fate.escaped.first().map(|escape| Reason::Escapes(escape.span, escape.how.as_str()));
+    let released = fate.released.first().map(|&span| Reason::Released(span));
+    if fate.lost.is_empty() {
+        return Some(elsewhere.or(released).unwrap_or(Reason::ProcessEnds));
+    }
+    let cared_for = released.or(elsewhere);
+    match paths {
+        Paths::Any => None,
+        // Somebody who takes it on some path may as well take it on all that matter.
+        Paths::All => cared_for.map(|_| Reason::OtherRule),
+        Paths::Some => match cared_for {
+            None => Some(Reason::OtherRule),
+            Some(_) => None,
+        },
+    }
+}
+
+fn reported(checker: &Checker<'_>, site: &Site, call: &Call, fate: &Fate) -> Reported {
+    let mut related = Vec::new();
+    for loss in fate.lost.iter().take(EXITS) {
+        related.push((Role::Exit, loss.span, "it is lost here".to_owned()));
+    }
+    for &span in fate.released.iter().take(EXITS) {
+        related.push((Role::Released, span, "another path releases it here".to_owned()));
+    }
+    for escape in fate.escaped.iter().filter(|escape| escape.how != How::Returned).take(4) {
+        related.push((Role::Step, escape.span, escape.how.as_str().to_owned()));
+    }
+    let _ = site;
+    Reported { item: item(checker.world, call), related, ..Reported::default() }
+}

@@ -1,0 +1,118 @@
+//! Candidates become findings: places as lines and columns, messages, severities.
+
+use std::sync::Arc;
+
+use crate::catalog::model::Level;
+use crate::finding::{Confidence, LintFinding, Region, Related, Role, Severity};
+
+use super::checks::{Candidate, Outcome, Reported};
+use super::ir::Span;
+use super::names::{FileId, Names};
+use super::types::Evidence;
+
+/// Turns byte ranges of one file into lines and columns.
+pub(crate) struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<u32>,
+    path: Arc<str>,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn of(names: &'a Names, file: FileId) -> Self {
+        let source = names.source(file);
+        let text: &str = &source.text;
+        let mut starts = vec![0];
+        for (at, byte) in text.bytes().enumerate() {
+            if byte == b'\n' {
+                starts.push(u32::try_from(at + 1).unwrap_or(u32::MAX));
+            }
+        }
+        Self { text, starts, path: Arc::clone(&source.shown) }
+    }
+
+    /// Line and column, both from 1.
+    fn position(&self, at: u32) -> (u32, u32) {
+        let line = self.starts.partition_point(|&start| start <= at).max(1) - 1;
+        let start = self.starts[line] as usize;
+        let end = (at as usize).min(self.text.len());
+        let column = self.text.get(start..end).map_or(0, |text| text.chars().count());
+        let number = |count: usize| u32::try_from(count + 1).unwrap_or(u32::MAX);
+        (number(line), number(column))
+    }
+
+    pub(crate) fn line(&self, at: u32) -> u32 {
+        self.position(at).0
+    }
+
+    pub(crate) fn region(&self, span: Span) -> Region {
+        let (line, column) = self.position(span.start);
+        let (end_line, end_column) = self.position(span.end);
+        Region {
+            path: Arc::clone(&self.path),
+            line,
+            column,
+            end_line,
+            end_column,
+            bytes: (span.start, span.end),
+        }
+    }
+}
+
+/// The finding that a reported candidate is.
+pub(crate) fn finding(
+    names: &Names,
+    lines: &Lines<'_>,
+    candidate: &Candidate<'_>,
+) -> Option<LintFinding> {
+    let Outcome::Reported(reported) = &candidate.outcome else { return None };
+    let rule = &candidate.rule.rule;
+    let function = candidate.function.map(|id| names.qualified(id)).unwrap_or_default();
+    let severity = match rule.severity {
+        Level::Note => Severity::Note,
+        Level::Warning => Severity::Warning,
+        Level::Error => Severity::Error,
+    };
+    let sure = candidate.evidence == Evidence::Resolved;
+    let related = reported
+        .related
+        .iter()
+        .map(|(role, span, label)| Related {
+            region: lines.region(*span),
+            role: *role,
+            label: label.clone(),
+        })
+        .collect();
+    Some(LintFinding {
+        region: lines.region(candidate.span),
+        rule: rule.id.clone(),
+        family: candidate.rule.family.to_string(),
+        severity: if sure { severity } else { severity.lowered() },
+        confidence: if sure { Confidence::High } else { Confidence::Medium },
+        function: function.clone(),
+        message: fill(&rule.message, reported, &function),
+        help: fill(&rule.help, reported, &function),
+        related: with_acquisition(related, lines, candidate),
+        fingerprint: String::new(),
+    })
+}
+
+/// A path starts where the obligation began.
+fn with_acquisition(
+    mut related: Vec<Related>,
+    lines: &Lines<'_>,
+    candidate: &Candidate<'_>,
+) -> Vec<Related> {
+    if related.iter().any(|related| related.role == Role::Exit) {
+        let region = lines.region(candidate.span);
+        related.insert(0, Related { region, role: Role::Acquired, label: "acquired here".into() });
+    }
+    related
+}
+
+fn fill(text: &str, reported: &Reported, function: &str) -> String {
+    let function = if function.is_empty() { "this module" } else { function };
+    text.replace("{item}", &reported.item)
+        .replace("{bound}", &reported.bound)
+        .replace("{other}", &reported.other)
+        .replace("{function}", &format!("`{function}`"))
+}

@@ -1,0 +1,579 @@
+//! Walks all paths from where an obligation begins to where it ends.
+
+use rustc_hash::FxHashSet;
+
+use crate::catalog::model::{Fails, Handle};
+use crate::lint::cfg::{
+    Call, Edge, Exit, Graph, Local, LocalId, LocalKind, NodeId, NodeKind, Operand, Place, Test,
+    Value,
+};
+use crate::lint::ir::{BinaryOp, Lit};
+use crate::lint::names::Shape;
+use crate::lint::types::{Target, Ty, World};
+
+use super::hold::{self, Holders};
+use super::{Escape, Fate, How, Loss, ParamFate, Summaries};
+
+/// Where an obligation begins.
+#[derive(Debug, Clone)]
+pub(crate) struct Start<'a> {
+    pub(crate) class: &'a str,
+    /// The step that makes it; its successors come first. The entry for a parameter.
+    pub(crate) node: NodeId,
+    pub(crate) held: Place,
+    /// A raw number or pointer: using it by value copies it.
+    pub(crate) copied: bool,
+    /// How the call that makes it fails, and where its status is.
+    pub(crate) fails: Option<(Fails, Place)>,
+    /// The parameter that it came in by.
+    pub(crate) param: Option<LocalId>,
+}
+
+/// What is known at a point of a path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct State {
+    held: Holders,
+    /// Where the status of the acquisition can be looked at.
+    status: Holders,
+    /// A foreign function got it; it owns it unless the status here tells of a failure.
+    lent: Holders,
+}
+
+/// More states than this in one body, and it is given up.
+const STATES: usize = 40_000;
+
+struct Walk<'a> {
+    graph: &'a Graph,
+    world: &'a World<'a>,
+    summaries: &'a Summaries<'a>,
+    start: &'a Start<'a>,
+    fate: Fate,
+    /// The step that is being looked at.
+    at: NodeId,
+}
+
+/// What a step does to a state.
+enum Step {
+    On(State),
+    /// This path is over.
+    Done,
+}
+
+/// Follows an obligation to all its ends.
+pub(crate) fn follow(graph: &Graph, summaries: &Summaries<'_>, start: &Start<'_>) -> Fate {
+    let mut walk = Walk {
+        graph,
+        world: summaries.world,
+        summaries,
+        start,
+        fate: Fate::default(),
+        at: start.node,
+    };
+    let first = State {
+        held: vec![start.held.clone()],
+        status: start.fails.iter().map(|(_, place)| place.clone()).collect(),
+        lent: Vec::new(),
+    };
+    let mut seen: FxHashSet<(NodeId, State)> = FxHashSet::default();
+    let mut stack: Vec<(NodeId, State)> =
+        graph.node(start.node).next.iter().map(|&(_, next)| (next, first.clone())).collect();
+    while let Some((id, state)) = stack.pop() {
+        if seen.len() > STATES {
+            walk.fate.gave_up = true;
+            break;
+        }
+        if !seen.insert((id, state.clone())) {
+            continue;
+        }
+        let node = graph.node(id);
+        walk.at = id;
+        if let NodeKind::Branch(test) = &node.kind {
+            for &(edge, next) in &node.next {
+                if let Some(state) = walk.branch(test, edge == Edge::True, state.clone()) {
+                    stack.push((next, state));
+                }
+            }
+            continue;
+        }
+        // The acquisition again, in a loop: another obligation.
+        let held = walk.step(id, state);
+        if let Step::On(state) = held {
+            stack.extend(node.next.iter().map(|&(_, next)| (next, state.clone())));
+        }
+    }
+    let fate = &mut walk.fate;
+    fate.lost.sort_by_key(|loss| (loss.span, loss.node));
+    fate.lost.dedup_by_key(|loss| loss.span);
+    fate.released.sort();
+    fate.released.dedup();
+    fate.escaped.sort_by_key(|escape| (escape.span, escape.how));
+    fate.escaped.dedup();
+    fate.returned.sort();
+    fate.returned.dedup();
+    walk.fate
+}
+
+impl Walk<'_> {
+    fn local(&self, id: LocalId) -> &Local {
+        self.graph.local(id)
+    }
+
+    fn escape(&mut self, id: NodeId, how: How) -> Step {
+        let span = self.graph.node(id).span;
+        self.fate.escaped.push(Escape { span, how });
+        Step::Done
+    }
+
+    fn released(&mut self, id: NodeId) -> Step {
+        self.fate.released.push(self.graph.node(id).span);
+        Step::Done
+    }
+
+    fn lost(&mut self, id: NodeId) -> Step {
+        let span = self.graph.node(id).span;
+        self.fate.lost.push(Loss { node: id, span });
+        Step::Done
+    }
+
+    /// Goes on when somebody still holds it.
+    fn unless_lost(&mut self, id: NodeId, state: State) -> Step {
+        if !state.held.is_empty() {
+            return Step::On(state);
+        }
+        // The function that got it told how it went, and nobody asked.
+        if state.lent.is_empty() { self.lost(id) } else { self.escape(id, How::Passed) }
+    }
+
+    fn step(&mut self, id: NodeId, mut state: State) -> Step {
+        let graph = self.graph;
+        let node = graph.node(id);
+        match &node.kind {
+            NodeKind::Join | NodeKind::Branch(_) => Step::On(state),
+            NodeKind::Assign { to, value } => self.assign(id, state, to, value),
+            NodeKind::Call(call) => self.call(id, state, call),
+            NodeKind::Await { to, what } => {
+                if let Operand::Move(from) = what {
+                    hold::move_holders(&mut state.held, from, &Place::of(to.local), false);
+                    hold::move_holders(&mut state.status, from, to, true);
+                }
+                Step::On(state)
+            }
+            NodeKind::Select { futures } => {
+                let taken = futures.iter().any(
+                    |future| matches!(future, Operand::Move(place) if hold::touches(&state.held, place)),
+                );
+                if taken { self.escape(id, How::Opaque) } else { Step::On(state) }
+            }
+            NodeKind::Drop(local) => {
+                if self.start.param == Some(*local)
+                    && hold::touches(&state.held, &Place::of(*local))
+                {
+                    self.fate.kept = true;
+                    return Step::Done;
+                }
+                if hold::remove(&mut state.held, &Place::of(*local)) {
+                    return self.unless_lost(id, state);
+                }
+                Step::On(state)
+            }
+            NodeKind::Exit(Exit::Never) => Step::Done,
+            NodeKind::Exit(_) => {
+                let result = Place::of(graph.result);
+                let back = state.held.iter().find(|holder| holder.within(&result).is_some());
+                if let Some(place) = back {
+                    self.fate.returned.push(place.clone());
+                    return self.escape(id, How::Returned);
+                }
+                if self.start.param.is_some() {
+                    self.fate.kept = true;
+                    return Step::Done;
+                }
+                // Still held by something that outlives this body.
+                self.escape(id, How::Stored)
+            }
+        }
+    }
+
+    fn assign(&mut self, id: NodeId, mut state: State, to: &Place, value: &Value) -> Step {
+        let outlives = self.outlives(to);
+        // What was there before is dropped, unless it is what is being moved.
+        match value {
+            Value::Use(operand) => {
+                let Some(from) = operand.place() else {
+                    if hold::remove(&mut state.held, to) {
+                        return self.unless_lost(id, state);
+                    }
+                    return Step::On(state);
+                };
+                let by_value = matches!(operand, Operand::Move(_));
+                if by_value && hold::touches(&state.held, from) {
+                    if outlives {
+                        return self.escape(id, How::Stored);
+                    }
+                    let copied = self.start.copied && state.held.contains(from);
+                    hold::move_holders(&mut state.held, from, to, copied);
+                } else if from != to && hold::remove(&mut state.held, to) {
+                    return self.unless_lost(id, state);
+                }
+                if by_value {
+                    hold::move_holders(&mut state.status, from, to, true);
+                    hold::move_holders(&mut state.lent, from, to, true);
+                }
+                Step::On(state)
+            }
+            Value::Parts { parts, rest, written } => {
+                let mut taken = false;
+                for (part, operand) in parts {
+                    let Operand::Move(from) = operand else { continue };
+                    if !hold::touches(&state.held, from) {
+                        continue;
+                    }
+                    taken = true;
+                    if outlives {
+                        return self.escape(id, How::Stored);
+                    }
+                    let ty = &self.local(to.local).ty;
+                    if *written && self.start.copied {
+                        match ty.bare() {
+                            Ty::Own(..) => {}
+                            // A struct of libc or a type nobody knows: it only has the number.
+                            Ty::Foreign(..) => continue,
+                            _ => return self.escape(id, How::Opaque),
+                        }
+                    }
+                    if *written && self.has_drop(ty) {
+                        return self.escape(id, How::Owned);
+                    }
+                    let copied = self.start.copied && !*written && state.held.contains(from);
+                    hold::move_holders(&mut state.held, from, &to.part(*part), copied);
+                }
+                if let Some(Operand::Move(from)) = rest
+                    && hold::touches(&state.held, from)
+                {
+                    taken = true;
+                    hold::move_holders(&mut state.held, from, to, false);
+                }
+                if !taken && hold::remove(&mut state.held, to) {
+                    return self.unless_lost(id, state);
+                }
+                Step::On(state)
+            }
+            Value::Closure { captured, .. } => {
+                let takes = captured
+                    .iter()
+                    .any(|&(local, _)| hold::touches(&state.held, &Place::of(local)));
+                if takes { self.escape(id, How::Captured) } else { Step::On(state) }
+            }
+            Value::Opaque(used) => {
+                let takes = used.iter().any(
+                    |operand| matches!(operand, Operand::Move(place) if hold::touches(&state.held, place)),
+                );
+                if takes { self.escape(id, How::Opaque) } else { Step::On(state) }
+            }
+        }
+    }
+
+    /// Whether a value put there is still there when the body is over.
+    fn outlives(&self, to: &Place) -> bool {
+        let local = self.local(to.local);
+        match local.kind {
+            LocalKind::Captured => true,
+            LocalKind::Param => !to.path.is_empty() || matches!(local.ty, Ty::Ref(_) | Ty::Ptr(_)),
+            _ => !to.path.is_empty() && matches!(local.ty, Ty::Ref(_) | Ty::Ptr(_)),
+        }
+    }
+
+    /// A type of the package that implements Drop.
+    fn has_drop(&self, ty: &Ty) -> bool {
+        let Ty::Own(id, _) = ty.bare() else { return false };
+        let def = self.world.names.type_def(*id);
+        def.traits.iter().any(|(name, _)| name.as_str() == "Drop")
+            || matches!(def.shape, Shape::Trait)
+    }
+
+    fn call(&mut self, id: NodeId, mut state: State, call: &Call) -> Step {
+        if id == self.start.node {
+            // Round a loop: what the last turn made may still be held.
+            hold::remove(&mut state.held, &Place::of(call.to));
+            return self.unless_lost(id, state);
+        }
+        let operands = call.receiver.iter().map(|operand| (Handle::Receiver, operand)).chain(
+            (0_u8..).zip(&call.args).map(|(number, operand)| (Handle::Arg(number), operand)),
+        );
+        let touched: Vec<(Handle, &Operand)> = operands
+            .filter(|(_, operand)| {
+                operand.place().is_some_and(|place| hold::touches(&state.held, place))
+            })
+            .collect();
+        if touched.is_empty() {
+            // A fresh value where an old one was.
+            let to = Place::of(call.to);
+            hold::remove(&mut state.status, &to);
+            if hold::remove(&mut state.held, &to) {
+                return self.unless_lost(id, state);
+            }
+            return Step::On(state);
+        }
+        for (handle, operand) in touched {
+            match self.passed(&mut state, call, handle, operand) {
+                Passed::Kept => {}
+                Passed::Released => return self.released(id),
+                Passed::Escaped => return self.escape(id, How::Passed),
+                Passed::Dropped => {
+                    if let Some(place) = operand.place() {
+                        hold::remove(&mut state.held, place);
+                    }
+                    if state.held.is_empty() {
+                        return self.unless_lost(id, state);
+                    }
+                }
+                Passed::Into(to) => {
+                    if let Some(place) = operand.place() {
+                        hold::move_holders(&mut state.held, place, &to, false);
+                    }
+                }
+            }
+        }
+        Step::On(state)
+    }
+
+    /// What passing a holder to a call means.
+    fn passed(&self, state: &mut State, call: &Call, handle: Handle, operand: &Operand) -> Passed {
+        let by_value = matches!(operand, Operand::Move(_));
+        let copied = self.start.copied;
+        match &call.target {
+            Target::Api(ids, path) => {
+                let facts = || ids.iter().map(|&id| &self.world.facts.api(id).fact);
+                for fact in facts() {
+                    let default =
+                        if call.receiver.is_some() { Handle::Receiver } else { Handle::Arg(0) };
+                    if fact.releases.iter().any(|class| class == self.start.class)
+                        && fact.at.unwrap_or(default) == handle
+                    {
+                        return Passed::Released;
+                    }
+                    if fact.takes.contains(&handle) {
+                        return Passed::Released;
+                    }
+                }
+                if !by_value || copied {
+                    return Passed::Kept;
+                }
+                match path.as_str() {
+                    "std::mem::drop" => Passed::Dropped,
+                    _ => Passed::Escaped,
+                }
+            }
+            Target::Own(id) => {
+                let function = self.world.names.function(*id);
+                if function.body.is_none() {
+                    if copied && by_value && function.sig.foreign {
+                        // C may have taken it: a failure, when it is looked at, says that not.
+                        hold::add(&mut state.lent, Place::of(call.to));
+                        return Passed::Kept;
+                    }
+                    return if copied && !by_value { Passed::Kept } else { Passed::Escaped };
+                }
+                let whole = operand.place().is_some_and(|place| state.held.contains(place));
+                if !whole {
+                    return Passed::Escaped;
+                }
+                let index = match (handle, call.receiver.is_some()) {
+                    (Handle::Receiver, _) => 0,
+                    (Handle::Arg(number), true) => usize::from(number) + 1,
+                    (Handle::Arg(number), false) => usize::from(number),
+                    _ => return Passed::Escaped,
+                };
+                match self.summaries.param(*id, index, self.start.class, copied) {
+                    ParamFate::Released => Passed::Released,
+                    ParamFate::Kept => Passed::Kept,
+                    ParamFate::Dropped if by_value && !copied => Passed::Dropped,
+                    ParamFate::Dropped => Passed::Kept,
+                    ParamFate::Returned(path) => {
+                        let mut place = Place::of(call.to);
+                        place.path = path;
+                        Passed::Into(place)
+                    }
+                    ParamFate::Escaped => Passed::Escaped,
+                }
+            }
+            Target::Foreign(path) => {
+                let system = ["libc::", "nix::", "rustix::", "std::"];
+                let text = path.as_str();
+                if copied
+                    && by_value
+                    && looks_like_c(text)
+                    && !system.iter().any(|head| text.starts_with(head))
+                {
+                    hold::add(&mut state.lent, Place::of(call.to));
+                    return Passed::Kept;
+                }
+                if system.iter().any(|head| text.starts_with(head)) && (copied || !by_value) {
+                    return Passed::Kept;
+                }
+                Passed::Escaped
+            }
+            // A method of the handle itself, or of something inside.
+            Target::Unknown(_) | Target::Shape(_)
+                if handle == Handle::Receiver && (!by_value || copied) =>
+            {
+                Passed::Kept
+            }
+            _ => Passed::Escaped,
+        }
+    }
+
+    /// The state on one side of a branch, when that side is possible.
+    fn branch(&mut self, test: &Test, holds: bool, state: State) -> Option<State> {
+        match test {
+            Test::Not(inner) => self.branch(inner, !holds, state),
+            Test::Success(place) => {
+                let inside = place.part(crate::lint::cfg::Part::Payload);
+                let failed_means_gone = hold::touches(&state.held, &inside);
+                if !holds && failed_means_gone {
+                    return None;
+                }
+                self.judge_lent(place, !holds, state)
+            }
+            Test::Null(place) => {
+                if holds && (state.held.contains(place) || state.status.contains(place)) {
+                    return None;
+                }
+                Some(state)
+            }
+            Test::Variant(place, name) => {
+                let fine = is_success_name(name.as_str());
+                if state.lent.contains(place) {
+                    return self.judge_lent(place, fine != holds, state);
+                }
+                Some(state)
+            }
+            Test::Compare(op, left, right) => self.compare(*op, left, right, holds, state),
+            Test::Opaque => Some(state),
+        }
+    }
+
+    /// A foreign function that has it told how it went.
+    fn judge_lent(&mut self, place: &Place, failed: bool, mut state: State) -> Option<State> {
+        if !state.lent.contains(place) {
+            return Some(state);
+        }
+        if failed {
+            state.lent.clear();
+            return Some(state);
+        }
+        // It worked: the other side owns it now.
+        self.escape(self.at, How::Passed);
+        None
+    }
+
+    fn compare(
+        &mut self,
+        op: BinaryOp,
+        left: &Operand,
+        right: &Operand,
+        holds: bool,
+        state: State,
+    ) -> Option<State> {
+        let (place, other, op) = match (left.place(), right.place()) {
+            (Some(place), None) => (place, right, op),
+            (None, Some(place)) => (place, left, mirrored(op)),
+            _ => return Some(state),
+        };
+        let about_start = state.held.contains(place) || state.status.contains(place);
+        let about_lent = state.lent.contains(place);
+        if !about_start && !about_lent {
+            return Some(state);
+        }
+        let fails = match (&self.start.fails, about_lent) {
+            (_, true) => Fails::NonZero,
+            (Some((fails, _)), _) => *fails,
+            (None, _) => return Some(state),
+        };
+        let Some(says) = meaning(op, other, fails) else { return Some(state) };
+        // `says`: what it tells when the comparison holds.
+        let failed = if holds { says == Told::Failed } else { says == Told::Fine };
+        let fine = if holds { says == Told::Fine } else { says == Told::Failed };
+        if about_lent {
+            return self.judge_lent(place, !fine, state);
+        }
+        if failed { None } else { Some(state) }
+    }
+}
+
+enum Passed {
+    /// Only looked at, or copied.
+    Kept,
+    Released,
+    Escaped,
+    /// Taken by value, and dropped inside.
+    Dropped,
+    /// Taken, and given back here.
+    Into(Place),
+}
+
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum Told {
+    Failed,
+    Fine,
+}
+
+/// What a comparison with a status says when it holds; its opposite says the opposite.
+fn meaning(op: BinaryOp, other: &Operand, fails: Fails) -> Option<Told> {
+    use BinaryOp::{Eq, Ge, Gt, Le, Lt, Ne};
+    let number = match other {
+        Operand::Lit(Lit::Int(number)) => Some(*number),
+        _ => None,
+    };
+    let name = match other {
+        Operand::Const(name) => Some(name.as_str()),
+        _ => None,
+    };
+    Some(match (op, number, name, fails) {
+        (Lt, Some(0), ..) | (Le | Eq, Some(-1), ..) => Told::Failed,
+        (Ge, Some(0), ..) | (Gt | Ne, Some(-1), ..) => Told::Fine,
+        (Gt, Some(0), _, Fails::Negative) => Told::Fine,
+        (Eq, Some(0), _, Fails::NonZero) => Told::Fine,
+        (Ne, Some(0), _, Fails::NonZero) => Told::Failed,
+        (Eq, _, Some(name), _) if is_failure_name(name) => Told::Failed,
+        (Ne, _, Some(name), _) if is_failure_name(name) => Told::Fine,
+        (Eq, _, Some(name), _) if is_success_name(name) => Told::Fine,
+        (Ne, _, Some(name), _) if is_success_name(name) => Told::Failed,
+        _ => return None,
+    })
+}
+
+/// Constants of C libraries that say that all is well.
+fn is_success_name(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    name == "OK"
+        || name.ends_with("_OK")
+        || name.ends_with("SUCCESS")
+        || name.ends_with("NO_ERROR")
+        || name.ends_with("NOERROR")
+}
+
+fn is_failure_name(name: &str) -> bool {
+    matches!(name, "MAP_FAILED" | "INVALID_HANDLE_VALUE" | "INVALID_SOCKET" | "SEM_FAILED")
+        || name.ends_with("_ERROR") && !is_success_name(name)
+        || name.ends_with("_FAILED")
+}
+
+/// Names of C functions: no type in front, or a `-sys` or `ffi` path.
+fn looks_like_c(path: &str) -> bool {
+    let last = path.rsplit("::").next().unwrap_or(path);
+    let owner = path.rsplit_once("::").map_or("", |(owner, _)| owner);
+    !last.is_empty()
+        && !owner.rsplit("::").next().unwrap_or("").starts_with(char::is_uppercase)
+        && (path.contains("_sys::") || path.contains("ffi") || last.contains('_'))
+}
+
+fn mirrored(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Lt => BinaryOp::Gt,
+        BinaryOp::Gt => BinaryOp::Lt,
+        BinaryOp::Le => BinaryOp::Ge,
+        BinaryOp::Ge => BinaryOp::Le,
+        other => other,
+    }
+}

@@ -1,0 +1,82 @@
+//! Places that hold an obligation, and how they move.
+
+use crate::catalog::model::Handle;
+use crate::lint::cfg::{Call, Operand, Part, Place};
+use crate::lint::ir::Name;
+
+/// Places that hold the same obligation, in order.
+pub(super) type Holders = Vec<Place>;
+
+/// Where a call leaves the handle that a fact names.
+pub(crate) fn holders(call: &Call, handle: Handle) -> Option<Place> {
+    let value = Place::of(call.to);
+    Some(match handle {
+        Handle::Return => value,
+        Handle::Ok | Handle::Some => value.part(Part::Payload),
+        Handle::Tuple(number) => {
+            value.part(Part::Payload).part(Part::Field(Name::new(&number.to_string())))
+        }
+        Handle::Out(number) => {
+            let place = call.args.get(usize::from(number))?.place()?.clone();
+            place.part(Part::Element)
+        }
+        Handle::OutAt(number, _) => {
+            call.args.get(usize::from(number))?.place()?.clone().part(Part::Element)
+        }
+        Handle::Receiver => call.receiver.as_ref()?.place()?.clone(),
+        Handle::Arg(number) => call.args.get(usize::from(number))?.place()?.clone(),
+    })
+}
+
+/// The operand of a call at a handle.
+pub(super) fn operand(call: &Call, handle: Handle) -> Option<&Operand> {
+    match handle {
+        Handle::Receiver => call.receiver.as_ref(),
+        Handle::Arg(number) | Handle::Out(number) | Handle::OutAt(number, _) => {
+            call.args.get(usize::from(number))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a value at `place` holds, or is part of what holds.
+pub(super) fn touches(holders: &Holders, place: &Place) -> bool {
+    holders.iter().any(|holder| holder.within(place).is_some())
+}
+
+/// Moves what is held in `from` to `to`; with `copies` it is held in both.
+pub(super) fn move_holders(holders: &mut Holders, from: &Place, to: &Place, copies: bool) -> bool {
+    let mut moved = Vec::new();
+    holders.retain(|holder| match holder.within(from) {
+        Some(rest) => {
+            let mut place = to.clone();
+            place.path.extend_from_slice(rest);
+            moved.push(place);
+            copies
+        }
+        None => true,
+    });
+    let any = !moved.is_empty();
+    for place in moved {
+        add(holders, place);
+    }
+    any
+}
+
+pub(super) fn add(holders: &mut Holders, place: Place) {
+    if place.path.len() <= DEEP
+        && let Err(at) = holders.binary_search(&place)
+    {
+        holders.insert(at, place);
+    }
+}
+
+/// Deeper places are not told apart.
+const DEEP: usize = 8;
+
+/// Forgets what is held in a place; true when something was.
+pub(super) fn remove(holders: &mut Holders, place: &Place) -> bool {
+    let before = holders.len();
+    holders.retain(|holder| holder.within(place).is_none());
+    holders.len() != before
+}

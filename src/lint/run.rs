@@ -1,0 +1,331 @@
+//! A run: what is named on the command line to a report.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use rayon::prelude::*;
+use semver::VersionReq;
+
+use crate::catalog::model::MacroGrammar;
+use crate::catalog::{Catalog, LintRule};
+use crate::finding::{LintFinding, assign_fingerprints};
+
+use super::answer::{Issue, Report, Stats};
+use super::checks::{Candidate, Outcome};
+use super::findings::{Lines, finding};
+use super::ir::Name;
+use super::names::{FileId, Names, Root, Side, Source, Surroundings};
+use super::options::Options;
+use super::package::{Analysed, Dependencies, analyse};
+use super::suppress::{self, Known, Suppression};
+use super::syntax::{self, MacroGrammars};
+use super::workspace::{
+    self, Edition, Package, Request, Skip, SourceFile, Target, TargetKind, Versions, Workspace,
+};
+
+/// Stack of a worker: only what is used of it is ever backed by memory.
+const STACK: usize = 1 << 30;
+
+/// What one package adds to the report.
+#[derive(Default)]
+struct Part {
+    findings: Vec<LintFinding>,
+    issues: Vec<Issue>,
+    sources: BTreeMap<Arc<str>, Arc<str>>,
+    suppressions: BTreeMap<Arc<str>, Vec<Suppression>>,
+    stats: Stats,
+}
+
+/// Analyses what the options name.
+///
+/// # Errors
+/// When nothing could be started; what is wrong with single files is in the report.
+pub fn run(options: &Options) -> anyhow::Result<Report> {
+    let cwd = std::env::current_dir().context("the working directory cannot be found")?;
+    let started = Instant::now();
+    let mut workspace = workspace::load(&Request { paths: options.paths.clone(), cwd })?;
+    let loading = started.elapsed();
+    let catalog = Catalog::embedded();
+    let rules: Vec<&LintRule> = catalog
+        .rules()
+        .iter()
+        .filter(|known| {
+            let id = &known.rule.id;
+            (options.select.is_empty() || options.select.contains(id))
+                && !options.ignore.contains(id)
+        })
+        .collect();
+    let grammars = grammars(catalog);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads.unwrap_or(0))
+        .stack_size(STACK)
+        .build()
+        .context("the worker threads cannot be started")?;
+    let total = workspace.packages.iter().map(|package| package.files.len()).sum::<usize>()
+        + workspace.loose.len();
+    let run = Run {
+        catalog,
+        rules: &rules,
+        grammars: &grammars,
+        options,
+        done: AtomicU64::new(0),
+        total: total as u64,
+    };
+    let loose = std::mem::take(&mut workspace.loose);
+    let packages = std::mem::take(&mut workspace.packages);
+    let mut parts: Vec<Part> =
+        pool.install(|| packages.into_par_iter().map(|package| run.package(package)).collect());
+    if !loose.is_empty() {
+        parts.push(pool.install(|| run.loose(loose)));
+    }
+    Ok(run.report(workspace, parts, loading))
+}
+
+fn grammars(catalog: &Catalog) -> MacroGrammars {
+    // Where two crates use a name differently the order must not decide anew in each run.
+    let known: BTreeMap<&str, MacroGrammar> = catalog.macros().collect();
+    known
+        .into_iter()
+        .map(|(path, grammar)| (Name::new(path.rsplit("::").next().unwrap_or(path)), grammar))
+        .collect()
+}
+
+struct Run<'a> {
+    catalog: &'static Catalog,
+    rules: &'a [&'a LintRule],
+    grammars: &'a MacroGrammars,
+    options: &'a Options,
+    done: AtomicU64,
+    total: u64,
+}
+
+impl Run<'_> {
+    fn package(&self, package: Package) -> Part {
+        let mut around = Surroundings {
+            edition_2015: package.edition == Edition::Rust2015,
+            ..Surroundings::default()
+        };
+        for target in &package.targets {
+            around.roots.push(root(target));
+            if matches!(target.kind, TargetKind::Lib | TargetKind::ProcMacro) {
+                around.own = Some(target.name.clone());
+            }
+        }
+        // Libraries first: a file that several targets have belongs to the library.
+        around.roots.sort_by_key(|root| match root.side {
+            Side::Lib => 0,
+            Side::Bin => 1,
+            Side::Aside | Side::Orphan => 2,
+        });
+        let mut versions: BTreeMap<String, Vec<Versions>> = BTreeMap::new();
+        for (name, dependency) in &package.dependencies {
+            let lib = dependency.package.replace('-', "_");
+            around.externs.push((name.clone(), lib));
+            versions
+                .entry(dependency.package.clone())
+                .or_default()
+                .push(dependency.versions.clone());
+        }
+        let holds = move |package: &str, fact: &VersionReq| match versions.get(package) {
+            Some(all) => all.iter().any(|versions| versions.allows(fact)),
+            None => package == "std" || Versions::Unknown.allows(fact),
+        };
+        let edition_2024 = package.edition >= Edition::Rust2024;
+        self.analyse(package.files, &around, Dependencies { holds: Box::new(holds) }, edition_2024)
+    }
+
+    /// Files outside of any package: every crate with facts may be meant, in any version.
+    fn loose(&self, files: Vec<SourceFile>) -> Part {
+        let libs = self.catalog.apis().iter().map(|api| api.package.replace('-', "_"));
+        let libs: std::collections::BTreeSet<String> = libs.collect();
+        let around = Surroundings {
+            externs: libs.iter().map(|lib| (lib.clone(), lib.clone())).collect(),
+            ..Surroundings::default()
+        };
+        let holds = |_: &str, fact: &VersionReq| Versions::Unknown.allows(fact);
+        self.analyse(files, &around, Dependencies { holds: Box::new(holds) }, false)
+    }
+
+    fn analyse(
+        &self,
+        files: Vec<SourceFile>,
+        around: &Surroundings,
+        dependencies: Dependencies,
+        edition_2024: bool,
+    ) -> Part {
+        let mut part = Part::default();
+        let started = Instant::now();
+        let read: Vec<Result<Source, Skipped>> =
+            files.into_par_iter().map(|file| self.lower(file)).collect();
+        part.time("reading and parsing", started.elapsed());
+        let mut sources = Vec::new();
+        for read in read {
+            match read {
+                Ok(source) => sources.push(source),
+                Err(Skipped::Issue(issue)) => part.issues.push(issue),
+                Err(Skipped::Counted(reason)) => {
+                    *part.stats.skipped.entry(reason).or_default() += 1;
+                }
+            }
+        }
+        if sources.is_empty() {
+            return part;
+        }
+        part.stats.packages = 1;
+        part.stats.files = sources.iter().filter(|source| source.reported).count() as u64;
+        let lines = sources.iter().filter(|source| source.reported);
+        part.stats.lines = lines.map(|source| u64::from(source.file.lines)).sum();
+        let analysed =
+            analyse(sources, around, dependencies, self.catalog, self.rules, edition_2024);
+        part.stats.bodies = analysed.bodies;
+        for &(phase, time) in &analysed.times {
+            part.time(phase, time);
+        }
+        self.collect(&analysed, &mut part);
+        part
+    }
+
+    fn lower(&self, file: SourceFile) -> Result<Source, Skipped> {
+        let issue = |message: String| {
+            Skipped::Issue(Issue { path: Arc::clone(&file.shown), line: 0, message })
+        };
+        let text = match workspace::read(&file) {
+            Ok(text) => text,
+            Err(skip @ Skip::TooLarge) => return Err(Skipped::Counted(skip.reason())),
+            Err(skip) => return Err(issue(skip.to_string())),
+        };
+        let deep = syntax::depth(&text) > syntax::DEEPEST;
+        if let Some(progress) = &self.options.progress {
+            progress.tell(self.done.fetch_add(1, Ordering::Relaxed) + 1, self.total);
+        }
+        if deep {
+            return Err(Skipped::Counted("too_deep"));
+        }
+        let lowered = syntax::lower(&text, self.grammars);
+        Ok(Source {
+            path: file.path,
+            shown: file.shown,
+            reported: file.reported,
+            text: text.into(),
+            file: lowered,
+        })
+    }
+
+    fn collect(&self, analysed: &Analysed<'_>, part: &mut Part) {
+        let names = &analysed.names;
+        let mut by_file: BTreeMap<FileId, Vec<&Candidate<'_>>> = BTreeMap::new();
+        for candidate in &analysed.candidates {
+            let word = match &candidate.outcome {
+                Outcome::Reported(_) => "reported",
+                Outcome::Silent(reason) => reason.word(),
+            };
+            *part.stats.outcomes.entry(word).or_default() += 1;
+            by_file.entry(candidate.file).or_default().push(candidate);
+        }
+        for (number, source) in (0..).zip(&names.sources) {
+            if !source.reported {
+                continue;
+            }
+            let id = FileId(number);
+            let candidates = by_file.remove(&id).unwrap_or_default();
+            if !candidates.is_empty() || !source.file.broken.is_empty() {
+                let lines = Lines::of(names, id);
+                part.findings.extend(
+                    candidates.iter().filter_map(|candidate| finding(names, &lines, candidate)),
+                );
+                for (span, message) in &source.file.broken {
+                    let path = Arc::clone(&source.shown);
+                    part.issues.push(Issue {
+                        path,
+                        line: lines.line(span.start),
+                        message: message.clone(),
+                    });
+                }
+                part.sources.insert(Arc::clone(&source.shown), Arc::clone(&source.text));
+            }
+            let suppressions = suppress::suppressions(&source.text);
+            if !suppressions.is_empty() {
+                part.sources.insert(Arc::clone(&source.shown), Arc::clone(&source.text));
+                part.suppressions.insert(Arc::clone(&source.shown), suppressions);
+            }
+        }
+    }
+
+    fn report(&self, workspace: Workspace, parts: Vec<Part>, loading: Duration) -> Report {
+        let mut report = Report { issues: workspace.issues, ..Report::default() };
+        let mut suppressions = BTreeMap::new();
+        report.stats.skipped = workspace.skipped;
+        report.stats.times.insert("loading", loading);
+        for part in parts {
+            report.findings.extend(part.findings);
+            report.issues.extend(part.issues);
+            report.sources.extend(part.sources);
+            suppressions.extend(part.suppressions);
+            add(&mut report.stats, part.stats);
+        }
+        let ids = |name: &str| {
+            let known = self.catalog.rules().iter().find(|known| {
+                known.rule.id == name || known.rule.aliases.iter().any(|alias| alias == name)
+            });
+            match known {
+                None => Known::Unknown,
+                Some(known) if self.rules.iter().any(|on| on.rule.id == known.rule.id) => {
+                    Known::Active(known.rule.id.clone())
+                }
+                Some(_) => Known::Off,
+            }
+        };
+        let applied = suppress::apply(std::mem::take(&mut report.findings), &suppressions, ids);
+        report.findings = applied.kept;
+        report.issues.extend(applied.issues);
+        report.stats.suppressed = applied.suppressed;
+        report.findings.sort();
+        report.findings.dedup();
+        report.issues.sort();
+        report.issues.dedup();
+        assign_fingerprints(&mut report.findings, &report.sources);
+        report
+    }
+}
+
+enum Skipped {
+    Issue(Issue),
+    Counted(&'static str),
+}
+
+impl Part {
+    fn time(&mut self, phase: &'static str, time: Duration) {
+        *self.stats.times.entry(phase).or_default() += time;
+    }
+}
+
+fn add(stats: &mut Stats, more: Stats) {
+    stats.packages += more.packages;
+    stats.files += more.files;
+    stats.lines += more.lines;
+    stats.bodies += more.bodies;
+    for (word, count) in more.outcomes {
+        *stats.outcomes.entry(word).or_default() += count;
+    }
+    for (reason, count) in more.skipped {
+        *stats.skipped.entry(reason).or_default() += count;
+    }
+    for (phase, time) in more.times {
+        *stats.times.entry(phase).or_default() += time;
+    }
+}
+
+fn root(target: &Target) -> Root {
+    let side = match target.kind {
+        TargetKind::Lib | TargetKind::ProcMacro => Side::Lib,
+        TargetKind::Bin => Side::Bin,
+        TargetKind::Example | TargetKind::Test | TargetKind::Bench | TargetKind::BuildScript => {
+            Side::Aside
+        }
+    };
+    Root { path: Path::new(&target.root).to_path_buf(), side, name: target.name.clone() }
+}
