@@ -14,7 +14,7 @@ use super::checks::{Candidate, Checker, in_tests};
 use super::facts::Facts;
 use super::flow::Summaries;
 use super::ir::Name;
-use super::names::{self, Known, Names, Source, Surroundings};
+use super::names::{self, Names, Source, Surroundings};
 use super::types::World;
 
 /// What the package depends on: by the lib name that code writes.
@@ -43,7 +43,7 @@ pub(crate) fn analyse<'r>(
 ) -> Analysed<'r> {
     let started = Instant::now();
     let mut names = names::build(sources, around);
-    names.known = Known(|path| Catalog::embedded().knows(path));
+    names.set_known(|path| Catalog::embedded().knows(path));
     mark_attributes(&mut names, catalog);
     let named = started.elapsed();
 

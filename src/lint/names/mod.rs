@@ -170,12 +170,13 @@ pub(crate) struct Names {
     /// Function whose body a body is, or lies in.
     pub(crate) body_fns: Vec<FxHashMap<BodyId, FnId>>,
     /// Whether there is a fact about a foreign path.
-    pub(crate) known: Known,
+    known: Known,
+    search: std::cell::RefCell<resolve::Search>,
 }
 
 /// See [`Names::known`].
 #[derive(Clone, Copy)]
-pub(crate) struct Known(pub(crate) fn(&str) -> bool);
+struct Known(fn(&str) -> bool);
 
 impl Default for Known {
     fn default() -> Self {
@@ -190,6 +191,12 @@ impl std::fmt::Debug for Known {
 }
 
 impl Names {
+    /// Tells which foreign paths there are facts about: names from globs are guessed by it.
+    pub(crate) fn set_known(&mut self, known: fn(&str) -> bool) {
+        self.known = Known(known);
+        self.search = std::cell::RefCell::default();
+    }
+
     pub(crate) fn source(&self, id: FileId) -> &Source {
         &self.sources[id.0 as usize]
     }

@@ -1,5 +1,7 @@
 //! Resolves paths: through scopes, `use`, globs, renames, re-exports and the prelude.
 
+use rustc_hash::FxHashMap;
+
 use crate::lint::ir::{Import, Name, Path};
 
 use super::{Def, ModId, Names, Shape, Space};
@@ -13,6 +15,18 @@ pub(crate) enum Resolution {
     Foreign(Vec<Name>),
     /// Nothing that is known.
     Unknown,
+}
+
+/// A name looked for in a module.
+type Key = (ModId, Space, Name);
+
+/// What was found before, and what the search that is going on has met.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    known: FxHashMap<Key, Resolution>,
+    /// None while it is being looked for.
+    met: FxHashMap<Key, Option<Resolution>>,
+    depth: u32,
 }
 
 /// Longest chain of re-exports that is followed.
@@ -151,11 +165,38 @@ impl Names {
         }
     }
 
-    /// One name in a module: declared, imported, or through a glob.
+    /// One name in a module. Globs that lead back to where the search came from add nothing;
+    /// within one search every name of every module is looked up once.
     fn name(&self, module: ModId, name: Name, space: Space, hops: u32) -> Resolution {
         if hops == 0 {
             return Resolution::Unknown;
         }
+        let key = (module, space, name);
+        {
+            let mut search = self.search.borrow_mut();
+            if let Some(known) = search.known.get(&key) {
+                return known.clone();
+            }
+            if let Some(met) = search.met.get(&key) {
+                return met.clone().unwrap_or(Resolution::Unknown);
+            }
+            search.met.insert(key, None);
+            search.depth += 1;
+        }
+        let found = self.look_up(module, name, space, hops);
+        let mut search = self.search.borrow_mut();
+        search.depth -= 1;
+        if search.depth == 0 {
+            search.met.clear();
+            search.known.insert(key, found.clone());
+        } else {
+            search.met.insert(key, Some(found.clone()));
+        }
+        found
+    }
+
+    /// One name in a module: declared, imported, or through a glob.
+    fn look_up(&self, module: ModId, name: Name, space: Space, hops: u32) -> Resolution {
         let here = self.module(module);
         if let Some(defs) = here.names.get(&(space, name)) {
             // Several under different cfgs: the first that is code.
