@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use rustc_hash::FxHashMap;
 use semver::VersionReq;
 
-use crate::catalog::model::{AttributeMeaning, MacroGrammar, TypeFact};
+use crate::catalog::model::TypeFact;
 use crate::catalog::{Api, ApiId, Catalog};
 
 use super::ir::Name;
@@ -102,13 +102,5 @@ impl<'c> Facts<'c> {
                     .is_none_or(|versions| (self.holds)(&known.package, versions))
             })
             .map(|known| &known.fact)
-    }
-
-    pub(crate) fn macro_grammar(&self, path: Name) -> Option<MacroGrammar> {
-        self.catalog.macro_at(path.as_str()).map(|known| known.grammar)
-    }
-
-    pub(crate) fn attribute(&self, path: Name) -> Option<AttributeMeaning> {
-        self.catalog.attribute_at(path.as_str()).map(|known| known.meaning)
     }
 }

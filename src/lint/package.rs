@@ -4,14 +4,13 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashSet;
-use semver::VersionReq;
 
 use crate::catalog::model::{Engine, Rule};
 use crate::catalog::{Api, Catalog, LintRule};
 
 use super::bodies::{Bodies, Site};
 use super::checks::{Candidate, Checker, in_tests};
-use super::facts::Facts;
+use super::facts::{Facts, Holds};
 use super::flow::Summaries;
 use super::ir::Name;
 use super::names::{self, Names, Source, Surroundings};
@@ -20,7 +19,7 @@ use super::types::World;
 /// What the package depends on: by the lib name that code writes.
 pub(crate) struct Dependencies {
     /// Lib names of packages, with whether facts about these versions hold.
-    pub(crate) holds: Box<dyn Fn(&str, &VersionReq) -> bool>,
+    pub(crate) holds: Box<Holds<'static>>,
 }
 
 /// What came out of a package.

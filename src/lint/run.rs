@@ -18,7 +18,7 @@ use super::answer::{Issue, Report, Stats};
 use super::checks::{Candidate, Outcome};
 use super::findings::{Lines, finding};
 use super::ir::Name;
-use super::names::{FileId, Names, Root, Side, Source, Surroundings};
+use super::names::{FileId, Root, Side, Source, Surroundings};
 use super::options::Options;
 use super::package::{Analysed, Dependencies, analyse};
 use super::suppress::{self, Known, Suppression};

@@ -1,15 +1,12 @@
 //! Builds the graph: expressions in the order in which they run.
 
-use crate::lint::ir::{
-    BinaryOp, BlockKind, Body, BodyId, ExprId, ExprKind, File, Lit, Name, Span, Stmt, TypeRef,
-    UnaryOp,
-};
+use crate::lint::ir::{Body, BodyId, File, Lit, Name, Span};
 use crate::lint::names::FileId;
-use crate::lint::types::{Scope, Target, Ty, World};
+use crate::lint::types::{Scope, Ty, World};
 
 use super::{
-    Edge, Exit, Graph, Local, LocalId, LocalKind, Loop, LoopKind, Node, NodeId, NodeKind, Operand,
-    Part, Place, Test, Value,
+    Edge, Exit, Graph, Local, LocalId, LocalKind, Node, NodeId, NodeKind, Operand, Part, Place,
+    Test, Value,
 };
 
 /// A body to build the graph of.
@@ -71,7 +68,6 @@ pub(crate) fn build(request: Request<'_>) -> Graph {
     let lowered = &request.world.names.source(request.file).file;
     let body = &lowered.bodies[request.body.0 as usize];
     let graph = Graph {
-        file: request.file,
         locals: Vec::new(),
         nodes: Vec::new(),
         loops: Vec::new(),

@@ -270,15 +270,14 @@ impl<'a> Builder<'a> {
         let end = body.expr(init).span;
         let end = Span { start: end.end.saturating_sub(1), end: end.end };
         // `let x = &make();` keeps what it makes: as if it were taken by value.
-        let (init, extended) = match &body.expr(init).kind {
-            ExprKind::Ref { operand } if !is_place(body, *operand) => (*operand, true),
-            _ => (init, false),
+        let init = match &body.expr(init).kind {
+            ExprKind::Ref { operand } if !is_place(body, *operand) => *operand,
+            _ => init,
         };
         let depth = self.scopes.len() - 1;
         self.scopes.push(Vec::new());
         let first = self.env.len();
         let value = self.value(init);
-        let value = if extended { value } else { value };
         let (place, by_ref) = match (&body.pat(pat).kind, value) {
             (crate::lint::ir::PatKind::Wild, value) => {
                 // Nothing is bound: a temporary ends here, a place stays.

@@ -11,7 +11,6 @@ mod shape;
 use crate::catalog::model::Effect;
 
 use super::ir::{BinaryOp, BodyId, Lit, Name, Span};
-use super::names::FileId;
 use super::types::{Evidence, Target, Ty};
 
 pub(crate) use build::{Request, build};
@@ -27,7 +26,6 @@ pub(crate) struct LocalId(pub(crate) u32);
 /// The flow of a body.
 #[derive(Debug)]
 pub(crate) struct Graph {
-    pub(crate) file: FileId,
     pub(crate) locals: Vec<Local>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) loops: Vec<Loop>,
@@ -298,12 +296,6 @@ impl Graph {
             stack.extend(self.node(id).next.iter().map(|&(_, next)| next));
         }
         seen
-    }
-
-    /// The step that made the value at a place, when it is a whole local made once.
-    pub(crate) fn maker(&self, operand: &Operand) -> Option<NodeId> {
-        let place = operand.place()?;
-        self.local(place.local).def
     }
 
     pub(crate) fn call_at(&self, id: NodeId) -> Option<&Call> {

@@ -1,7 +1,7 @@
 //! Places that hold an obligation, and how they move.
 
 use crate::catalog::model::Handle;
-use crate::lint::cfg::{Call, Operand, Part, Place};
+use crate::lint::cfg::{Call, Part, Place};
 use crate::lint::ir::Name;
 
 /// Places that hold the same obligation, in order.
@@ -26,17 +26,6 @@ pub(crate) fn holders(call: &Call, handle: Handle) -> Option<Place> {
         Handle::Receiver => call.receiver.as_ref()?.place()?.clone(),
         Handle::Arg(number) => call.args.get(usize::from(number))?.place()?.clone(),
     })
-}
-
-/// The operand of a call at a handle.
-pub(super) fn operand(call: &Call, handle: Handle) -> Option<&Operand> {
-    match handle {
-        Handle::Receiver => call.receiver.as_ref(),
-        Handle::Arg(number) | Handle::Out(number) | Handle::OutAt(number, _) => {
-            call.args.get(usize::from(number))
-        }
-        _ => None,
-    }
 }
 
 /// Whether a value at `place` holds, or is part of what holds.

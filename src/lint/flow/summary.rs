@@ -26,11 +26,14 @@ pub(crate) enum ParamFate {
     Escaped,
 }
 
+/// Function, number of the parameter, class, whether it is a raw value that is copied.
+type Key = (FnId, usize, &'static str, bool);
+
 /// Summaries of functions, by parameter and class.
 pub(crate) struct Summaries<'a> {
     pub(crate) world: &'a World<'a>,
     pub(crate) bodies: &'a Bodies<'a>,
-    params: RefCell<FxHashMap<(FnId, usize, &'static str, bool), ParamFate>>,
+    params: RefCell<FxHashMap<Key, ParamFate>>,
 }
 
 impl<'a> Summaries<'a> {

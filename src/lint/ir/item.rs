@@ -153,13 +153,3 @@ pub(crate) struct Attrs {
     /// `#[doc(hidden)]`-like markers that code is generated (`#[automatically_derived]`).
     pub(crate) generated: bool,
 }
-
-impl Item {
-    /// Parameters of a function with a body are in its body.
-    pub(crate) fn as_fn(&self) -> Option<&Fn> {
-        match &self.kind {
-            ItemKind::Fn(function) => Some(function),
-            _ => None,
-        }
-    }
-}

@@ -12,7 +12,7 @@ pub(crate) use item::{
     Attrs, Enum, Fn, FnSig, Impl, Import, Item, ItemKind, MacroDef, Mod, Receiver, Static, Struct,
     Trait, Variant,
 };
-pub(crate) use name::{Name, Names};
+pub(crate) use name::Name;
 
 /// A range of bytes in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -11,9 +11,6 @@ use rustc_hash::FxBuildHasher;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Name(Spur);
 
-/// The table behind [`Name`].
-pub(crate) struct Names;
-
 fn table() -> &'static ThreadedRodeo<Spur, FxBuildHasher> {
     static TABLE: OnceLock<ThreadedRodeo<Spur, FxBuildHasher>> = OnceLock::new();
     TABLE.get_or_init(|| ThreadedRodeo::with_hasher(FxBuildHasher))

@@ -3,8 +3,8 @@
 use syn::{Fields, FnArg, ImplItem, Item as Syntax, ReceiverKind, TraitItem, UseTree, Visibility};
 
 use crate::lint::ir::{
-    Attrs, Enum, Fn, FnSig, Impl, Import, Item, ItemKind, MacroDef, Mod, Name, Param, PatKind,
-    Path, Receiver, Segment, Span, Static, Struct, Trait, TypeRef, Variant,
+    Attrs, Enum, Fn, FnSig, Impl, Import, Item, ItemKind, Mod, Name, Param, PatKind, Path,
+    Receiver, Segment, Span, Static, Struct, Trait, TypeRef, Variant,
 };
 
 use super::{Lowering, attrs, macros, name, path, span};
