@@ -15,6 +15,8 @@ pub struct Report {
     pub issues: Vec<Issue>,
     /// Text of every file with a finding or an issue, by reported path, for showing lines.
     pub sources: BTreeMap<Arc<str>, Arc<str>>,
+    /// What was looked at on the line that the options name, and what became of it.
+    pub why: Vec<String>,
     /// What was analysed, and what it cost.
     pub stats: Stats,
 }

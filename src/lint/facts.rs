@@ -10,8 +10,8 @@ use crate::catalog::{Api, ApiId, Catalog};
 
 use super::ir::Name;
 
-/// Whether facts about a package that are limited to these versions hold.
-pub(crate) type Holds<'c> = dyn Fn(&str, &VersionReq) -> bool + 'c;
+/// Which of several facts about a package hold, that are limited to these versions.
+pub(crate) type Holds<'c> = dyn Fn(&str, &[Option<&VersionReq>]) -> Vec<bool> + 'c;
 
 /// See the module.
 pub(crate) struct Facts<'c> {
@@ -62,19 +62,18 @@ impl<'c> Facts<'c> {
         if let Some(known) = self.apis.borrow().get(&path) {
             return known.clone();
         }
-        let found: Box<[ApiId]> = self
-            .catalog
-            .apis_at(path.as_str())
-            .iter()
-            .copied()
-            .filter(|&id| self.api_holds(self.catalog.api(id)))
-            .collect();
+        let found = self.holding(self.catalog.apis_at(path.as_str()));
         self.apis.borrow_mut().insert(path, found.clone());
         found
     }
 
-    fn api_holds(&self, api: &Api) -> bool {
-        api.versions.as_ref().is_none_or(|versions| (self.holds)(&api.package, versions))
+    /// Those of some facts about one function that hold.
+    fn holding(&self, ids: &[ApiId]) -> Box<[ApiId]> {
+        let Some(&first) = ids.first() else { return Box::default() };
+        let package = &self.catalog.api(first).package;
+        let limits: Vec<_> = ids.iter().map(|&id| self.catalog.api(id).versions.as_ref()).collect();
+        let holds = (self.holds)(package, &limits);
+        ids.iter().copied().zip(holds).filter_map(|(id, holds)| holds.then_some(id)).collect()
     }
 
     pub(crate) fn api(&self, id: ApiId) -> &'c Api {
@@ -84,23 +83,33 @@ impl<'c> Facts<'c> {
     /// Facts whose name alone says enough, in crates that the package depends on.
     pub(crate) fn distinctive(&self, name: Name, depends: impl Fn(&str) -> bool) -> Vec<ApiId> {
         let ids = self.catalog.apis_named(name.as_str()).iter().copied();
-        ids.filter(|&id| {
-            let api = self.catalog.api(id);
-            api.fact.distinctive && depends(&api.package) && self.api_holds(api)
+        let ids: Vec<ApiId> = ids
+            .filter(|&id| {
+                let api = self.catalog.api(id);
+                api.fact.distinctive && depends(&api.package)
+            })
+            .collect();
+        ids.chunk_by(|&a, &b| self.catalog.api(a).path == self.catalog.api(b).path)
+            .flat_map(|same| self.holding(same))
+            .collect()
+    }
+
+    /// Whether nothing of this name releases this class or takes something over.
+    pub(crate) fn harmless(&self, name: Name, class: &str) -> bool {
+        self.catalog.apis_named(name.as_str()).iter().all(|&id| {
+            let fact = &self.catalog.api(id).fact;
+            fact.takes.is_empty() && !fact.releases.iter().any(|known| known == class)
         })
-        .collect()
     }
 
     /// What is known about a type.
     pub(crate) fn type_fact(&self, path: Name) -> Option<&'c TypeFact> {
-        let ids = self.catalog.types_at(path.as_str()).iter();
-        ids.map(|&id| self.catalog.type_of(id))
-            .find(|known| {
-                known
-                    .versions
-                    .as_ref()
-                    .is_none_or(|versions| (self.holds)(&known.package, versions))
-            })
-            .map(|known| &known.fact)
+        let ids = self.catalog.types_at(path.as_str());
+        let package = &self.catalog.type_of(*ids.first()?).package;
+        let limits: Vec<_> =
+            ids.iter().map(|&id| self.catalog.type_of(id).versions.as_ref()).collect();
+        let holds = (self.holds)(package, &limits);
+        let at = holds.iter().position(|&holds| holds)?;
+        Some(&self.catalog.type_of(*ids.get(at)?).fact)
     }
 }

@@ -19,6 +19,7 @@ mod run;
 pub mod suppress;
 pub mod syntax;
 mod types;
+mod why;
 pub mod workspace;
 
 pub use answer::{Issue, Report, Stats};

@@ -1,5 +1,6 @@
 //! One package from lowered files to candidates.
 
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use super::flow::Summaries;
 use super::ir::Name;
 use super::names::{self, Names, Source, Surroundings};
 use super::types::World;
+use super::why::explain;
 
 /// What the package depends on: by the lib name that code writes.
 pub(crate) struct Dependencies {
@@ -27,11 +29,12 @@ pub(crate) struct Analysed<'r> {
     pub(crate) names: Names,
     pub(crate) candidates: Vec<Candidate<'r>>,
     pub(crate) bodies: u64,
+    /// About the line that was asked about.
+    pub(crate) why: Vec<String>,
     pub(crate) times: Vec<(&'static str, Duration)>,
 }
 
-/// Looks for everything that the rules are about. `why` asks for graphs of bodies that no rule
-/// needs, too.
+/// Looks for everything that the rules are about. `why` is a line that is to be explained.
 pub(crate) fn analyse<'r>(
     sources: Vec<Source>,
     around: &Surroundings,
@@ -39,6 +42,7 @@ pub(crate) fn analyse<'r>(
     catalog: &'static Catalog,
     rules: &'r [&'r LintRule],
     edition_2024: bool,
+    why: Option<(&Path, u32)>,
 ) -> Analysed<'r> {
     let started = Instant::now();
     let mut names = names::build(sources, around);
@@ -48,7 +52,7 @@ pub(crate) fn analyse<'r>(
 
     let started = Instant::now();
     let facts = Facts::new(catalog, dependencies.holds);
-    let (candidates, bodies, graphs) = {
+    let (candidates, bodies, graphs, why) = {
         let world = World { names: &names, facts: &facts };
         let bodies = Bodies::new(&world, edition_2024);
         let wanted = wanted(catalog, rules, &world);
@@ -65,16 +69,20 @@ pub(crate) fn analyse<'r>(
             candidates: Vec::new(),
         };
         checker.run();
-        let candidates = checker
+        let candidates: Vec<Candidate<'r>> = checker
             .candidates
             .into_iter()
             .map(|found| Candidate { rule: rule_in(rules, &found.rule.rule), ..found })
             .collect();
-        (candidates, count, graphs)
+        let why = why.and_then(|(path, line)| {
+            let file = (0..).zip(&names.sources).find(|(_, source)| source.path == path)?;
+            Some(explain(&world, &bodies, &candidates, names::FileId(file.0), line))
+        });
+        (candidates, count, graphs, why.unwrap_or_default())
     };
     let engines = started.elapsed().saturating_sub(graphs);
     let times = vec![("names", named), ("graphs", graphs), ("engines", engines)];
-    Analysed { names, candidates, bodies, times }
+    Analysed { names, candidates, bodies, why, times }
 }
 
 fn rule_in<'r>(rules: &'r [&'r LintRule], rule: &Rule) -> &'r LintRule {

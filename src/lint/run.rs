@@ -1,7 +1,7 @@
 //! A run: what is named on the command line to a report.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -37,6 +37,7 @@ struct Part {
     issues: Vec<Issue>,
     sources: BTreeMap<Arc<str>, Arc<str>>,
     suppressions: BTreeMap<Arc<str>, Vec<Suppression>>,
+    why: Vec<String>,
     stats: Stats,
 }
 
@@ -47,7 +48,8 @@ struct Part {
 pub fn run(options: &Options) -> anyhow::Result<Report> {
     let cwd = std::env::current_dir().context("the working directory cannot be found")?;
     let started = Instant::now();
-    let mut workspace = workspace::load(&Request { paths: options.paths.clone(), cwd })?;
+    let mut workspace =
+        workspace::load(&Request { paths: options.paths.clone(), cwd: cwd.clone() })?;
     let loading = started.elapsed();
     let catalog = Catalog::embedded();
     let rules: Vec<&LintRule> = catalog
@@ -72,6 +74,7 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         rules: &rules,
         grammars: &grammars,
         options,
+        why: options.why.clone().map(|(path, line)| (cwd.join(path), line)),
         done: AtomicU64::new(0),
         total: total as u64,
     };
@@ -99,6 +102,8 @@ struct Run<'a> {
     rules: &'a [&'a LintRule],
     grammars: &'a MacroGrammars,
     options: &'a Options,
+    /// As in the options, the path absolute.
+    why: Option<(PathBuf, u32)>,
     done: AtomicU64,
     total: u64,
 }
@@ -130,9 +135,16 @@ impl Run<'_> {
                 .or_default()
                 .push(dependency.versions.clone());
         }
-        let holds = move |package: &str, fact: &VersionReq| match versions.get(package) {
-            Some(all) => all.iter().any(|versions| versions.allows(fact)),
-            None => package == "std" || Versions::Unknown.allows(fact),
+        let holds = move |package: &str, facts: &[Option<&VersionReq>]| {
+            let of = |versions: &Versions| versions.holding(facts);
+            match versions.get(package).map(Vec::as_slice) {
+                Some([only]) => of(only),
+                // Two versions of one package: what holds for either.
+                Some(all) => all.iter().map(of).fold(vec![false; facts.len()], |known, more| {
+                    known.iter().zip(more).map(|(known, more)| *known || more).collect()
+                }),
+                None => of(&Versions::Unknown),
+            }
         };
         let edition_2024 = package.edition >= Edition::Rust2024;
         self.analyse(package.files, &around, Dependencies { holds: Box::new(holds) }, edition_2024)
@@ -146,7 +158,7 @@ impl Run<'_> {
             externs: libs.iter().map(|lib| (lib.clone(), lib.clone())).collect(),
             ..Surroundings::default()
         };
-        let holds = |_: &str, fact: &VersionReq| Versions::Unknown.allows(fact);
+        let holds = |_: &str, facts: &[Option<&VersionReq>]| Versions::Unknown.holding(facts);
         self.analyse(files, &around, Dependencies { holds: Box::new(holds) }, false)
     }
 
@@ -179,14 +191,26 @@ impl Run<'_> {
         part.stats.files = sources.iter().filter(|source| source.reported).count() as u64;
         let lines = sources.iter().filter(|source| source.reported);
         part.stats.lines = lines.map(|source| u64::from(source.file.lines)).sum();
-        let analysed =
-            analyse(sources, around, dependencies, self.catalog, self.rules, edition_2024);
+        let analysed = analyse(
+            sources,
+            around,
+            dependencies,
+            self.catalog,
+            self.rules,
+            edition_2024,
+            self.why(),
+        );
         part.stats.bodies = analysed.bodies;
+        part.why.clone_from(&analysed.why);
         for &(phase, time) in &analysed.times {
             part.time(phase, time);
         }
         self.collect(&analysed, &mut part);
         part
+    }
+
+    fn why(&self) -> Option<(&Path, u32)> {
+        self.why.as_ref().map(|(path, line)| (path.as_path(), *line))
     }
 
     fn lower(&self, file: SourceFile) -> Result<Source, Skipped> {
@@ -264,6 +288,7 @@ impl Run<'_> {
             report.findings.extend(part.findings);
             report.issues.extend(part.issues);
             report.sources.extend(part.sources);
+            report.why.extend(part.why);
             suppressions.extend(part.suppressions);
             add(&mut report.stats, part.stats);
         }

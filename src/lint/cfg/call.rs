@@ -95,7 +95,21 @@ impl<'a> Builder<'a> {
     /// `Box::new(x)`, `Mutex::new(x)`: what is inside is still what it was. Shared owners are not
     /// followed: which of them is the last cannot be told.
     fn wrapped(&mut self, target: &Target, args: &[Operand], span: Span) -> Option<Operand> {
-        let (Target::Api(_, path) | Target::Foreign(path)) = target else { return None };
+        let path = match target {
+            Target::Foreign(path) => path,
+            // What facts say about it must not get lost.
+            Target::Api(ids, path) => {
+                let plain = ids.iter().all(|&id| {
+                    let fact = &self.world.facts.api(id).fact;
+                    fact.acquires.is_none() && fact.finishes.is_none() && fact.classes.is_empty()
+                });
+                if !plain {
+                    return None;
+                }
+                path
+            }
+            _ => return None,
+        };
         let [arg] = args else { return None };
         let (owner, function) = path.as_str().rsplit_once("::")?;
         if !matches!(function, "new" | "pin" | "from") {

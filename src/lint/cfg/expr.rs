@@ -34,7 +34,7 @@ impl<'a> Builder<'a> {
                 self.value(*index);
                 return (place.part(Part::Element), by_ref);
             }
-            ExprKind::Unary { op: UnaryOp::Deref, operand } => return self.place(*operand),
+            ExprKind::Unary { op: UnaryOp::Deref, operand } => return self.deref(*operand),
             ExprKind::Ref { operand } => {
                 let (place, _) = self.place(*operand);
                 return (place, true);
@@ -43,6 +43,15 @@ impl<'a> Builder<'a> {
         }
         let value = self.value(id);
         self.hold(value, expr.span)
+    }
+
+    /// What a reference refers to is seen through; what a pointer points to is something else.
+    fn deref(&mut self, operand: ExprId) -> (Place, bool) {
+        let (place, by_ref) = self.place(operand);
+        match self.place_ty(&place) {
+            Ty::Ptr(_) => (place.part(Part::Element), by_ref),
+            _ => (place, by_ref),
+        }
     }
 
     /// Evaluates something only to look at it.
@@ -70,7 +79,7 @@ impl<'a> Builder<'a> {
                 Operand::Ref(place)
             }
             ExprKind::Unary { op, operand } => match op {
-                UnaryOp::Deref => Operand::Move(self.place(*operand).0),
+                UnaryOp::Deref => Operand::Move(self.deref(*operand).0),
                 UnaryOp::Not | UnaryOp::Neg => {
                     let value = self.look(*operand);
                     let test = self.test_of(&value).map(|test| Test::Not(Box::new(test)));

@@ -37,7 +37,8 @@ impl<'a> Builder<'a> {
                 inside(place.clone())
             }
             "is_ok" | "is_some" => self.truth(Some(Test::Success(place.clone())), span),
-            "is_err" | "is_none" => {
+            "is_success" if args.is_empty() => self.truth(Some(Test::Success(place.clone())), span),
+            "is_err" | "is_none" | "is_error" | "is_failure" if args.is_empty() => {
                 let test = Test::Not(Box::new(Test::Success(place.clone())));
                 self.truth(Some(test), span)
             }

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::catalog::LintRule;
-use crate::catalog::model::{Engine, Handle, Paths};
+use crate::catalog::model::{Engine, Fails, Handle, Paths};
 use crate::finding::Role;
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, NodeId, Part, Place};
@@ -41,7 +41,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
         for (site, node, start) in &found {
             let start = Start { class: &start.class, ..start.start(*node) };
             // Whether it matters is decided in the last round, when all wrappers are known.
-            let fate = follow(&site.graph, checker.summaries, &start);
+            let fate = follow(site, checker.summaries, &start);
             note_returned(site, &start, &fate, &mut fresh);
         }
         let after: usize = fresh.values().map(Vec::len).sum();
@@ -59,7 +59,8 @@ struct Begin {
     class: String,
     held: Place,
     copied: bool,
-    fails: Option<(crate::catalog::model::Fails, Place)>,
+    fails: Option<Fails>,
+    status: Option<Place>,
 }
 
 impl Begin {
@@ -69,7 +70,8 @@ impl Begin {
             node,
             held: self.held.clone(),
             copied: self.copied,
-            fails: self.fails.clone(),
+            fails: self.fails,
+            status: self.status.clone(),
             param: None,
         }
     }
@@ -101,8 +103,14 @@ fn starts(
                     _ => raw(&ty.payload()),
                 };
                 let status = Place::of(call.to);
-                let fails = fact.fails.map(|fails| (fails, status));
-                Some(Begin { class, held, copied, fails })
+                // What is left behind a pointer comes with a status that is 0 when all is well.
+                let apart = !matches!(
+                    handle,
+                    Handle::Return | Handle::Ok | Handle::Some | Handle::Tuple(_)
+                );
+                let fails = fact.fails.map(|fails| if apart { Fails::NonZero } else { fails });
+                let status = (apart || fails.is_some()).then_some(status);
+                Some(Begin { class, held, copied, fails, status })
             })
             .collect(),
         Target::Own(id) => fresh
@@ -112,7 +120,7 @@ fn starts(
             .map(|(class, path, copied)| {
                 let mut held = Place::of(call.to);
                 held.path.clone_from(path);
-                Begin { class: class.clone(), held, copied: *copied, fails: None }
+                Begin { class: class.clone(), held, copied: *copied, fails: None, status: None }
             })
             .collect(),
         _ => Vec::new(),
@@ -153,7 +161,7 @@ fn judge<'a>(
     }
     let Some(call) = site.graph.call_at(node) else { return };
     let (span, evidence) = (site.graph.node(node).span, call.evidence);
-    let mut fate = follow(&site.graph, checker.summaries, &begin.start(node));
+    let mut fate = follow(site, checker.summaries, &begin.start(node));
     if let Some(id) = site.function
         && context::is_entry(checker.world.names, id)
         && site.parent.is_none()

@@ -154,11 +154,19 @@ impl<'a> Trace<'a> {
                 says = true;
                 self.made = Some(span);
                 for (name, default) in &fact.bounds {
-                    self.bounds.insert(name.clone(), default.clone());
+                    self.bound(name, default);
                 }
             }
         }
         says
+    }
+
+    /// Where several facts may hold, one that bounds wins.
+    fn bound(&mut self, name: &str, default: &BoundDefault) {
+        let known = self.bounds.entry(name.to_owned()).or_insert_with(|| default.clone());
+        if *known == BoundDefault::Bounded(false) {
+            known.clone_from(default);
+        }
     }
 
     fn operand(&mut self, operand: Option<&Operand>) {
@@ -287,8 +295,27 @@ impl<'a> Trace<'a> {
         let here =
             self.site.graph.node(self.site.graph.local(call.to).def.unwrap_or(NodeId(0))).span;
         self.sets.extend(sets.into_keys().map(|name| (name, here)));
-        self.bounds.extend(bounds);
+        for (name, default) in &bounds {
+            self.bound(name, default);
+        }
         self.unknown |= unknown;
+    }
+
+    /// Setters in a chain that starts at a call on the value: `config.host(h).timeout(t);`
+    fn chained(&mut self, from: LocalId) {
+        if !self.seen.insert(from) {
+            return;
+        }
+        let on = |call: &Call| {
+            let place = call.receiver.as_ref().and_then(Operand::place);
+            place.is_some_and(|place| place.local == from)
+        };
+        let graph = &self.site.graph;
+        let links: Vec<_> = graph.calls().filter(|(_, call)| on(call)).collect();
+        for (id, call) in links {
+            self.call(id, call);
+            self.chained(call.to);
+        }
     }
 
     /// A call that uses the value without making it: a setter, or something that may set.
@@ -299,10 +326,12 @@ impl<'a> Trace<'a> {
             .as_ref()
             .and_then(Operand::place)
             .is_some_and(|place| place.local == local);
+        if by_receiver {
+            self.chained(call.to);
+        }
         if !by_receiver && matches!(call.target, Target::Own(_) | Target::Unknown(_)) {
             // Passed on: somebody else may have set anything.
-            let finishes = false;
-            self.unknown |= !finishes;
+            self.unknown = true;
         }
     }
 }

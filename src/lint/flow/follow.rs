@@ -3,12 +3,13 @@
 use rustc_hash::FxHashSet;
 
 use crate::catalog::model::{Fails, Handle};
+use crate::lint::bodies::Site;
 use crate::lint::cfg::{
     Call, Edge, Exit, Graph, Local, LocalId, LocalKind, NodeId, NodeKind, Operand, Place, Test,
     Value,
 };
 use crate::lint::ir::{BinaryOp, Lit};
-use crate::lint::names::Shape;
+use crate::lint::names::{FileId, Shape};
 use crate::lint::types::{Target, Ty, World};
 
 use super::hold::{self, Holders};
@@ -23,8 +24,10 @@ pub(crate) struct Start<'a> {
     pub(crate) held: Place,
     /// A raw number or pointer: using it by value copies it.
     pub(crate) copied: bool,
-    /// How the call that makes it fails, and where its status is.
-    pub(crate) fails: Option<(Fails, Place)>,
+    /// How the call that makes it tells of failure, when that is no Result or Option.
+    pub(crate) fails: Option<Fails>,
+    /// Where its status is.
+    pub(crate) status: Option<Place>,
     /// The parameter that it came in by.
     pub(crate) param: Option<LocalId>,
 }
@@ -44,6 +47,7 @@ const STATES: usize = 40_000;
 
 struct Walk<'a> {
     graph: &'a Graph,
+    file: FileId,
     world: &'a World<'a>,
     summaries: &'a Summaries<'a>,
     start: &'a Start<'a>,
@@ -60,9 +64,11 @@ enum Step {
 }
 
 /// Follows an obligation to all its ends.
-pub(crate) fn follow(graph: &Graph, summaries: &Summaries<'_>, start: &Start<'_>) -> Fate {
+pub(crate) fn follow(site: &Site, summaries: &Summaries<'_>, start: &Start<'_>) -> Fate {
+    let graph = &site.graph;
     let mut walk = Walk {
         graph,
+        file: site.file,
         world: summaries.world,
         summaries,
         start,
@@ -71,7 +77,7 @@ pub(crate) fn follow(graph: &Graph, summaries: &Summaries<'_>, start: &Start<'_>
     };
     let first = State {
         held: vec![start.held.clone()],
-        status: start.fails.iter().map(|(_, place)| place.clone()).collect(),
+        status: start.status.iter().cloned().collect(),
         lent: Vec::new(),
     };
     let mut seen: FxHashSet<(NodeId, State)> = FxHashSet::default();
@@ -258,10 +264,12 @@ impl Walk<'_> {
                 }
                 Step::On(state)
             }
-            Value::Closure { captured, .. } => {
+            Value::Closure { body, captured } => {
                 let takes = captured
                     .iter()
-                    .any(|&(local, _)| hold::touches(&state.held, &Place::of(local)));
+                    .any(|&(local, _)| hold::touches(&state.held, &Place::of(local)))
+                    // A copy of a raw handle does no harm where nothing could release it.
+                    && !(self.start.copied && self.only_looks(*body));
                 if takes { self.escape(id, How::Captured) } else { Step::On(state) }
             }
             Value::Opaque(used) => {
@@ -271,6 +279,13 @@ impl Walk<'_> {
                 if takes { self.escape(id, How::Opaque) } else { Step::On(state) }
             }
         }
+    }
+
+    /// Whether a closure mentions nothing that releases or takes over.
+    fn only_looks(&self, body: crate::lint::ir::BodyId) -> bool {
+        let source = self.world.names.source(self.file);
+        let Some(body) = source.file.bodies.get(body.0 as usize) else { return false };
+        body.mentions.iter().all(|&name| self.world.facts.harmless(name, self.start.class))
     }
 
     /// Whether a value put there is still there when the body is over.
@@ -429,7 +444,8 @@ impl Walk<'_> {
             Test::Not(inner) => self.branch(inner, !holds, state),
             Test::Success(place) => {
                 let inside = place.part(crate::lint::cfg::Part::Payload);
-                let failed_means_gone = hold::touches(&state.held, &inside);
+                let failed_means_gone =
+                    hold::touches(&state.held, &inside) || state.status.contains(place);
                 if !holds && failed_means_gone {
                     return None;
                 }
@@ -487,7 +503,7 @@ impl Walk<'_> {
         }
         let fails = match (&self.start.fails, about_lent) {
             (_, true) => Fails::NonZero,
-            (Some((fails, _)), _) => *fails,
+            (Some(fails), _) => *fails,
             (None, _) => return Some(state),
         };
         let Some(says) = meaning(op, other, fails) else { return Some(state) };

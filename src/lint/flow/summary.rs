@@ -64,9 +64,10 @@ impl<'a> Summaries<'a> {
             held: Place::of(param),
             copied,
             fails: None,
+            status: None,
             param: Some(param),
         };
-        let fate = follow(&site.graph, self, &start);
+        let fate = follow(&site, self, &start);
         if fate.gave_up {
             return ParamFate::Escaped;
         }

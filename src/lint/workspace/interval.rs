@@ -34,6 +34,27 @@ impl Interval {
         self.low >= outer.low && ends_inside
     }
 
+    /// Whether some version is in both.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        !self.clone().and(other.clone()).is_empty()
+    }
+
+    /// Whether these, sorted by their start, have every version of `self` between them.
+    pub(super) fn is_covered_by(&self, sorted: &[&Self]) -> bool {
+        // Up to here all is covered. An end at `1.2.3-0` meets a start at `1.2.3`.
+        let mut reached = release(&self.low);
+        for part in sorted {
+            if release(&part.low) > reached {
+                return false;
+            }
+            match &part.high {
+                None => return true,
+                Some(high) => reached = reached.max(release(high)),
+            }
+        }
+        self.high.as_ref().is_some_and(|high| release(high) <= reached)
+    }
+
     /// The same interval with a pre-release at its start taken for the release.
     pub(super) fn starting_at_release(mut self) -> Self {
         self.low.pre = Prerelease::EMPTY;
@@ -47,6 +68,10 @@ impl Interval {
         };
         Self { low: self.low.max(other.low), high }
     }
+}
+
+fn release(version: &Version) -> Version {
+    Version::new(version.major, version.minor, version.patch)
 }
 
 /// How far a caret, a tilde or a missing part lets a version move.

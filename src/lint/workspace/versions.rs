@@ -37,6 +37,30 @@ impl Versions {
     }
 }
 
+impl Versions {
+    /// Which of several facts about one thing hold here. Where no single one holds for every
+    /// version that a requirement admits, but all of them together do, each that may hold counts.
+    #[must_use]
+    pub fn holding(&self, facts: &[Option<&VersionReq>]) -> Vec<bool> {
+        let surely: Vec<bool> =
+            facts.iter().map(|fact| fact.is_none_or(|fact| self.allows(fact))).collect();
+        let Self::Required(requirement) = self else { return surely };
+        if surely.contains(&true) {
+            return surely;
+        }
+        let admitted = Interval::of(requirement).starting_at_release();
+        let limits: Vec<Interval> = facts
+            .iter()
+            .map(|fact| Interval::of(fact.unwrap_or(&VersionReq::STAR)).starting_at_release())
+            .collect();
+        let may: Vec<bool> = limits.iter().map(|limits| limits.overlaps(&admitted)).collect();
+        let mut sorted: Vec<&Interval> =
+            limits.iter().zip(&may).filter(|(_, may)| **may).map(|(limits, _)| limits).collect();
+        sorted.sort_by(|a, b| a.low.cmp(&b.low));
+        if admitted.is_covered_by(&sorted) { may } else { surely }
+    }
+}
+
 /// Whether the release that `version` is or leads to matches.
 pub(super) fn matches_release(requirement: &VersionReq, version: &Version) -> bool {
     requirement.matches(&Version { pre: Prerelease::EMPTY, ..version.clone() })
@@ -58,6 +82,21 @@ mod tests {
     fn check(versions: &Versions, fact: &str, expected: bool) {
         let allowed = versions.allows(&VersionReq::parse(fact).unwrap());
         assert_eq!(allowed, expected, "{versions:?} under {fact}");
+    }
+
+    #[test]
+    fn facts_that_share_what_is_admitted_hold_together() {
+        let one = VersionReq::parse(">=0.10, <0.12.23").unwrap();
+        let two = VersionReq::parse(">=0.12.23").unwrap();
+        let both = [Some(&one), Some(&two)];
+        assert_eq!(required("0.12.4").holding(&both), [true, true]);
+        assert_eq!(required("0.12.30").holding(&both), [false, true]);
+        assert_eq!(required("0.11").holding(&both), [true, false]);
+        // Something older is admitted that nobody knows about.
+        assert_eq!(required(">=0.9").holding(&both), [false, false]);
+        let later = VersionReq::parse(">=0.12.25").unwrap();
+        assert_eq!(required("0.12.4").holding(&[Some(&one), Some(&later)]), [false, false]);
+        assert_eq!(locked("0.12.4").holding(&both), [true, false]);
     }
 
     #[test]

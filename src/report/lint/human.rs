@@ -31,6 +31,11 @@ pub fn human(report: &Report, view: View, out: &mut dyn io::Write) -> io::Result
         write_cut(&rendered(finding, report, view.style), view.style, out)?;
         out.write_all(b"\n")?;
     }
+    for line in &report.why {
+        for part in wrap(&plain(line, view.style), view.style.width) {
+            write_cut(&part, view.style, out)?;
+        }
+    }
     for line in issue_lines(report)
         .into_iter()
         .chain(view.stats.then(|| stats_lines(report)).into_iter().flatten())

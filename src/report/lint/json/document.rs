@@ -17,6 +17,8 @@ pub(super) struct Document<'a> {
     tool: Tool,
     findings: Vec<Finding<'a>>,
     issues: Vec<Issue<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    why: &'a [String],
     summary: Summary,
     stats: Option<Stats<'a>>,
 }
@@ -28,6 +30,7 @@ impl<'a> Document<'a> {
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
             findings: report.findings.iter().map(Finding::new).collect(),
             issues: report.issues.iter().map(Issue::new).collect(),
+            why: &report.why,
             summary: Summary::new(report),
             stats: elapsed.map(|elapsed| Stats::new(&report.stats, elapsed)),
         }
