@@ -34,10 +34,14 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     trace.operand(operand(call, at));
                 }
                 let span = site.graph.node(node).span;
+                let mut traces = vec![trace];
+                if traces[0].param.is_some() {
+                    traces = from_callers(checker, &traces[0]);
+                }
                 let outcomes: Vec<_> = rules
                     .iter()
                     .filter(|known| known.rule.class == *class)
-                    .map(|&known| (known, judge(checker, known, site, node, call, &trace)))
+                    .map(|&known| (known, judge_all(checker, known, site, node, call, &traces)))
                     .collect();
                 for (known, outcome) in outcomes {
                     checker.add(known, site, span, call.evidence, outcome);
@@ -52,6 +56,55 @@ fn operand(call: &Call, at: Handle) -> Option<&Operand> {
         Handle::Arg(number) => call.args.get(usize::from(number)),
         _ => call.receiver.as_ref().or_else(|| call.args.first()),
     }
+}
+
+/// The traces of a value that came in by a parameter: one for each caller in the package.
+fn from_callers<'a>(checker: &'a Checker<'a>, inner: &Trace<'a>) -> Vec<Trace<'a>> {
+    let (Some(function), Some(index)) = (inner.site.function, inner.param) else {
+        return Vec::new();
+    };
+    let mut traces = Vec::new();
+    for site in checker.sites {
+        for (_, call) in site.graph.calls() {
+            if call.target != Target::Own(function) {
+                continue;
+            }
+            let given = match (&call.receiver, index) {
+                (Some(receiver), 0) => Some(receiver),
+                (Some(_), index) => call.args.get(index - 1),
+                (None, index) => call.args.get(index),
+            };
+            let mut trace = Trace::new(checker, site);
+            trace.operand(given);
+            trace.unknown |= trace.param.is_some() || inner.unknown;
+            // Places in the caller mean nothing where the finding is.
+            trace.made = None;
+            trace.sets = trace.sets.into_keys().map(|name| (name, Span::default())).collect();
+            trace.sets.extend(inner.sets.clone());
+            trace.steps.clone_from(&inner.steps);
+            traces.push(trace);
+        }
+    }
+    traces
+}
+
+/// Reported when it is for any of the traces.
+fn judge_all(
+    checker: &Checker<'_>,
+    known: &crate::catalog::LintRule,
+    site: &Site,
+    node: NodeId,
+    call: &Call,
+    traces: &[Trace<'_>],
+) -> Outcome {
+    let mut silent = Outcome::Silent(Reason::UnknownOrigin);
+    for trace in traces {
+        match judge(checker, known, site, node, call, trace) {
+            reported @ Outcome::Reported(_) => return reported,
+            other => silent = other,
+        }
+    }
+    silent
 }
 
 fn judge(
@@ -99,6 +152,8 @@ fn judge(
     {
         related.push((Role::Configured, made, "made here".to_owned()));
     }
+    let steps = trace.steps.iter().take(STEPS);
+    related.extend(steps.map(|&span| (Role::Step, span, "no limit is set here".to_owned())));
     let bound = when.enough.first().map(|set| set.join(" and ")).unwrap_or_default();
     Outcome::Reported(Box::new(Reported {
         item: item(checker.world, call),
@@ -117,9 +172,16 @@ pub(super) struct Trace<'a> {
     pub(super) sets: BTreeMap<String, Span>,
     pub(super) bounds: BTreeMap<String, BoundDefault>,
     pub(super) made: Option<Span>,
+    /// Calls on the way from there that set nothing the rule asks for.
+    steps: BTreeSet<Span>,
     pub(super) unknown: bool,
+    /// It came in by this parameter; what was done to it before is up to the callers.
+    param: Option<usize>,
     depth: u32,
 }
+
+/// Steps shown at most.
+const STEPS: usize = 8;
 
 /// Functions of the package followed into.
 const DEPTH: u32 = 4;
@@ -134,7 +196,9 @@ impl<'a> Trace<'a> {
             sets: BTreeMap::new(),
             bounds: BTreeMap::new(),
             made: None,
+            steps: BTreeSet::new(),
             unknown: false,
+            param: None,
             depth: DEPTH,
         }
     }
@@ -183,9 +247,15 @@ impl<'a> Trace<'a> {
         }
         let graph = &self.site.graph;
         let local = graph.local(place.local);
+        if local.kind == LocalKind::Param
+            && place.path.is_empty()
+            && self.param.is_none()
+            && self.site.parent.is_none()
+        {
+            self.param = graph.params.iter().position(|&param| param == place.local);
+        }
         if matches!(local.kind, LocalKind::Param | LocalKind::Captured) {
-            self.unknown = true;
-            return;
+            self.unknown |= self.param.is_none();
         }
         let mut made = false;
         for id in graph.ids() {
@@ -209,7 +279,7 @@ impl<'a> Trace<'a> {
                 _ => {}
             }
         }
-        if !made {
+        if !made && self.param.is_none() {
             self.unknown = true;
         }
     }
@@ -268,6 +338,9 @@ impl<'a> Trace<'a> {
         let says = self.call(id, call);
         if self.made.is_some() && !made_before {
             return;
+        }
+        if !says {
+            self.steps.insert(self.site.graph.node(id).span);
         }
         match &call.target {
             Target::Own(function) => self.own(*function, call),
@@ -329,8 +402,12 @@ impl<'a> Trace<'a> {
         if by_receiver {
             self.chained(call.to);
         }
-        if !by_receiver && matches!(call.target, Target::Own(_) | Target::Unknown(_)) {
-            // Passed on: somebody else may have set anything.
+        // Lent to somebody who may set anything. What is moved away is another value's story.
+        let lent = call
+            .args
+            .iter()
+            .any(|operand| matches!(operand, Operand::Ref(place) if place.local == local));
+        if lent && matches!(call.target, Target::Own(_) | Target::Unknown(_)) {
             self.unknown = true;
         }
     }
