@@ -39,6 +39,27 @@ pub enum TypeText {
     Pointer,
 }
 
+impl TypeText {
+    /// Every path in it.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        let mut stack = vec![self];
+        std::iter::from_fn(move || {
+            while let Some(next) = stack.pop() {
+                match next {
+                    Self::Path(path, parts) => {
+                        stack.extend(parts);
+                        return Some(&**path);
+                    }
+                    Self::Tuple(parts) => stack.extend(parts),
+                    Self::Reference { to, .. } | Self::Future(to) => stack.push(to),
+                    _ => {}
+                }
+            }
+            None
+        })
+    }
+}
+
 /// The short names that need no path.
 const SHORT: &[(&str, &str)] = &[
     ("Arc", "std::sync::Arc"),

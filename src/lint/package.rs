@@ -2,12 +2,13 @@
 
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalog::model::{Engine, Rule};
-use crate::catalog::{Api, Catalog, LintRule};
+use crate::catalog::{Catalog, LintRule};
 
 use super::bodies::{Bodies, Site};
 use super::checks::{Candidate, Checker, in_tests};
@@ -41,6 +42,7 @@ pub(crate) fn analyse<'r>(
     dependencies: Dependencies,
     catalog: &'static Catalog,
     rules: &'r [&'r LintRule],
+    interest: &Interest,
     edition_2024: bool,
     why: Option<(&Path, u32)>,
 ) -> Analysed<'r> {
@@ -55,7 +57,7 @@ pub(crate) fn analyse<'r>(
     let (candidates, bodies, graphs, why) = {
         let world = World { names: &names, facts: &facts };
         let bodies = Bodies::new(&world, edition_2024);
-        let wanted = wanted(catalog, rules, &world);
+        let wanted = interest.names(&world);
         let sites = sites(&world, &bodies, &wanted);
         let graphs = started.elapsed();
         let summaries = Summaries::new(&world, &bodies);
@@ -113,80 +115,72 @@ fn mark_attributes(names: &mut Names, catalog: &Catalog) {
     }
 }
 
-/// Names that a body must mention for some rule to be about it.
-fn wanted(catalog: &Catalog, rules: &[&LintRule], world: &World<'_>) -> FxHashSet<Name> {
-    let classes: FxHashSet<&str> = rules
-        .iter()
-        .flat_map(|known| [Some(known.rule.class.as_str()), known.rule.when.with.as_deref()])
-        .flatten()
-        .collect();
-    let about = |class: &str| classes.contains(class);
-    let mut wanted = FxHashSet::default();
-    for api in catalog.apis() {
-        let fact = &api.fact;
-        let begins = fact.acquires.as_deref().is_some_and(about)
-            || fact.finishes.as_deref().is_some_and(about)
-            || fact.classes.iter().any(|class| about(class));
-        if begins && depends(world, api) {
-            wanted.insert(Name::new(api.path.rsplit("::").next().unwrap_or(&api.path)));
-        }
-    }
-    let whole = |engine| rules.iter().any(|known| known.rule.engine == engine);
-    if whole(Engine::HeldAcross) || whole(Engine::DiscardedGuard) {
-        for known in catalog.types() {
-            if known.fact.classes.iter().any(|class| about(class)) {
-                for api in catalog.apis() {
-                    let returns = api.returns.as_ref().map(ToString::to_string);
-                    if returns.is_some_and(|text| text.contains(&known.fact.path))
-                        && depends(world, api)
-                    {
-                        let last = api.path.rsplit("::").next().unwrap_or(&api.path);
-                        wanted.insert(Name::new(last));
-                    }
-                }
+/// What makes a body worth a graph: a name that it must mention, and the package whose fact says so.
+pub(crate) struct Interest(Vec<(Arc<str>, Name)>);
+
+impl Interest {
+    /// Everything that one of the rules may be about.
+    pub(crate) fn of(catalog: &Catalog, rules: &[&LintRule]) -> Self {
+        let classes: FxHashSet<&str> = rules
+            .iter()
+            .flat_map(|known| [Some(known.rule.class.as_str()), known.rule.when.with.as_deref()])
+            .flatten()
+            .collect();
+        let about = |class: &str| classes.contains(class);
+        let guards: FxHashSet<&str> = catalog
+            .types()
+            .iter()
+            .filter(|known| known.fact.classes.iter().any(|class| about(class)))
+            .map(|known| known.fact.path.as_str())
+            .collect();
+        let whole = |engine| rules.iter().any(|known| known.rule.engine == engine);
+        let by_type = whole(Engine::HeldAcross) || whole(Engine::DiscardedGuard);
+        let mut wanted = FxHashSet::default();
+        for api in catalog.apis() {
+            let fact = &api.fact;
+            let begins = fact.acquires.as_deref().is_some_and(about)
+                || fact.finishes.as_deref().is_some_and(about)
+                || fact.classes.iter().any(|class| about(class))
+                || by_type
+                    && api
+                        .returns
+                        .as_ref()
+                        .is_some_and(|ty| ty.paths().any(|path| guards.contains(path)));
+            if begins {
+                let last = api.path.rsplit("::").next().unwrap_or(&api.path);
+                wanted.insert((Arc::clone(&api.package), Name::new(last)));
             }
         }
+        Self(wanted.into_iter().collect())
     }
-    wanted
-}
 
-fn depends(world: &World<'_>, api: &Api) -> bool {
-    matches!(&*api.package, "std" | "libc") || world.depends(&api.package)
+    fn names(&self, world: &World<'_>) -> FxHashSet<Name> {
+        let mut known: FxHashMap<&str, bool> = FxHashMap::default();
+        let mut wanted = FxHashSet::default();
+        for (package, name) in &self.0 {
+            let depends = *known
+                .entry(package)
+                .or_insert_with(|| matches!(&**package, "std" | "libc") || world.depends(package));
+            if depends {
+                wanted.insert(*name);
+            }
+        }
+        wanted
+    }
 }
 
 /// Bodies that some rule could be about, with everything nested in them; never those of tests.
 fn sites(world: &World<'_>, bodies: &Bodies<'_>, wanted: &FxHashSet<Name>) -> Vec<Rc<Site>> {
     let names = world.names;
-    // Functions of the package that a wanted body is reached through: their callers count, too.
-    let mentions = |file: names::FileId, body: super::ir::BodyId, wanted: &FxHashSet<Name>| {
+    let mentions = |file: names::FileId, body: super::ir::BodyId| {
         let body = &names.source(file).file.bodies[body.0 as usize];
         body.mentions.iter().any(|name| wanted.contains(name))
     };
-    let mut wanted = wanted.clone();
-    let mut chosen: Vec<bool> = vec![false; names.fns.len()];
-    // Callers of functions that may return what they acquire, two steps up.
-    for _ in 0..2 {
-        let mut more = Vec::new();
-        for id in names.fn_ids() {
-            let function = names.function(id);
-            let Some(body) = function.body else { continue };
-            if chosen[id.0 as usize] || !mentions(function.file, body, &wanted) {
-                continue;
-            }
-            chosen[id.0 as usize] = true;
-            let returns = world.ty(&function.sig.returns, world.scope(id));
-            if !returns.is_unknown() && returns != super::types::Ty::unit() {
-                more.push(function.name);
-            }
-        }
-        if wanted.len() > 20_000 {
-            break;
-        }
-        wanted.extend(more);
-    }
     let mut sites = Vec::new();
     for id in names.fn_ids() {
-        if !chosen[id.0 as usize] || in_tests(names, id) {
+        let function = names.function(id);
+        let chosen = function.body.is_some_and(|body| mentions(function.file, body));
+        if !chosen || in_tests(names, id) {
             continue;
         }
         if let Some(site) = bodies.of_function(id) {
@@ -201,7 +195,7 @@ fn sites(world: &World<'_>, bodies: &Bodies<'_>, wanted: &FxHashSet<Name>) -> Ve
         if module.test || module.side == names::Side::Aside {
             continue;
         }
-        if mentions(def.file, body, &wanted)
+        if mentions(def.file, body)
             && let Some(site) = bodies.of_static(id)
         {
             sites.extend(bodies.with_nested(&site));

@@ -20,7 +20,7 @@ use super::findings::{Lines, finding};
 use super::ir::Name;
 use super::names::{FileId, Root, Side, Source, Surroundings};
 use super::options::Options;
-use super::package::{Analysed, Dependencies, analyse};
+use super::package::{Analysed, Dependencies, Interest, analyse};
 use super::suppress::{self, Known, Suppression};
 use super::syntax::{self, MacroGrammars};
 use super::workspace::{
@@ -73,6 +73,7 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         catalog,
         rules: &rules,
         grammars: &grammars,
+        interest: Interest::of(catalog, &rules),
         options,
         why: options.why.clone().map(|(path, line)| (cwd.join(path), line)),
         done: AtomicU64::new(0),
@@ -101,6 +102,7 @@ struct Run<'a> {
     catalog: &'static Catalog,
     rules: &'a [&'a LintRule],
     grammars: &'a MacroGrammars,
+    interest: Interest,
     options: &'a Options,
     /// As in the options, the path absolute.
     why: Option<(PathBuf, u32)>,
@@ -197,6 +199,7 @@ impl Run<'_> {
             dependencies,
             self.catalog,
             self.rules,
+            &self.interest,
             edition_2024,
             self.why(),
         );

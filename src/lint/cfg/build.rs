@@ -1,5 +1,7 @@
 //! Builds the graph: expressions in the order in which they run.
 
+use rustc_hash::FxHashSet;
+
 use crate::lint::ir::{Body, BodyId, File, Lit, Name, Span};
 use crate::lint::names::FileId;
 use crate::lint::types::{Scope, Ty, World};
@@ -38,6 +40,8 @@ pub(super) struct Builder<'a> {
     pub(super) scopes: Vec<Vec<LocalId>>,
     pub(super) targets: Vec<Jump>,
     pub(super) inside: Option<u32>,
+    /// Steps that something leads to.
+    pub(super) led: FxHashSet<NodeId>,
 }
 
 /// A body that is being run through: the one asked for, and closures run in place.
@@ -88,6 +92,7 @@ pub(crate) fn build(request: Request<'_>) -> Graph {
         scopes: vec![Vec::new()],
         targets: Vec::new(),
         inside: None,
+        led: FxHashSet::default(),
     };
     let result = builder.local(None, Ty::Unknown, LocalKind::Result, body.span);
     builder.graph.result = result;
@@ -154,6 +159,9 @@ impl<'a> Builder<'a> {
 
     /// Leads everything that is open to this step; nothing is open then.
     pub(super) fn link(&mut self, to: NodeId) {
+        if !self.tails.is_empty() {
+            self.led.insert(to);
+        }
         for (from, edge) in std::mem::take(&mut self.tails) {
             let next = &mut self.graph.nodes[from.0 as usize].next;
             if !next.contains(&(edge, to)) {

@@ -187,17 +187,7 @@ impl<'a> Builder<'a> {
     }
 
     fn unless_reached(&mut self, out: super::NodeId) {
-        // Linear in the loops and branches of a body times its steps would be slow: joins are
-        // made before what leads to them, so only later steps can.
-        let first = out.0 as usize;
-        let led =
-            self.graph.nodes[first..].iter().any(|node| node.next.iter().any(|&(_, to)| to == out))
-                || self.graph.nodes[..first]
-                    .iter()
-                    .rev()
-                    .take(4096)
-                    .any(|node| node.next.iter().any(|&(_, to)| to == out));
-        if !led {
+        if !self.led.contains(&out) {
             self.tails.clear();
         }
     }

@@ -1,6 +1,8 @@
 //! must-release: an obligation that some path does not discharge.
 
-use rustc_hash::FxHashMap;
+use std::rc::Rc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalog::LintRule;
 use crate::catalog::model::{Engine, Fails, Handle, Paths};
@@ -8,10 +10,11 @@ use crate::finding::Role;
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, NodeId, Part, Place};
 use crate::lint::flow::{Fate, How, Start, follow, holders};
+use crate::lint::ir::Name;
 use crate::lint::names::FnId;
 use crate::lint::types::{Target, Ty};
 
-use super::{Checker, Outcome, Reason, Reported, context, item};
+use super::{Checker, Outcome, Reason, Reported, context, in_tests, item};
 
 /// Leaking exits shown at most.
 const EXITS: usize = 16;
@@ -28,28 +31,49 @@ pub(super) fn check(checker: &mut Checker<'_>) {
         return;
     }
     let mut fresh = Fresh::default();
+    let mut sites = checker.sites.to_vec();
     for round in 0..ROUNDS {
         let before: usize = fresh.values().map(Vec::len).sum();
         let mut found = Vec::new();
-        for site in checker.sites {
+        for site in &sites {
             for (node, call) in site.graph.calls() {
-                for start in starts(checker, site, node, call, &fresh) {
-                    found.push((site.clone(), node, start));
+                for start in starts(checker, site, call, &fresh) {
+                    found.push((Rc::clone(site), node, start));
                 }
             }
         }
-        for (site, node, start) in &found {
-            let start = Start { class: &start.class, ..start.start(*node) };
-            // Whether it matters is decided in the last round, when all wrappers are known.
+        for (site, node, begin) in &found {
+            let start = begin.start(*node);
             let fate = follow(site, checker.summaries, &start);
             note_returned(site, &start, &fate, &mut fresh);
         }
         let after: usize = fresh.values().map(Vec::len).sum();
         if after == before || round + 1 == ROUNDS {
-            for (site, node, start) in found {
-                judge(checker, &rules, &site, node, &start);
+            // Whether it matters is decided last, when all wrappers are known.
+            for (site, node, begin) in found {
+                judge(checker, &rules, &site, node, &begin);
             }
             return;
+        }
+        add_callers(checker, &fresh, &mut sites);
+    }
+}
+
+/// Bodies that call a function which gives them something to look after.
+fn add_callers(checker: &Checker<'_>, fresh: &Fresh, sites: &mut Vec<Rc<Site>>) {
+    let names = checker.world.names;
+    let known: FxHashSet<FnId> = sites.iter().filter_map(|site| site.function).collect();
+    let wanted: FxHashSet<Name> = fresh.keys().map(|&id| names.function(id).name).collect();
+    for id in names.fn_ids() {
+        let function = names.function(id);
+        let Some(body) = function.body.filter(|_| !known.contains(&id)) else { continue };
+        let body = &names.source(function.file).file.bodies[body.0 as usize];
+        let calls = body.mentions.iter().any(|name| wanted.contains(name));
+        if calls
+            && !in_tests(names, id)
+            && let Some(site) = checker.bodies.of_function(id)
+        {
+            sites.extend(checker.bodies.with_nested(&site));
         }
     }
 }
@@ -77,13 +101,7 @@ impl Begin {
     }
 }
 
-fn starts(
-    checker: &Checker<'_>,
-    site: &Site,
-    _node: NodeId,
-    call: &Call,
-    fresh: &Fresh,
-) -> Vec<Begin> {
+fn starts(checker: &Checker<'_>, site: &Site, call: &Call, fresh: &Fresh) -> Vec<Begin> {
     match &call.target {
         Target::Api(ids, _) => ids
             .iter()

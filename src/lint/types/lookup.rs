@@ -61,6 +61,9 @@ pub(crate) struct Scope<'a> {
 /// Type aliases and bounds followed at most.
 const DEPTH: u32 = 12;
 
+/// Bounds of type parameters in bounds of type parameters.
+const BOUNDS: u32 = 4;
+
 impl<'a> World<'a> {
     /// The scope of a function.
     pub(crate) fn scope(&self, id: FnId) -> Scope<'a> {
@@ -126,7 +129,8 @@ impl<'a> World<'a> {
             }
             let bounds = scope.generics.iter().flat_map(|list| list.iter());
             if let Some((_, bounds)) = bounds.clone().find(|(param, _)| *param == name) {
-                return self.bounds_ty(bounds, scope, depth);
+                // Bounds that name other parameters branch: a few steps say all that is needed.
+                return self.bounds_ty(bounds, scope, depth.min(BOUNDS));
             }
             if let Some(found) = known::primitive(name.as_str()) {
                 return found;
