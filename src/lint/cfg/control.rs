@@ -241,6 +241,7 @@ impl<'a> Builder<'a> {
             }
             _ => {
                 let value = self.look(id);
+                self.looked_at(&value, expr.span);
                 let mut test = self.test_of(&value).unwrap_or(Test::Opaque);
                 let mut negated = false;
                 while let Test::Not(inner) = test {

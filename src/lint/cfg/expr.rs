@@ -45,6 +45,28 @@ impl<'a> Builder<'a> {
         self.hold(value, expr.span)
     }
 
+    /// What a guard gives access to is copied out of it, never moved: the guard stays.
+    fn behind(&mut self, operand: ExprId) -> Place {
+        let (place, _) = self.place(operand);
+        let ty = self.place_ty(&place);
+        let guards = ty.path().and_then(|path| self.world.facts.type_fact(path));
+        if guards.is_some_and(|fact| fact.derefs.is_some() && !fact.classes.is_empty()) {
+            return place.part(Part::Field(Name::new("*")));
+        }
+        place
+    }
+
+    /// A step for a use by reference that would leave none, when somebody may ask for it: of a
+    /// temporary of a type that there are facts about.
+    pub(super) fn looked_at(&mut self, value: &Operand, span: Span) {
+        let Some(place) = value.place() else { return };
+        let local = self.graph.local(place.local);
+        if local.kind == LocalKind::Temp && matches!(local.ty, Ty::Foreign(..)) {
+            let used = vec![Operand::Ref(place.clone())];
+            self.made(Value::Opaque(used), Ty::Unknown, span);
+        }
+    }
+
     /// Evaluates something only to look at it.
     pub(super) fn look(&mut self, id: ExprId) -> Operand {
         match self.value(id) {
@@ -70,9 +92,10 @@ impl<'a> Builder<'a> {
                 Operand::Ref(place)
             }
             ExprKind::Unary { op, operand } => match op {
-                UnaryOp::Deref => Operand::Move(self.place(*operand).0),
+                UnaryOp::Deref => Operand::Move(self.behind(*operand)),
                 UnaryOp::Not | UnaryOp::Neg => {
                     let value = self.look(*operand);
+                    self.looked_at(&value, span);
                     let test = self.test_of(&value).map(|test| Test::Not(Box::new(test)));
                     self.truth(test, span)
                 }
@@ -122,7 +145,8 @@ impl<'a> Builder<'a> {
             }
             ExprKind::Update { target, value } => {
                 self.look(*value);
-                self.look(*target);
+                let seen = self.look(*target);
+                self.looked_at(&seen, span);
                 Operand::Unit
             }
             ExprKind::Tuple(parts) => {

@@ -2,7 +2,11 @@
 
 mod calls;
 mod context;
+mod discarded;
+mod doing;
+mod held;
 mod must_release;
+mod track;
 mod unset_bound;
 
 use std::rc::Rc;
@@ -123,6 +127,8 @@ impl<'a> Checker<'a> {
         must_release::check(self);
         unset_bound::check(self);
         calls::check(self);
+        held::check(self);
+        discarded::check(self);
     }
 
     fn of_engine(&self, engine: Engine) -> Vec<&'a LintRule> {
