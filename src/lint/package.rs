@@ -124,7 +124,10 @@ fn wanted(catalog: &Catalog, rules: &[&LintRule], world: &World<'_>) -> FxHashSe
         }
     }
     let whole = |engine| rules.iter().any(|known| known.rule.engine == engine);
-    if whole(Engine::HeldAcross) || whole(Engine::DiscardedGuard) {
+    if whole(Engine::HeldAcross)
+        || whole(Engine::DiscardedGuard)
+        || whole(Engine::UnreapedCollection)
+    {
         for known in catalog.types() {
             if known.fact.classes.iter().any(|class| about(class)) {
                 for api in catalog.apis() {

@@ -5,13 +5,12 @@ use rustc_hash::FxHashSet;
 use crate::catalog::model::Engine;
 use crate::finding::Role;
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{Call, LocalId, LocalKind, NodeId, NodeKind, Place, Value};
+use crate::lint::cfg::{LocalId, LocalKind, NodeId, NodeKind, Place, Value};
 use crate::lint::flow::Holders;
-use crate::lint::types::Target;
 
 use super::held::{begins, maker};
 use super::track::{self, Turn};
-use super::{Checker, Outcome, Reason, Reported, context, item};
+use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
 
 pub(super) fn check(checker: &mut Checker<'_>) {
     let rules = checker.of_engine(Engine::DiscardedGuard);
@@ -56,7 +55,7 @@ fn dropped_at_once(
     held: Place,
     with: Option<&str>,
 ) -> Result<NodeId, Reason> {
-    let graph = &site.graph;
+    let (world, graph) = (checker.world, &site.graph);
     let mut end = None;
     // What a call of the class `with` took out of it, and keeps nothing alive.
     let mut taken: FxHashSet<LocalId> = FxHashSet::default();
@@ -73,7 +72,7 @@ fn dropped_at_once(
         if track::has_alias(graph, &held) {
             return used("it is used in its statement");
         }
-        let turn = track::step(graph, id, &mut held);
+        let turn = track::step(world, graph, id, &mut held);
         match (&node.kind, turn) {
             (_, Turn::Gone) => {
                 end = Some(id);
@@ -84,7 +83,7 @@ fn dropped_at_once(
             (_, Turn::Awaited) => return used("it is awaited"),
             (_, Turn::DroppedByHand) => return used("it is dropped on purpose"),
             (NodeKind::Call(call), _) => {
-                let takes = with.is_some_and(|with| of_class(checker, call, with));
+                let takes = with.is_some_and(|with| classes_of(world, call).contains(&with));
                 let goes_on = call.receiver.as_ref().and_then(|receiver| receiver.place());
                 let goes_on = goes_on.is_some_and(|place| taken.contains(&place.local));
                 if takes && turn == Turn::Used || goes_on && turn != Turn::Used {
@@ -122,10 +121,4 @@ fn dropped_at_once(
         Some(end) => Err(Reason::Released(graph.node(end).span)),
         None => Err(Reason::UnknownOrigin),
     }
-}
-
-fn of_class(checker: &Checker<'_>, call: &Call, class: &str) -> bool {
-    let Target::Api(ids, _) = &call.target else { return false };
-    ids.iter()
-        .any(|&id| checker.world.facts.api(id).fact.classes.iter().any(|known| known == class))
 }

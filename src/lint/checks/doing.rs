@@ -134,10 +134,8 @@ impl<'a> Doing<'a> {
         let does = match self.bodies.of_function(id) {
             Some(site) => {
                 let mut does = self.body(&site);
-                let returned = self.world.ty(
-                    &self.world.names.function(id).sig.returns,
-                    self.world.scope(id),
-                );
+                let returned =
+                    self.world.ty(&self.world.names.function(id).sig.returns, self.world.scope(id));
                 if !site.graph.is_async && matches!(returned, Ty::Future(_)) {
                     for nested in &site.graph.nested {
                         does = does.and(self.body(&self.bodies.nested(&site, nested)));

@@ -9,8 +9,9 @@ use crate::finding::Role;
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, Graph, LocalId, NodeId, NodeKind, Operand, Place, Value};
 use crate::lint::flow::Holders;
+use crate::lint::types::World;
 
-use super::doing::{Doing, Does, Origin, origin};
+use super::doing::{Does, Doing, Origin, origin};
 use super::track::{self, Turn};
 use super::{Checker, Outcome, Reason, Reported, context, item};
 
@@ -29,7 +30,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 let Some(held) = begins(checker, site, id, &known.rule.class) else { continue };
                 let Some(taken) = maker(&site.graph, id) else { continue };
                 let Some(call) = site.graph.call_at(taken) else { continue };
-                let found = across(site, &doing, id, held, &known.rule.when.across);
+                let found = across(checker.world, site, &doing, id, held, &known.rule.when.across);
                 let outcome = match found {
                     Err(reason) => Outcome::Silent(reason),
                     Ok(slow) => {
@@ -48,12 +49,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
 }
 
 /// Where the value is when this step makes one of the class.
-pub(super) fn begins(
-    checker: &Checker<'_>,
-    site: &Site,
-    id: NodeId,
-    class: &str,
-) -> Option<Place> {
+pub(super) fn begins(checker: &Checker<'_>, site: &Site, id: NodeId, class: &str) -> Option<Place> {
     let to = match &site.graph.node(id).kind {
         NodeKind::Call(call) => call.to,
         NodeKind::Await { to, .. } => to.local,
@@ -90,6 +86,7 @@ fn reported(checker: &Checker<'_>, site: &Site, call: &Call, slow: NodeId) -> Ou
 
 /// The first step at which something of the kind happens while the value is alive.
 fn across(
+    world: &World<'_>,
     site: &Rc<Site>,
     doing: &Doing<'_>,
     start: NodeId,
@@ -112,7 +109,7 @@ fn across(
         }
         locals.extend(held.iter().map(|place| place.local));
         let node = graph.node(id);
-        let turn = track::step(graph, id, &mut held);
+        let turn = track::step(world, graph, id, &mut held);
         match turn {
             Turn::Moved | Turn::Awaited => {
                 let how = "it is given to somebody else";

@@ -1,5 +1,6 @@
 //! Follows a value step by step: where it is, who uses it, where it goes away.
 
+use crate::catalog::model::Handle;
 use crate::lint::cfg::{Edge, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place};
 use crate::lint::cfg::{Test, Value};
 use crate::lint::flow::{Holders, move_holders, remove, touches};
@@ -76,27 +77,34 @@ pub(super) fn asks(test: &Test, held: &Holders) -> bool {
 pub(super) fn possible(test: &Test, edge: Edge, held: &Holders) -> bool {
     let holds = edge == Edge::True;
     match test {
-        Test::Not(inner) => {
-            possible(inner, if holds { Edge::False } else { Edge::True }, held)
-        }
+        Test::Not(inner) => possible(inner, if holds { Edge::False } else { Edge::True }, held),
         Test::Success(place) => holds || !touches(held, &place.part(Part::Payload)),
         _ => true,
     }
 }
 
 /// Takes one step.
-pub(super) fn step(graph: &Graph, id: NodeId, held: &mut Holders) -> Turn {
+pub(super) fn step(world: &World<'_>, graph: &Graph, id: NodeId, held: &mut Holders) -> Turn {
     let moves = |operand: &Operand, held: &Holders| matches!(operand, Operand::Move(place) if touches(held, place));
-    let looks = |operand: &Operand, held: &Holders| {
-        operand.place().is_some_and(|place| meets(held, place))
-    };
+    let looks =
+        |operand: &Operand, held: &Holders| operand.place().is_some_and(|place| meets(held, place));
     match &graph.node(id).kind {
         NodeKind::Join | NodeKind::Exit(_) => Turn::On,
         NodeKind::Branch(test) => {
-            if asks(test, held) { Turn::Used } else { Turn::On }
+            if asks(test, held) {
+                Turn::Used
+            } else {
+                Turn::On
+            }
         }
         NodeKind::Assign { to, value } => assign(graph, to, value, held),
         NodeKind::Call(call) => {
+            if let Some(receiver) = call.receiver.as_ref()
+                && looks(receiver, held)
+                && ends(world, &call.target)
+            {
+                return Turn::Moved;
+            }
             let mut used = false;
             for operand in call.receiver.iter().chain(&call.args) {
                 if moves(operand, held) {
@@ -108,13 +116,29 @@ pub(super) fn step(graph: &Graph, id: NodeId, held: &mut Holders) -> Turn {
             if used { Turn::Used } else { overwritten(&Place::of(call.to), held) }
         }
         NodeKind::Await { to, what } => {
-            if looks(what, held) { Turn::Awaited } else { overwritten(to, held) }
+            if looks(what, held) {
+                Turn::Awaited
+            } else {
+                overwritten(to, held)
+            }
         }
         NodeKind::Select { futures } => {
-            if futures.iter().any(|future| looks(future, held)) { Turn::Awaited } else { Turn::On }
+            if futures.iter().any(|future| looks(future, held)) {
+                Turn::Awaited
+            } else {
+                Turn::On
+            }
         }
         NodeKind::Drop(local) => overwritten(&Place::of(*local), held),
     }
+}
+
+/// A method that ends what it is called on: `commit`, `rollback`.
+fn ends(world: &World<'_>, target: &Target) -> bool {
+    let Target::Api(ids, _) = target else { return false };
+    ids.iter()
+        .map(|&id| &world.facts.api(id).fact)
+        .any(|fact| !fact.releases.is_empty() && matches!(fact.at, None | Some(Handle::Receiver)))
 }
 
 fn overwritten(to: &Place, held: &mut Holders) -> Turn {
@@ -154,9 +178,8 @@ fn assign(graph: &Graph, to: &Place, value: &Value, held: &mut Holders) -> Turn 
             if used { Turn::Used } else { Turn::On }
         }
         Value::Closure { captured, .. } => {
-            let taken = captured
-                .iter()
-                .find(|(local, _)| held.iter().any(|holder| holder.local == *local));
+            let taken =
+                captured.iter().find(|(local, _)| held.iter().any(|holder| holder.local == *local));
             match taken {
                 Some((_, true)) => Turn::Moved,
                 Some((_, false)) => Turn::Used,
@@ -164,9 +187,9 @@ fn assign(graph: &Graph, to: &Place, value: &Value, held: &mut Holders) -> Turn 
             }
         }
         Value::Opaque(used) => {
-            let moved = used.iter().any(
-                |operand| matches!(operand, Operand::Move(place) if touches(held, place)),
-            );
+            let moved = used
+                .iter()
+                .any(|operand| matches!(operand, Operand::Move(place) if touches(held, place)));
             let seen = used.iter().any(|operand| operand.place().is_some_and(|at| meets(held, at)));
             match (moved, seen) {
                 (true, _) => Turn::Moved,
