@@ -42,7 +42,8 @@ impl<'c> Facts<'c> {
     fn follow(&self, path: &str) -> Name {
         let mut path = path.to_owned();
         for _ in 0..8 {
-            if !self.catalog.apis_at(&path).is_empty() {
+            let facts = self.catalog.apis_at(&path).iter();
+            if facts.map(|&id| self.catalog.api(id)).any(|api| self.api_holds(api)) {
                 break;
             }
             let next = self.catalog.aliases().iter().find_map(|alias| {

@@ -139,7 +139,10 @@ impl<'a> Builder<'a> {
                     // `_ = value`: a temporary that ends with the statement.
                     return Operand::Unit;
                 }
-                let (place, _) = self.place(*target);
+                let place = match &body.expr(*target).kind {
+                    ExprKind::Unary { op: UnaryOp::Deref, operand } => self.behind(*operand),
+                    _ => self.place(*target).0,
+                };
                 self.store(place, value, span);
                 Operand::Unit
             }
@@ -367,8 +370,18 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// A value that nobody keeps: parts of a temporary go with it.
-    pub(super) fn discard(&mut self, _value: Operand, _span: Span) {}
+    /// A value that nobody keeps: parts of a temporary go with it. What is taken out of it was
+    /// looked at all the same.
+    pub(super) fn discard(&mut self, value: Operand, span: Span) {
+        let taken_out = match &value {
+            Operand::Ref(_) => true,
+            Operand::Move(place) => place.path.iter().any(|part| matches!(part, Part::Field(_))),
+            _ => false,
+        };
+        if taken_out {
+            self.looked_at(&value, span);
+        }
+    }
 
     /// A closure or async block, with the variables around that it names.
     pub(super) fn closure(&mut self, body: BodyId, span: Span) -> Operand {

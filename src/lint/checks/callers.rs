@@ -44,10 +44,11 @@ impl<'a> Callers<'a> {
                 let calls = site.graph.calls().filter(|(_, call)| match &call.target {
                     Target::Own(other) => {
                         let called = self.world.names.function(*other);
-                        *other == id
-                            || called.name == name
-                                && called.of_trait.is_some()
-                                && function.of_trait.is_some()
+                        // Written twice, for other platforms or features: either is meant.
+                        let twin = called.of_type == function.of_type
+                            && called.module == function.module
+                            || called.of_trait.is_some() && function.of_trait.is_some();
+                        *other == id || called.name == name && twin
                     }
                     // A method of something unknown could be any of that name.
                     Target::Unknown(other) => *other == name && function.of.is_some(),

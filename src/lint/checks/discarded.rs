@@ -25,10 +25,17 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 let Some(call) = site.graph.call_at(taken) else { continue };
                 let with = known.rule.when.with.as_deref();
                 let contexts = context::contexts(checker.world, site, id);
-                let outcome = match (
-                    dropped_at_once(checker, site, id, held, with),
-                    context::fits(&known.rule.when, &contexts),
-                ) {
+                let passed_on = call.args.iter().filter_map(|arg| arg.place()).any(|place| {
+                    let ty = &site.graph.local(place.local).ty;
+                    track::inside(checker.world, ty, &known.rule.class).is_some()
+                });
+                let judged = if passed_on {
+                    // It was there before: waiting with it was the point.
+                    Err(Reason::Context("it came in by an argument"))
+                } else {
+                    dropped_at_once(checker, site, id, held, with)
+                };
+                let outcome = match (judged, context::fits(&known.rule.when, &contexts)) {
                     (Err(reason), _) => Outcome::Silent(reason),
                     (Ok(_), Err(reason)) => Outcome::Silent(Reason::Context(reason)),
                     (Ok(end), Ok(())) => {

@@ -137,8 +137,11 @@ fn across(
     if !effects.contains(&Effect::Awaits) && !slow.is_empty() {
         let own = derived(graph, locals);
         slow.retain(|&id| {
-            let sleeps = effects.contains(&Effect::Sleeps) && doing.step(site, id).sleeps;
-            sleeps || !goes_through(graph, id, &own)
+            // A pause that is computed from the value is still a pause.
+            let pause = maker(graph, id).and_then(|id| graph.call_at(id)).is_some_and(|call| {
+                effects.contains(&Effect::Sleeps) && call.effects.contains(&Effect::Sleeps)
+            });
+            pause || !goes_through(graph, id, &own)
         });
     }
     slow.sort_by_key(|&id| (graph.node(id).span, id));

@@ -1,10 +1,14 @@
 //! peer-wait: a wait for a peer that nothing bounds, neither here nor in who calls it.
 
+use std::cell::RefCell;
 use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
 
 use crate::catalog::model::{Context, Effect, Engine, When};
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, LocalId, NodeId, NodeKind, Operand, Value};
+use crate::lint::names::FnId;
 use crate::lint::types::Target;
 
 use super::callers::Callers;
@@ -12,7 +16,7 @@ use super::doing::{Doing, is_lazy};
 use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
 
 /// Values, bodies and callers followed one after the other.
-const DEPTH: u32 = 14;
+const DEPTH: u32 = 24;
 
 pub(super) fn check(checker: &mut Checker<'_>) {
     let rules = checker.of_engine(Engine::PeerWait);
@@ -21,7 +25,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     }
     let callers = Callers::new(checker.world, checker.bodies);
     let doing = Doing::new(checker.world, checker.bodies);
-    let search = Search { callers: &callers, doing: &doing };
+    let search = Search { known: RefCell::default(), callers: &callers, doing: &doing };
     for site in checker.sites {
         for (id, call) in super::calls(site) {
             let classes = classes_of(checker.world, call);
@@ -53,7 +57,7 @@ fn fits(checker: &Checker<'_>, site: &Site, id: NodeId, when: &When) -> Result<(
     context::fits(when, &contexts).map_err(Reason::Context)?;
     let Some(with) = when.with.as_deref() else { return Ok(()) };
     let beside = graph.calls().any(|(other, call)| {
-        classes_of(checker.world, call).contains(&with)
+        has_class(checker, call, with, 2)
             && graph
                 .loops_around(id)
                 .any(|round| graph.loops_around(other).any(|around| around.head == round.head))
@@ -61,8 +65,21 @@ fn fits(checker: &Checker<'_>, site: &Site, id: NodeId, when: &When) -> Result<(
     if beside { Ok(()) } else { Err(Reason::Context("the loop does nothing of the other kind")) }
 }
 
+/// A call of the class, or of a function of the package that makes one.
+fn has_class(checker: &Checker<'_>, call: &Call, class: &str, depth: u32) -> bool {
+    if let Target::Own(id) = &call.target {
+        let site = checker.bodies.of_function(*id).filter(|_| depth > 0);
+        return site.is_some_and(|site| {
+            site.graph.calls().any(|(_, call)| has_class(checker, call, class, depth - 1))
+        });
+    }
+    classes_of(checker.world, call).contains(&class)
+}
+
 /// Looks for a bound; `Ok` when there is none.
 struct Search<'s, 'a> {
+    /// What was found around functions.
+    known: RefCell<FxHashMap<FnId, Result<(), Reason>>>,
     callers: &'s Callers<'a>,
     doing: &'s Doing<'a>,
 }
@@ -90,6 +107,11 @@ impl Search<'_, '_> {
         for node in &graph.nodes {
             let bounded = Err(Reason::Bounded(node.span));
             match &node.kind {
+                NodeKind::Assign { value: value @ Value::Parts { written: true, .. }, .. }
+                    if uses(value, local) =>
+                {
+                    return Err(Reason::Escapes(node.span, "it is stored, and polled elsewhere"));
+                }
                 NodeKind::Assign { to, value } if uses(value, local) && to.local != local => {
                     if to.local == graph.result {
                         known = true;
@@ -153,6 +175,18 @@ impl Search<'_, '_> {
             return self.value(parent, to.local, depth - 1);
         }
         let Some(id) = site.function else { return Ok(()) };
+        if let Some(known) = self.known.borrow().get(&id) {
+            return *known;
+        }
+        // Who calls himself is no caller that counts.
+        self.known.borrow_mut().insert(id, Err(Reason::TooComplex));
+        let found = self.callers_bound(site, id, depth);
+        self.known.borrow_mut().insert(id, found);
+        found
+    }
+
+    /// `Ok` when somebody calls it without a bound, or nobody does here.
+    fn callers_bound(&self, site: &Rc<Site>, id: FnId, depth: u32) -> Result<(), Reason> {
         let callers = self.callers.of(id).ok_or(Reason::TooComplex)?;
         let mut first = None;
         for (caller, node) in &callers {
@@ -160,7 +194,7 @@ impl Search<'_, '_> {
                 continue;
             }
             let Some(call) = caller.graph.call_at(*node) else { continue };
-            match self.call(caller, call, depth / 2) {
+            match self.call(caller, call, depth.saturating_sub(1)) {
                 Ok(()) => return Ok(()),
                 Err(reason) => first = first.or(Some(elsewhere(reason, caller, site))),
             }

@@ -55,8 +55,17 @@ pub(super) fn meets(held: &Holders, place: &Place) -> bool {
 pub(super) fn has_alias(graph: &Graph, held: &Holders) -> bool {
     graph.locals.iter().any(|local| {
         local.alias.as_ref().is_some_and(|place| meets(held, place))
-            || local.test.as_ref().is_some_and(|test| asks(test, held))
+            || local.test.as_ref().is_some_and(|test| tells(test, held))
     })
+}
+
+/// Whether a truth value tells something of the value, be it only whether it is there.
+fn tells(test: &Test, held: &Holders) -> bool {
+    match test {
+        Test::Success(place) | Test::Null(place) | Test::Variant(place, _) => meets(held, place),
+        Test::Not(inner) => tells(inner, held),
+        other => asks(other, held),
+    }
 }
 
 /// Whether a test looks into the value; whether it is there at all does not count.

@@ -1,16 +1,12 @@
 //! unreaped-collection: tasks or futures that are put into a set for ever and never taken out.
 
-use std::rc::Rc;
-
 use crate::catalog::model::{Effect, Engine};
 use crate::finding::Role;
-use crate::lint::bodies::Site;
 use crate::lint::cfg::{
     Call, Graph, LocalId, LocalKind, Loop, LoopKind, NodeId, NodeKind, Operand, Value,
 };
 use crate::lint::types::Ty;
 
-use super::doing::{Doing, origin};
 use super::{Checker, Outcome, Reason, Reported, context, item};
 
 pub(super) fn check(checker: &mut Checker<'_>) {
@@ -18,7 +14,6 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     if rules.is_empty() {
         return;
     }
-    let doing = Doing::new(checker.world, checker.bodies);
     for site in checker.sites {
         for (id, call) in super::calls(site) {
             let ty = &site.graph.local(call.to).ty;
@@ -32,21 +27,19 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     continue;
                 }
                 let contexts = context::contexts(checker.world, site, id);
-                let outcome = match (
-                    context::fits(&known.rule.when, &contexts),
-                    filled(site, &doing, call),
-                ) {
-                    (Err(reason), _) => Outcome::Silent(Reason::Context(reason)),
-                    (_, Err(reason)) => Outcome::Silent(reason),
-                    (Ok(()), Ok(at)) => {
-                        let span = site.graph.node(at).span;
-                        Outcome::Reported(Box::new(Reported {
-                            item: item(checker.world, call),
-                            related: vec![(Role::Step, span, "it is filled here".to_owned())],
-                            ..Reported::default()
-                        }))
-                    }
-                };
+                let outcome =
+                    match (context::fits(&known.rule.when, &contexts), filled(&site.graph, call)) {
+                        (Err(reason), _) => Outcome::Silent(Reason::Context(reason)),
+                        (_, Err(reason)) => Outcome::Silent(reason),
+                        (Ok(()), Ok(at)) => {
+                            let span = site.graph.node(at).span;
+                            Outcome::Reported(Box::new(Reported {
+                                item: item(checker.world, call),
+                                related: vec![(Role::Step, span, "it is filled here".to_owned())],
+                                ..Reported::default()
+                            }))
+                        }
+                    };
                 checker.add(known, site, site.graph.node(id).span, call.evidence, outcome);
             }
         }
@@ -54,8 +47,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
 }
 
 /// The step that fills it without end, when nothing but filling happens to it.
-fn filled(site: &Rc<Site>, doing: &Doing<'_>, made: &Call) -> Result<NodeId, Reason> {
-    let graph = &site.graph;
+fn filled(graph: &Graph, made: &Call) -> Result<NodeId, Reason> {
     let all = names(graph, made.to);
     let is = |operand: &Operand| operand.place().is_some_and(|place| all.contains(&place.local));
     let mut fills = Vec::new();
@@ -96,7 +88,7 @@ fn filled(site: &Rc<Site>, doing: &Doing<'_>, made: &Call) -> Result<NodeId, Rea
     let endless = fills.into_iter().find(|&id| {
         // A set made anew on each turn is gone at its end.
         let outer = |round: &Loop| !made_within(graph, made, round);
-        graph.loops_around(id).any(|round| outer(round) && without_end(site, doing, round))
+        graph.loops_around(id).any(|round| outer(round) && without_end(graph, round))
     });
     endless.ok_or(Reason::Context("it is not filled without end"))
 }
@@ -131,27 +123,20 @@ fn made_within(graph: &Graph, made: &Call, round: &Loop) -> bool {
     def.is_some_and(|def| graph.loops_around(def).any(|other| other.head == round.head))
 }
 
-/// A loop that goes on as long as others come: it waits for a peer on each turn.
-fn without_end(site: &Rc<Site>, doing: &Doing<'_>, round: &Loop) -> bool {
+/// A loop that goes on as long as others come: it waits on each turn.
+fn without_end(graph: &Graph, round: &Loop) -> bool {
     if round.kind == LoopKind::For {
         return false;
     }
-    let graph = &site.graph;
     graph.ids().any(|id| {
-        if !graph.loops_around(id).any(|other| other.head == round.head) {
-            return false;
-        }
-        let endless = |call: &Call| {
-            let has = |effect| call.effects.contains(&effect);
-            has(Effect::Endless) || has(Effect::EndsWithPeer)
-        };
-        match &graph.node(id).kind {
-            NodeKind::Call(call) => endless(call),
-            NodeKind::Await { what, .. } => {
-                let does = doing.future(site, &origin(graph, what));
-                does.ends || does.waits
+        let waits = match &graph.node(id).kind {
+            NodeKind::Call(call) => {
+                let has = |effect| call.effects.contains(&effect);
+                has(Effect::Endless) || has(Effect::EndsWithPeer)
             }
+            NodeKind::Await { .. } | NodeKind::Select { .. } => true,
             _ => false,
-        }
+        };
+        waits && graph.loops_around(id).any(|other| other.head == round.head)
     })
 }
