@@ -25,7 +25,12 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     }
     let callers = Callers::new(checker.world, checker.bodies);
     let doing = Doing::new(checker.world, checker.bodies);
-    let search = Search { known: RefCell::default(), callers: &callers, doing: &doing };
+    let search = Search {
+        known: RefCell::default(),
+        values: RefCell::default(),
+        callers: &callers,
+        doing: &doing,
+    };
     for site in checker.sites {
         for (id, call) in super::calls(site) {
             let classes = classes_of(checker.world, call);
@@ -80,6 +85,7 @@ fn has_class(checker: &Checker<'_>, call: &Call, class: &str, depth: u32) -> boo
 struct Search<'s, 'a> {
     /// What was found around functions.
     known: RefCell<FxHashMap<FnId, Result<(), Reason>>>,
+    values: RefCell<FxHashMap<(*const Site, LocalId), Result<(), Reason>>>,
     callers: &'s Callers<'a>,
     doing: &'s Doing<'a>,
 }
@@ -102,6 +108,19 @@ impl Search<'_, '_> {
         if depth == 0 {
             return Err(Reason::TooComplex);
         }
+        // Bodies are kept, so the address says which one it is.
+        let key = (Rc::as_ptr(site), local);
+        if let Some(known) = self.values.borrow().get(&key) {
+            return *known;
+        }
+        // What goes round in a circle says nothing by itself.
+        self.values.borrow_mut().insert(key, Err(Reason::UnknownOrigin));
+        let found = self.fate(site, local, depth);
+        self.values.borrow_mut().insert(key, found);
+        found
+    }
+
+    fn fate(&self, site: &Rc<Site>, local: LocalId, depth: u32) -> Result<(), Reason> {
         let graph = &site.graph;
         let mut known = false;
         for node in &graph.nodes {
