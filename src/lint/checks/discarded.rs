@@ -100,12 +100,12 @@ fn dropped_at_once(
                 }
             }
             (_, Turn::Used) => return used("it is used in its statement"),
-            (NodeKind::Assign { to, value: Value::Use(operand) }, Turn::On) => {
-                if operand.place().is_some_and(|place| taken.contains(&place.local)) {
-                    taken.insert(to.local);
-                    let kind = graph.local(to.local).kind;
-                    kept |= matches!(kind, LocalKind::Binding | LocalKind::Result);
-                }
+            (NodeKind::Assign { to, value: Value::Use(operand) }, Turn::On)
+                if operand.place().is_some_and(|place| taken.contains(&place.local)) =>
+            {
+                taken.insert(to.local);
+                let kind = graph.local(to.local).kind;
+                kept |= matches!(kind, LocalKind::Binding | LocalKind::Result);
             }
             (NodeKind::Await { .. } | NodeKind::Select { .. }, _) => {
                 return used("other code runs while it lives");

@@ -81,11 +81,14 @@ fn has_class(checker: &Checker<'_>, call: &Call, class: &str, depth: u32) -> boo
     classes_of(checker.world, call).contains(&class)
 }
 
+/// `Ok` when nothing bounds it.
+type Bound = Result<(), Reason>;
+
 /// Looks for a bound; `Ok` when there is none.
 struct Search<'s, 'a> {
     /// What was found around functions.
-    known: RefCell<FxHashMap<FnId, Result<(), Reason>>>,
-    values: RefCell<FxHashMap<(*const Site, LocalId), Result<(), Reason>>>,
+    known: RefCell<FxHashMap<FnId, Bound>>,
+    values: RefCell<FxHashMap<(*const Site, LocalId), Bound>>,
     callers: &'s Callers<'a>,
     doing: &'s Doing<'a>,
 }
