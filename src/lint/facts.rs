@@ -42,7 +42,8 @@ impl<'c> Facts<'c> {
     fn follow(&self, path: &str) -> Name {
         let mut path = path.to_owned();
         for _ in 0..8 {
-            if !self.catalog.apis_at(&path).is_empty() {
+            let known = self.catalog.apis_at(&path);
+            if !self.holding(known).is_empty() {
                 break;
             }
             let next = self.catalog.aliases().iter().find_map(|alias| {

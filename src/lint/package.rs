@@ -134,7 +134,9 @@ impl Interest {
             .map(|known| known.fact.path.as_str())
             .collect();
         let whole = |engine| rules.iter().any(|known| known.rule.engine == engine);
-        let by_type = whole(Engine::HeldAcross) || whole(Engine::DiscardedGuard);
+        let by_type = whole(Engine::HeldAcross)
+            || whole(Engine::DiscardedGuard)
+            || whole(Engine::UnreapedCollection);
         let mut wanted = FxHashSet::default();
         for api in catalog.apis() {
             let fact = &api.fact;

@@ -17,11 +17,14 @@ impl<'a> Builder<'a> {
                 let result = self.temp(Ty::Unknown, span);
                 let out = self.join();
                 let mut no: Vec<Tail> = Vec::new();
-                let early = self.request.early_temporaries
-                    || !matches!(body.expr(*condition).kind, ExprKind::Let { .. });
+                let plain = !has_let(body, *condition);
+                let early = self.request.early_temporaries || plain;
                 // Bindings of `if let` live through the branch that is taken.
                 self.scoped(end, |this| {
-                    let (yes, failed) = this.condition(*condition);
+                    let (yes, mut failed) = this.asked(*condition, plain, end);
+                    if early {
+                        failed = this.dropped(failed, end);
+                    }
                     this.tails = yes;
                     let value = this.value(*then);
                     this.store(Place::of(result), value, end);
@@ -63,7 +66,8 @@ impl<'a> Builder<'a> {
                     self.scoped(body.expr(arm.body).span, |this| {
                         failed = this.pattern(arm.pat, &place, by_ref);
                         if let Some(guard) = arm.guard {
-                            let (yes, no) = this.condition(guard);
+                            let plain = !has_let(body, guard);
+                            let (yes, no) = this.asked(guard, plain, body.expr(guard).span);
                             this.tails = yes;
                             failed.extend(no);
                         }
@@ -91,8 +95,10 @@ impl<'a> Builder<'a> {
                 let kind = if always { LoopKind::Loop } else { LoopKind::While };
                 let (_, head, out) = self.open_loop(*label, kind, span);
                 let mut no = Vec::new();
+                let plain = !has_let(body, *condition);
                 self.scoped(end, |this| {
-                    let (yes, failed) = this.condition(*condition);
+                    let (yes, failed) = this.asked(*condition, plain, end);
+                    let failed = this.dropped(failed, end);
                     this.tails = yes;
                     no = if always { Vec::new() } else { failed };
                     let value = this.value(*inner);
@@ -192,6 +198,25 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// A condition with its temporaries: without `let` they end before the branch is taken.
+    fn asked(&mut self, id: ExprId, plain: bool, end: Span) -> (Vec<Tail>, Vec<Tail>) {
+        if !plain {
+            return self.condition(id);
+        }
+        self.scopes.push(Vec::new());
+        let (yes, no) = self.condition(id);
+        let (yes, no) = (self.dropped(yes, end), self.dropped(no, end));
+        self.scopes.pop();
+        (yes, no)
+    }
+
+    /// Ends what the innermost scope holds, on a way that leaves it.
+    fn dropped(&mut self, tails: Vec<Tail>, end: Span) -> Vec<Tail> {
+        let here = std::mem::replace(&mut self.tails, tails);
+        self.drop_to(self.scopes.len() - 1, end);
+        std::mem::replace(&mut self.tails, here)
+    }
+
     /// Evaluates a condition: what is open when it holds, and when not.
     pub(super) fn condition(&mut self, id: ExprId) -> (Vec<Tail>, Vec<Tail>) {
         let body = self.body();
@@ -231,6 +256,7 @@ impl<'a> Builder<'a> {
             }
             _ => {
                 let value = self.look(id);
+                self.looked_at(&value, expr.span);
                 let mut test = self.test_of(&value).unwrap_or(Test::Opaque);
                 let mut negated = false;
                 while let Test::Not(inner) = test {
@@ -324,6 +350,17 @@ impl<'a> Builder<'a> {
 
     pub(super) fn constant_name(&self, name: Name) -> bool {
         name.as_str().starts_with(|c: char| c.is_uppercase())
+    }
+}
+
+/// `let` in a condition: what it looks at lives through the branch.
+fn has_let(body: &crate::lint::ir::Body, id: ExprId) -> bool {
+    match &body.expr(id).kind {
+        ExprKind::Let { .. } => true,
+        ExprKind::Binary { op: BinaryOp::And, left, right } => {
+            has_let(body, *left) || has_let(body, *right)
+        }
+        _ => false,
     }
 }
 

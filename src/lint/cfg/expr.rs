@@ -54,6 +54,28 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// What a guard gives access to is copied out of it, never moved: the guard stays.
+    fn behind(&mut self, operand: ExprId) -> Place {
+        let (place, _) = self.deref(operand);
+        let ty = self.place_ty(&place);
+        let guards = ty.path().and_then(|path| self.world.facts.type_fact(path));
+        if guards.is_some_and(|fact| fact.derefs.is_some() && !fact.classes.is_empty()) {
+            return place.part(Part::Field(Name::new("*")));
+        }
+        place
+    }
+
+    /// A step for a use by reference that would leave none, when somebody may ask for it: of a
+    /// temporary of a type that there are facts about.
+    pub(super) fn looked_at(&mut self, value: &Operand, span: Span) {
+        let Some(place) = value.place() else { return };
+        let local = self.graph.local(place.local);
+        if local.kind == LocalKind::Temp && matches!(local.ty, Ty::Foreign(..)) {
+            let used = vec![Operand::Ref(place.clone())];
+            self.made(Value::Opaque(used), Ty::Unknown, span);
+        }
+    }
+
     /// Evaluates something only to look at it.
     pub(super) fn look(&mut self, id: ExprId) -> Operand {
         match self.value(id) {
@@ -79,9 +101,10 @@ impl<'a> Builder<'a> {
                 Operand::Ref(place)
             }
             ExprKind::Unary { op, operand } => match op {
-                UnaryOp::Deref => Operand::Move(self.deref(*operand).0),
+                UnaryOp::Deref => Operand::Move(self.behind(*operand)),
                 UnaryOp::Not | UnaryOp::Neg => {
                     let value = self.look(*operand);
+                    self.looked_at(&value, span);
                     let test = self.test_of(&value).map(|test| Test::Not(Box::new(test)));
                     self.truth(test, span)
                 }
@@ -125,13 +148,17 @@ impl<'a> Builder<'a> {
                     // `_ = value`: a temporary that ends with the statement.
                     return Operand::Unit;
                 }
-                let (place, _) = self.place(*target);
+                let place = match &body.expr(*target).kind {
+                    ExprKind::Unary { op: UnaryOp::Deref, operand } => self.behind(*operand),
+                    _ => self.place(*target).0,
+                };
                 self.store(place, value, span);
                 Operand::Unit
             }
             ExprKind::Update { target, value } => {
                 self.look(*value);
-                self.look(*target);
+                let seen = self.look(*target);
+                self.looked_at(&seen, span);
                 Operand::Unit
             }
             ExprKind::Tuple(parts) => {
@@ -352,8 +379,18 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// A value that nobody keeps: parts of a temporary go with it.
-    pub(super) fn discard(&mut self, _value: Operand, _span: Span) {}
+    /// A value that nobody keeps: parts of a temporary go with it. What is taken out of it was
+    /// looked at all the same.
+    pub(super) fn discard(&mut self, value: Operand, span: Span) {
+        let taken_out = match &value {
+            Operand::Ref(_) => true,
+            Operand::Move(place) => place.path.iter().any(|part| matches!(part, Part::Field(_))),
+            _ => false,
+        };
+        if taken_out {
+            self.looked_at(&value, span);
+        }
+    }
 
     /// A closure or async block, with the variables around that it names.
     pub(super) fn closure(&mut self, body: BodyId, span: Span) -> Operand {

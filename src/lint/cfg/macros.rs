@@ -103,7 +103,8 @@ impl<'a> Builder<'a> {
             }
             MacroGrammar::Format | MacroGrammar::Assert | MacroGrammar::Matches => {
                 for &arg in args {
-                    self.look(arg);
+                    let seen = self.look(arg);
+                    self.looked_at(&seen, span);
                 }
                 Operand::Unit
             }

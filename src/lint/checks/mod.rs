@@ -1,8 +1,17 @@
 //! Engines: each looks at every candidate of its kind, and says what it made of it.
 
+mod callers;
 mod calls;
 mod context;
+mod detached;
+mod discarded;
+mod doing;
+mod held;
 mod must_release;
+mod peer_wait;
+mod retry;
+mod track;
+mod unreaped;
 mod unset_bound;
 
 use std::rc::Rc;
@@ -123,6 +132,12 @@ impl<'a> Checker<'a> {
         must_release::check(self);
         unset_bound::check(self);
         calls::check(self);
+        held::check(self);
+        discarded::check(self);
+        detached::check(self);
+        unreaped::check(self);
+        peer_wait::check(self);
+        retry::check(self);
     }
 
     fn of_engine(&self, engine: Engine) -> Vec<&'a LintRule> {
@@ -150,6 +165,13 @@ pub(crate) fn item(world: &World<'_>, call: &Call) -> String {
         _ => call.name.to_string(),
     };
     format!("`{shown}`")
+}
+
+/// The classes of what a call leads to.
+fn classes_of<'a>(world: &World<'a>, call: &Call) -> Vec<&'a str> {
+    let Target::Api(ids, _) = &call.target else { return Vec::new() };
+    let facts = ids.iter().map(|&id| &world.facts.api(id).fact);
+    facts.flat_map(|fact| fact.classes.iter().map(String::as_str)).collect()
 }
 
 /// The last two segments of a path.

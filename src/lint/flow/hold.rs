@@ -5,7 +5,7 @@ use crate::lint::cfg::{Call, Part, Place};
 use crate::lint::ir::Name;
 
 /// Places that hold the same obligation, in order.
-pub(super) type Holders = Vec<Place>;
+pub(crate) type Holders = Vec<Place>;
 
 /// Where a call leaves the handle that a fact names.
 pub(crate) fn holders(call: &Call, handle: Handle) -> Option<Place> {
@@ -29,12 +29,12 @@ pub(crate) fn holders(call: &Call, handle: Handle) -> Option<Place> {
 }
 
 /// Whether a value at `place` holds, or is part of what holds.
-pub(super) fn touches(holders: &Holders, place: &Place) -> bool {
+pub(crate) fn touches(holders: &Holders, place: &Place) -> bool {
     holders.iter().any(|holder| holder.within(place).is_some())
 }
 
 /// Moves what is held in `from` to `to`; with `copies` it is held in both.
-pub(super) fn move_holders(holders: &mut Holders, from: &Place, to: &Place, copies: bool) -> bool {
+pub(crate) fn move_holders(holders: &mut Holders, from: &Place, to: &Place, copies: bool) -> bool {
     let mut moved = Vec::new();
     holders.retain(|holder| match holder.within(from) {
         Some(rest) => {
@@ -64,7 +64,7 @@ pub(super) fn add(holders: &mut Holders, place: Place) {
 const DEEP: usize = 8;
 
 /// Forgets what is held in a place; true when something was.
-pub(super) fn remove(holders: &mut Holders, place: &Place) -> bool {
+pub(crate) fn remove(holders: &mut Holders, place: &Place) -> bool {
     let before = holders.len();
     holders.retain(|holder| holder.within(place).is_none());
     holders.len() != before

@@ -8,7 +8,7 @@ use crate::lint::cfg::NodeId;
 use crate::lint::ir::Span;
 
 pub(crate) use follow::{Start, follow};
-pub(crate) use hold::holders;
+pub(crate) use hold::{Holders, holders, move_holders, remove, touches};
 pub(crate) use summary::{ParamFate, Summaries};
 
 /// What becomes of an obligation, over all paths.

@@ -460,6 +460,18 @@ impl<'a> World<'a> {
                 let def = &self.names.statics[id.0 as usize];
                 self.ty(&def.ty, Self::module_scope(def.module))
             }
+            // A clone is what it is of; of a guard, what the guard gives access to.
+            Target::Unknown(name) if name.as_str() == "clone" => match receiver.bare() {
+                Ty::Foreign(path, args) => {
+                    let guards =
+                        self.facts.type_fact(*path).filter(|fact| !fact.classes.is_empty());
+                    match guards.and_then(|fact| fact.derefs) {
+                        Some(number) => args.get(number).cloned().unwrap_or_default(),
+                        None => receiver.bare().clone(),
+                    }
+                }
+                other => other.clone(),
+            },
             // Builders: what nobody told us about gives back what it was called on.
             Target::Unknown(_) if self.chains(receiver) => receiver.bare().clone(),
             _ => Ty::Unknown,

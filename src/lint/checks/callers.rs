@@ -1,0 +1,102 @@
+//! Who calls a function of the package.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+
+use crate::lint::bodies::{Bodies, Site};
+use crate::lint::cfg::NodeId;
+use crate::lint::ir::Name;
+use crate::lint::names::FnId;
+use crate::lint::types::{Target, World};
+
+use super::context;
+
+/// Bodies that mention a name; more than this many, and nobody can say who calls it.
+const MANY: usize = 150;
+
+/// See the module.
+pub(super) struct Callers<'a> {
+    world: &'a World<'a>,
+    bodies: &'a Bodies<'a>,
+    by_mention: OnceCell<FxHashMap<Name, Vec<FnId>>>,
+}
+
+impl<'a> Callers<'a> {
+    pub(super) fn new(world: &'a World<'a>, bodies: &'a Bodies<'a>) -> Self {
+        Self { world, bodies, by_mention: OnceCell::new() }
+    }
+
+    /// Calls of the function outside of tests, or of its name when nobody knows whose it is;
+    /// nothing when there are too many places to look at.
+    pub(super) fn of(&self, id: FnId) -> Option<Vec<(Rc<Site>, NodeId)>> {
+        let function = self.world.names.function(id);
+        let name = function.name;
+        let by_mention = self.by_mention.get_or_init(|| self.index());
+        let places = by_mention.get(&name).map(Vec::as_slice).unwrap_or_default();
+        if places.len() > MANY {
+            return None;
+        }
+        let mut found = Vec::new();
+        for site in places.iter().filter_map(|&place| self.bodies.of_function(place)) {
+            for site in self.bodies.with_nested(&site) {
+                let calls = site.graph.calls().filter(|(_, call)| match &call.target {
+                    Target::Own(other) => {
+                        let called = self.world.names.function(*other);
+                        // Written twice, for other platforms or features: either is meant.
+                        let twin = called.of_type == function.of_type
+                            && called.module == function.module
+                            || called.of_trait.is_some() && function.of_trait.is_some();
+                        *other == id || called.name == name && twin
+                    }
+                    // A method of something unknown could be any of that name.
+                    Target::Unknown(other) => *other == name && function.of.is_some(),
+                    _ => false,
+                });
+                let calls: Vec<NodeId> = calls.map(|(node, _)| node).collect();
+                found.extend(calls.into_iter().map(|node| (Rc::clone(&site), node)));
+            }
+        }
+        Some(found)
+    }
+
+    fn index(&self) -> FxHashMap<Name, Vec<FnId>> {
+        let names = self.world.names;
+        let mut index: FxHashMap<Name, Vec<FnId>> = FxHashMap::default();
+        for id in names.fn_ids() {
+            let function = names.function(id);
+            let Some(body) = function.body.filter(|_| !context::in_tests(names, id)) else {
+                continue;
+            };
+            let Some(body) = names.source(function.file).file.bodies.get(body.0 as usize) else {
+                continue;
+            };
+            for &name in &body.mentions {
+                index.entry(name).or_default().push(id);
+            }
+        }
+        index
+    }
+
+    /// It runs once in the life of the process: everybody who calls it is `main`, an initialiser,
+    /// or runs once himself.
+    pub(super) fn once(&self, id: FnId) -> bool {
+        self.once_within(id, 4)
+    }
+
+    fn once_within(&self, id: FnId, depth: u32) -> bool {
+        if context::is_entry(self.world.names, id) {
+            return true;
+        }
+        let Some(callers) = self.of(id).filter(|callers| depth > 0 && !callers.is_empty()) else {
+            return false;
+        };
+        callers.iter().all(|(site, node)| {
+            site.graph.loops_around(*node).next().is_none()
+                && site
+                    .function
+                    .is_none_or(|caller| caller != id && self.once_within(caller, depth - 1))
+        })
+    }
+}

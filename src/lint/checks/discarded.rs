@@ -1,0 +1,131 @@
+//! discarded-guard: a value that works while it lives, dropped where it was made.
+
+use rustc_hash::FxHashSet;
+
+use crate::catalog::model::Engine;
+use crate::finding::Role;
+use crate::lint::bodies::Site;
+use crate::lint::cfg::{LocalId, LocalKind, NodeId, NodeKind, Place, Value};
+use crate::lint::flow::Holders;
+
+use super::held::{begins, maker};
+use super::track::{self, Turn};
+use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
+
+pub(super) fn check(checker: &mut Checker<'_>) {
+    let rules = checker.of_engine(Engine::DiscardedGuard);
+    if rules.is_empty() {
+        return;
+    }
+    for site in checker.sites {
+        for id in site.graph.ids() {
+            for &known in &rules {
+                let Some(held) = begins(checker, site, id, &known.rule.class) else { continue };
+                let Some(taken) = maker(&site.graph, id) else { continue };
+                let Some(call) = site.graph.call_at(taken) else { continue };
+                let with = known.rule.when.with.as_deref();
+                let contexts = context::contexts(checker.world, site, id);
+                let passed_on = call.args.iter().filter_map(|arg| arg.place()).any(|place| {
+                    let ty = &site.graph.local(place.local).ty;
+                    track::inside(checker.world, ty, &known.rule.class).is_some()
+                });
+                let judged = if passed_on {
+                    // It was there before: waiting with it was the point.
+                    Err(Reason::Context("it came in by an argument"))
+                } else {
+                    dropped_at_once(checker, site, id, held, with)
+                };
+                let outcome = match (judged, context::fits(&known.rule.when, &contexts)) {
+                    (Err(reason), _) => Outcome::Silent(reason),
+                    (Ok(_), Err(reason)) => Outcome::Silent(Reason::Context(reason)),
+                    (Ok(end), Ok(())) => {
+                        let span = site.graph.node(end).span;
+                        Outcome::Reported(Box::new(Reported {
+                            item: item(checker.world, call),
+                            related: vec![(Role::Exit, span, "it is dropped here".to_owned())],
+                            ..Reported::default()
+                        }))
+                    }
+                };
+                let (span, evidence) = (site.graph.node(taken).span, call.evidence);
+                checker.add(known, site, span, evidence, outcome);
+            }
+        }
+    }
+}
+
+/// The step that drops the value before anything else happens.
+fn dropped_at_once(
+    checker: &Checker<'_>,
+    site: &Site,
+    start: NodeId,
+    held: Place,
+    with: Option<&str>,
+) -> Result<NodeId, Reason> {
+    let (world, graph) = (checker.world, &site.graph);
+    let mut end = None;
+    // What a call of the class `with` took out of it, and keeps nothing alive.
+    let mut taken: FxHashSet<LocalId> = FxHashSet::default();
+    let mut kept = with.is_none();
+    let mut seen: FxHashSet<(NodeId, Holders)> = FxHashSet::default();
+    let mut stack: Vec<(NodeId, Holders)> =
+        graph.node(start).next.iter().map(|&(_, next)| (next, vec![held.clone()])).collect();
+    while let Some((id, mut held)) = stack.pop() {
+        if !seen.insert((id, held.clone())) {
+            continue;
+        }
+        let node = graph.node(id);
+        let used = |how| Err(Reason::Escapes(node.span, how));
+        if track::has_alias(graph, &held) {
+            return used("it is used in its statement");
+        }
+        let turn = track::step(world, graph, id, &mut held);
+        match (&node.kind, turn) {
+            (_, Turn::Gone) => {
+                end = Some(id);
+                continue;
+            }
+            (_, Turn::Named) => return used("it is bound to a name"),
+            (_, Turn::Moved) => return used("it is given to somebody else"),
+            (_, Turn::Awaited) => return used("it is awaited"),
+            (_, Turn::DroppedByHand) => return used("it is dropped on purpose"),
+            (NodeKind::Call(call), _) => {
+                let takes = with.is_some_and(|with| classes_of(world, call).contains(&with));
+                let goes_on = call.receiver.as_ref().and_then(|receiver| receiver.place());
+                let goes_on = goes_on.is_some_and(|place| taken.contains(&place.local));
+                if takes && turn == Turn::Used || goes_on && turn != Turn::Used {
+                    taken.insert(call.to);
+                } else {
+                    return used("other code runs while it lives");
+                }
+            }
+            (_, Turn::Used) => return used("it is used in its statement"),
+            (NodeKind::Assign { to, value: Value::Use(operand) }, Turn::On)
+                if operand.place().is_some_and(|place| taken.contains(&place.local)) =>
+            {
+                taken.insert(to.local);
+                let kind = graph.local(to.local).kind;
+                kept |= matches!(kind, LocalKind::Binding | LocalKind::Result);
+            }
+            (NodeKind::Await { .. } | NodeKind::Select { .. }, _) => {
+                return used("other code runs while it lives");
+            }
+            (NodeKind::Exit(_), _) => return used("it is returned"),
+            _ => {}
+        }
+        for &(edge, next) in &node.next {
+            if let NodeKind::Branch(test) = &node.kind
+                && !track::possible(test, edge, &held)
+            {
+                continue;
+            }
+            stack.push((next, held.clone()));
+        }
+    }
+    match end {
+        // Without anything taken out of it, a value that is merely dropped counts, too.
+        Some(end) if kept || taken.is_empty() => Ok(end),
+        Some(end) => Err(Reason::Released(graph.node(end).span)),
+        None => Err(Reason::UnknownOrigin),
+    }
+}

@@ -1,0 +1,220 @@
+//! held-across: a guard, transaction or connection that is alive while something slow runs.
+
+use std::rc::Rc;
+
+use rustc_hash::FxHashSet;
+
+use crate::catalog::model::{Effect, Engine};
+use crate::finding::Role;
+use crate::lint::bodies::Site;
+use crate::lint::cfg::{Call, Graph, LocalId, NodeId, NodeKind, Operand, Place, Value};
+use crate::lint::flow::Holders;
+use crate::lint::types::World;
+
+use super::doing::{Does, Doing, Origin, origin};
+use super::track::{self, Turn};
+use super::{Checker, Outcome, Reason, Reported, context, item};
+
+/// More states than this in one body, and it is given up.
+const STATES: usize = 20_000;
+
+pub(super) fn check(checker: &mut Checker<'_>) {
+    let rules = checker.of_engine(Engine::HeldAcross);
+    if rules.is_empty() {
+        return;
+    }
+    let doing = Doing::new(checker.world, checker.bodies);
+    for site in checker.sites {
+        for id in site.graph.ids() {
+            for &known in &rules {
+                let Some(held) = begins(checker, site, id, &known.rule.class) else { continue };
+                let Some(taken) = maker(&site.graph, id) else { continue };
+                let Some(call) = site.graph.call_at(taken) else { continue };
+                let found = across(checker.world, site, &doing, id, held, &known.rule.when.across);
+                let outcome = match found {
+                    Err(reason) => Outcome::Silent(reason),
+                    Ok(slow) => {
+                        let contexts = context::contexts(checker.world, site, id);
+                        match context::fits(&known.rule.when, &contexts) {
+                            Err(reason) => Outcome::Silent(Reason::Context(reason)),
+                            Ok(()) => reported(checker, site, call, slow),
+                        }
+                    }
+                };
+                let (span, evidence) = (site.graph.node(taken).span, call.evidence);
+                checker.add(known, site, span, evidence, outcome);
+            }
+        }
+    }
+}
+
+/// Where the value is when this step makes one of the class.
+pub(super) fn begins(checker: &Checker<'_>, site: &Site, id: NodeId, class: &str) -> Option<Place> {
+    let to = match &site.graph.node(id).kind {
+        NodeKind::Call(call) => call.to,
+        NodeKind::Await { to, .. } => to.local,
+        _ => return None,
+    };
+    let path = track::inside(checker.world, &site.graph.local(to).ty, class)?;
+    Some(Place { local: to, path })
+}
+
+/// The call that made what this step gives.
+pub(super) fn maker(graph: &Graph, id: NodeId) -> Option<NodeId> {
+    match &graph.node(id).kind {
+        NodeKind::Call(_) => Some(id),
+        NodeKind::Await { what, .. } => match origin(graph, what) {
+            Origin::Call(call) => Some(call),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn reported(checker: &Checker<'_>, site: &Site, call: &Call, slow: NodeId) -> Outcome {
+    let graph = &site.graph;
+    let other = maker(graph, slow).and_then(|id| graph.call_at(id));
+    let other = other.map_or_else(|| "an async block".to_owned(), |call| item(checker.world, call));
+    let step = (Role::Step, graph.node(slow).span, "it is still held here".to_owned());
+    Outcome::Reported(Box::new(Reported {
+        item: item(checker.world, call),
+        other,
+        related: vec![step],
+        ..Reported::default()
+    }))
+}
+
+/// The first step at which something of the kind happens while the value is alive.
+fn across(
+    world: &World<'_>,
+    site: &Rc<Site>,
+    doing: &Doing<'_>,
+    start: NodeId,
+    held: Place,
+    effects: &[Effect],
+) -> Result<NodeId, Reason> {
+    let graph = &site.graph;
+    let mut slow: Vec<NodeId> = Vec::new();
+    let mut locals: FxHashSet<LocalId> = FxHashSet::default();
+    let mut ended = None;
+    let mut seen: FxHashSet<(NodeId, Holders)> = FxHashSet::default();
+    let mut stack: Vec<(NodeId, Holders)> =
+        graph.node(start).next.iter().map(|&(_, next)| (next, vec![held.clone()])).collect();
+    while let Some((id, mut held)) = stack.pop() {
+        if seen.len() > STATES {
+            return Err(Reason::TooComplex);
+        }
+        if id == start || !seen.insert((id, held.clone())) {
+            continue;
+        }
+        locals.extend(held.iter().map(|place| place.local));
+        let node = graph.node(id);
+        let turn = track::step(world, graph, id, &mut held);
+        match turn {
+            Turn::Moved | Turn::Awaited => {
+                let how = "it is given to somebody else";
+                ended = ended.or(Some(Reason::Escapes(node.span, how)));
+                continue;
+            }
+            Turn::Gone | Turn::DroppedByHand => {
+                ended = ended.or(Some(Reason::Released(node.span)));
+                continue;
+            }
+            Turn::On | Turn::Named | Turn::Used => {}
+        }
+        if meets(doing.step(site, id), effects) {
+            slow.push(id);
+        }
+        for &(edge, next) in &node.next {
+            if let NodeKind::Branch(test) = &node.kind
+                && !track::possible(test, edge, &held)
+            {
+                continue;
+            }
+            stack.push((next, held.clone()));
+        }
+    }
+    if !effects.contains(&Effect::Awaits) && !slow.is_empty() {
+        let own = derived(graph, locals);
+        slow.retain(|&id| {
+            // A pause that is computed from the value is still a pause.
+            let pause = maker(graph, id).and_then(|id| graph.call_at(id)).is_some_and(|call| {
+                effects.contains(&Effect::Sleeps) && call.effects.contains(&Effect::Sleeps)
+            });
+            pause || !goes_through(graph, id, &own)
+        });
+    }
+    slow.sort_by_key(|&id| (graph.node(id).span, id));
+    let after = ended.unwrap_or(Reason::ProcessEnds);
+    slow.first().copied().ok_or(after)
+}
+
+fn meets(does: Does, effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| match effect {
+        Effect::Awaits => does.awaits,
+        Effect::WaitsForPeer => does.waits,
+        Effect::Sleeps => does.sleeps,
+        _ => false,
+    })
+}
+
+/// Values that come out of the held one: what they wait for is its own business.
+fn derived(graph: &Graph, mut own: FxHashSet<LocalId>) -> FxHashSet<LocalId> {
+    let held = own.clone();
+    let of = |operand: &Operand, set: &FxHashSet<LocalId>| {
+        operand.place().is_some_and(|place| set.contains(&place.local))
+    };
+    loop {
+        let before = own.len();
+        for node in &graph.nodes {
+            match &node.kind {
+                NodeKind::Call(call) => {
+                    let through = call.receiver.as_ref().is_some_and(|receiver| of(receiver, &own))
+                        || call.args.iter().any(|arg| of(arg, &held));
+                    if through {
+                        own.insert(call.to);
+                    }
+                }
+                NodeKind::Await { to, what } if of(what, &own) => {
+                    own.insert(to.local);
+                }
+                NodeKind::Assign { to, value } => {
+                    let from = match value {
+                        Value::Use(operand) => of(operand, &own),
+                        Value::Parts { parts, .. } => {
+                            parts.iter().any(|(_, operand)| of(operand, &own))
+                        }
+                        Value::Closure { captured, .. } => {
+                            captured.iter().any(|(local, _)| own.contains(local))
+                        }
+                        Value::Opaque(used) => used.iter().any(|operand| of(operand, &own)),
+                    };
+                    if from {
+                        own.insert(to.local);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if own.len() == before {
+            return own;
+        }
+    }
+}
+
+/// The wait goes through the held value itself.
+fn goes_through(graph: &Graph, id: NodeId, own: &FxHashSet<LocalId>) -> bool {
+    let of = |operand: &Operand| operand.place().is_some_and(|place| own.contains(&place.local));
+    let call_does =
+        |call: &Call| call.receiver.as_ref().is_some_and(of) || call.args.iter().any(of);
+    match &graph.node(id).kind {
+        NodeKind::Call(call) => call_does(call),
+        NodeKind::Await { what, .. } => {
+            of(what)
+                || matches!(origin(graph, what), Origin::Call(call)
+                    if graph.call_at(call).is_some_and(call_does))
+        }
+        NodeKind::Select { futures } => futures.iter().any(of),
+        _ => false,
+    }
+}

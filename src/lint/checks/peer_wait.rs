@@ -1,0 +1,252 @@
+//! peer-wait: a wait for a peer that nothing bounds, neither here nor in who calls it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+
+use crate::catalog::model::{Context, Effect, Engine, When};
+use crate::lint::bodies::Site;
+use crate::lint::cfg::{Call, LocalId, NodeId, NodeKind, Operand, Value};
+use crate::lint::names::FnId;
+use crate::lint::types::Target;
+
+use super::callers::Callers;
+use super::doing::{Doing, is_lazy};
+use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
+
+/// Values, bodies and callers followed one after the other.
+const DEPTH: u32 = 24;
+
+pub(super) fn check(checker: &mut Checker<'_>) {
+    let rules = checker.of_engine(Engine::PeerWait);
+    if rules.is_empty() {
+        return;
+    }
+    let callers = Callers::new(checker.world, checker.bodies);
+    let doing = Doing::new(checker.world, checker.bodies);
+    let search = Search {
+        known: RefCell::default(),
+        values: RefCell::default(),
+        callers: &callers,
+        doing: &doing,
+    };
+    for site in checker.sites {
+        for (id, call) in super::calls(site) {
+            let classes = classes_of(checker.world, call);
+            for &known in &rules {
+                if !classes.contains(&known.rule.class.as_str()) {
+                    continue;
+                }
+                let fits = fits(checker, site, id, &known.rule.when);
+                let outcome = match fits.and_then(|()| search.call(site, call, DEPTH)) {
+                    Err(reason) => Outcome::Silent(reason),
+                    Ok(()) => Outcome::Reported(Box::new(Reported {
+                        item: item(checker.world, call),
+                        ..Reported::default()
+                    })),
+                };
+                checker.add(known, site, site.graph.node(id).span, call.evidence, outcome);
+            }
+        }
+    }
+}
+
+/// Whether the rule is about this place. What is spawned in a loop does not run in it.
+fn fits(checker: &Checker<'_>, site: &Site, id: NodeId, when: &When) -> Result<(), Reason> {
+    let graph = &site.graph;
+    let mut contexts = context::contexts(checker.world, site, id);
+    if graph.loops_around(id).next().is_none() {
+        contexts.retain(|context| *context != Context::Loop);
+    }
+    context::fits(when, &contexts).map_err(Reason::Context)?;
+    let Some(with) = when.with.as_deref() else { return Ok(()) };
+    let beside = graph.calls().any(|(other, call)| {
+        has_class(checker, call, with, 2)
+            && graph
+                .loops_around(id)
+                .any(|round| graph.loops_around(other).any(|around| around.head == round.head))
+    });
+    if beside { Ok(()) } else { Err(Reason::Context("the loop does nothing of the other kind")) }
+}
+
+/// A call of the class, or of a function of the package that makes one.
+fn has_class(checker: &Checker<'_>, call: &Call, class: &str, depth: u32) -> bool {
+    if let Target::Own(id) = &call.target {
+        let site = checker.bodies.of_function(*id).filter(|_| depth > 0);
+        return site.is_some_and(|site| {
+            site.graph.calls().any(|(_, call)| has_class(checker, call, class, depth - 1))
+        });
+    }
+    classes_of(checker.world, call).contains(&class)
+}
+
+/// `Ok` when nothing bounds it.
+type Bound = Result<(), Reason>;
+
+/// Looks for a bound; `Ok` when there is none.
+struct Search<'s, 'a> {
+    /// What was found around functions.
+    known: RefCell<FxHashMap<FnId, Bound>>,
+    values: RefCell<FxHashMap<(*const Site, LocalId), Bound>>,
+    callers: &'s Callers<'a>,
+    doing: &'s Doing<'a>,
+}
+
+impl Search<'_, '_> {
+    fn call(&self, site: &Rc<Site>, call: &Call, depth: u32) -> Result<(), Reason> {
+        if is_lazy(&site.graph, call) {
+            return self.value(site, call.to, depth);
+        }
+        let awaited = site.graph.nodes.iter().any(|node| match &node.kind {
+            NodeKind::Await { what, .. } => is(what, call.to),
+            NodeKind::Select { futures } => futures.iter().any(|future| is(future, call.to)),
+            _ => false,
+        });
+        if awaited { self.value(site, call.to, depth) } else { self.around(site, depth) }
+    }
+
+    /// What becomes of a future: who awaits it, and within which bounds.
+    fn value(&self, site: &Rc<Site>, local: LocalId, depth: u32) -> Result<(), Reason> {
+        if depth == 0 {
+            return Err(Reason::TooComplex);
+        }
+        // Bodies are kept, so the address says which one it is.
+        let key = (Rc::as_ptr(site), local);
+        if let Some(known) = self.values.borrow().get(&key) {
+            return *known;
+        }
+        // What goes round in a circle says nothing by itself.
+        self.values.borrow_mut().insert(key, Err(Reason::UnknownOrigin));
+        let found = self.fate(site, local, depth);
+        self.values.borrow_mut().insert(key, found);
+        found
+    }
+
+    fn fate(&self, site: &Rc<Site>, local: LocalId, depth: u32) -> Result<(), Reason> {
+        let graph = &site.graph;
+        let mut known = false;
+        for node in &graph.nodes {
+            let bounded = Err(Reason::Bounded(node.span));
+            match &node.kind {
+                NodeKind::Assign { value: value @ Value::Parts { written: true, .. }, .. }
+                    if uses(value, local) =>
+                {
+                    return Err(Reason::Escapes(node.span, "it is stored, and polled elsewhere"));
+                }
+                NodeKind::Assign { to, value } if uses(value, local) && to.local != local => {
+                    if to.local == graph.result {
+                        known = true;
+                        self.around(site, depth - 1)?;
+                    } else {
+                        match self.value(site, to.local, depth - 1) {
+                            Ok(()) => known = true,
+                            // A macro such as `pin!`: the value itself goes on.
+                            Err(Reason::UnknownOrigin) if matches!(value, Value::Opaque(_)) => {}
+                            other => return other,
+                        }
+                    }
+                }
+                NodeKind::Await { what, .. } if is(what, local) => {
+                    known = true;
+                    self.around(site, depth - 1)?;
+                }
+                NodeKind::Select { futures } if futures.iter().any(|at| is(at, local)) => {
+                    return bounded;
+                }
+                NodeKind::Call(call)
+                    if call.receiver.iter().chain(&call.args).any(|at| is(at, local)) =>
+                {
+                    if self.bounds(call) {
+                        return bounded;
+                    }
+                    match self.value(site, call.to, depth - 1) {
+                        Err(Reason::UnknownOrigin) if call.effects.contains(&Effect::Spawns) => {
+                            known = true;
+                        }
+                        Ok(()) => known = true,
+                        other => return other,
+                    }
+                }
+                _ => {}
+            }
+        }
+        if known { Ok(()) } else { Err(Reason::UnknownOrigin) }
+    }
+
+    /// A call that puts a limit on what it is given.
+    fn bounds(&self, call: &Call) -> bool {
+        match &call.target {
+            Target::Own(id) => self.doing.function(*id).bounds,
+            Target::Api(..) => call.effects.contains(&Effect::Bounds),
+            // Combinators that nobody described: their names say it.
+            _ => call.name.as_str().contains("timeout") || call.name.as_str().contains("deadline"),
+        }
+    }
+
+    /// Bounds around the whole body: of the closure that it is, or in all that call it.
+    fn around(&self, site: &Rc<Site>, depth: u32) -> Result<(), Reason> {
+        if depth == 0 {
+            return Ok(());
+        }
+        if let Some((parent, made)) = &site.parent {
+            let made = made.map(|made| &parent.graph.node(made).kind);
+            let Some(NodeKind::Assign { to, .. }) = made else {
+                return Err(Reason::UnknownOrigin);
+            };
+            return self.value(parent, to.local, depth - 1);
+        }
+        let Some(id) = site.function else { return Ok(()) };
+        if let Some(known) = self.known.borrow().get(&id) {
+            return *known;
+        }
+        // Who calls himself is no caller that counts.
+        self.known.borrow_mut().insert(id, Err(Reason::TooComplex));
+        let found = self.callers_bound(site, id, depth);
+        self.known.borrow_mut().insert(id, found);
+        found
+    }
+
+    /// `Ok` when somebody calls it without a bound, or nobody does here.
+    fn callers_bound(&self, site: &Rc<Site>, id: FnId, depth: u32) -> Result<(), Reason> {
+        let callers = self.callers.of(id).ok_or(Reason::TooComplex)?;
+        let mut first = None;
+        for (caller, node) in &callers {
+            if caller.function == Some(id) {
+                continue;
+            }
+            let Some(call) = caller.graph.call_at(*node) else { continue };
+            match self.call(caller, call, depth.saturating_sub(1)) {
+                Ok(()) => return Ok(()),
+                Err(reason) => first = first.or(Some(elsewhere(reason, caller, site))),
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+}
+
+/// Places in another file mean nothing to who reads the notes of this one.
+fn elsewhere(reason: Reason, caller: &Site, site: &Site) -> Reason {
+    match reason {
+        Reason::Bounded(_) if caller.file != site.file => {
+            Reason::Context("who calls this bounds it")
+        }
+        other => other,
+    }
+}
+
+fn is(operand: &Operand, local: LocalId) -> bool {
+    operand.place().is_some_and(|place| place.local == local)
+}
+
+fn uses(value: &Value, local: LocalId) -> bool {
+    match value {
+        Value::Use(operand) => is(operand, local),
+        Value::Parts { parts, rest, .. } => {
+            parts.iter().any(|(_, operand)| is(operand, local))
+                || rest.as_ref().is_some_and(|rest| is(rest, local))
+        }
+        Value::Closure { captured, .. } => captured.iter().any(|&(taken, _)| taken == local),
+        Value::Opaque(used) => used.iter().any(|operand| is(operand, local)),
+    }
+}

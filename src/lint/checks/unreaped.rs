@@ -1,0 +1,142 @@
+//! unreaped-collection: tasks or futures that are put into a set for ever and never taken out.
+
+use crate::catalog::model::{Effect, Engine};
+use crate::finding::Role;
+use crate::lint::cfg::{
+    Call, Graph, LocalId, LocalKind, Loop, LoopKind, NodeId, NodeKind, Operand, Value,
+};
+use crate::lint::types::Ty;
+
+use super::{Checker, Outcome, Reason, Reported, context, item};
+
+pub(super) fn check(checker: &mut Checker<'_>) {
+    let rules = checker.of_engine(Engine::UnreapedCollection);
+    if rules.is_empty() {
+        return;
+    }
+    for site in checker.sites {
+        for (id, call) in super::calls(site) {
+            let ty = &site.graph.local(call.to).ty;
+            // Only what is made here: a set that somebody else made is his.
+            if !call.args.is_empty() || call.receiver.is_some() || !matches!(ty, Ty::Foreign(..)) {
+                continue;
+            }
+            let classes = checker.world.classes(ty);
+            for &known in &rules {
+                if !classes.contains(&known.rule.class.as_str()) {
+                    continue;
+                }
+                let contexts = context::contexts(checker.world, site, id);
+                let outcome =
+                    match (context::fits(&known.rule.when, &contexts), filled(&site.graph, call)) {
+                        (Err(reason), _) => Outcome::Silent(Reason::Context(reason)),
+                        (_, Err(reason)) => Outcome::Silent(reason),
+                        (Ok(()), Ok(at)) => {
+                            let span = site.graph.node(at).span;
+                            Outcome::Reported(Box::new(Reported {
+                                item: item(checker.world, call),
+                                related: vec![(Role::Step, span, "it is filled here".to_owned())],
+                                ..Reported::default()
+                            }))
+                        }
+                    };
+                checker.add(known, site, site.graph.node(id).span, call.evidence, outcome);
+            }
+        }
+    }
+}
+
+/// The step that fills it without end, when nothing but filling happens to it.
+fn filled(graph: &Graph, made: &Call) -> Result<NodeId, Reason> {
+    let all = names(graph, made.to);
+    let is = |operand: &Operand| operand.place().is_some_and(|place| all.contains(&place.local));
+    let mut fills = Vec::new();
+    for id in graph.ids() {
+        let node = graph.node(id);
+        let other = match &node.kind {
+            NodeKind::Call(call) => {
+                let on = call.receiver.as_ref().is_some_and(is);
+                if call.args.iter().any(is) {
+                    true
+                } else if on && call.effects.contains(&Effect::Collects) {
+                    return Err(Reason::Released(node.span));
+                } else if on && fills_it(call) {
+                    fills.push(id);
+                    false
+                } else {
+                    on && !matches!(call.name.as_str(), "len" | "is_empty")
+                }
+            }
+            NodeKind::Assign { to, value: Value::Use(operand) } => {
+                is(operand) && !(all.contains(&to.local) && to.path.is_empty())
+            }
+            NodeKind::Assign { value: Value::Parts { parts, rest, .. }, .. } => {
+                parts.iter().any(|(_, operand)| is(operand)) || rest.as_ref().is_some_and(is)
+            }
+            NodeKind::Assign { value: Value::Closure { captured, .. }, .. } => {
+                captured.iter().any(|(local, _)| all.contains(local))
+            }
+            NodeKind::Assign { value: Value::Opaque(used), .. } => used.iter().any(is),
+            NodeKind::Await { what, .. } => is(what),
+            NodeKind::Select { futures } => futures.iter().any(is),
+            _ => false,
+        };
+        if other {
+            return Err(Reason::Escapes(node.span, "something else is done with it"));
+        }
+    }
+    let endless = fills.into_iter().find(|&id| {
+        // A set made anew on each turn is gone at its end.
+        let outer = |round: &Loop| !made_within(graph, made, round);
+        graph.loops_around(id).any(|round| outer(round) && without_end(graph, round))
+    });
+    endless.ok_or(Reason::Context("it is not filled without end"))
+}
+
+/// Locals that the value goes through by plain moves.
+fn names(graph: &Graph, first: LocalId) -> Vec<LocalId> {
+    let mut all = vec![first];
+    let mut next = 0;
+    while let Some(&at) = all.get(next) {
+        next += 1;
+        for node in &graph.nodes {
+            if let NodeKind::Assign { to, value: Value::Use(Operand::Move(from)) } = &node.kind
+                && from.local == at
+                && from.path.is_empty()
+                && to.path.is_empty()
+                && matches!(graph.local(to.local).kind, LocalKind::Binding | LocalKind::Temp)
+                && !all.contains(&to.local)
+            {
+                all.push(to.local);
+            }
+        }
+    }
+    all
+}
+
+fn fills_it(call: &Call) -> bool {
+    call.effects.contains(&Effect::Spawns) || matches!(call.name.as_str(), "push" | "push_back")
+}
+
+fn made_within(graph: &Graph, made: &Call, round: &Loop) -> bool {
+    let def = graph.local(made.to).def;
+    def.is_some_and(|def| graph.loops_around(def).any(|other| other.head == round.head))
+}
+
+/// A loop that goes on as long as others come: it waits on each turn.
+fn without_end(graph: &Graph, round: &Loop) -> bool {
+    if round.kind == LoopKind::For {
+        return false;
+    }
+    graph.ids().any(|id| {
+        let waits = match &graph.node(id).kind {
+            NodeKind::Call(call) => {
+                let has = |effect| call.effects.contains(&effect);
+                has(Effect::Endless) || has(Effect::EndsWithPeer)
+            }
+            NodeKind::Await { .. } | NodeKind::Select { .. } => true,
+            _ => false,
+        };
+        waits && graph.loops_around(id).any(|other| other.head == round.head)
+    })
+}
