@@ -1,9 +1,16 @@
 //! Engines: each looks at every candidate of its kind, and says what it made of it.
 
+mod built;
+mod callers;
 mod calls;
 mod context;
+mod growing;
 mod must_release;
+mod own_bound;
+mod owner;
+mod raw;
 mod unset_bound;
+mod uses;
 
 use std::rc::Rc;
 
@@ -123,6 +130,11 @@ impl<'a> Checker<'a> {
         must_release::check(self);
         unset_bound::check(self);
         calls::check(self);
+        raw::check(self);
+        owner::check(self);
+        built::check(self);
+        growing::check(self);
+        own_bound::check(self);
     }
 
     fn of_engine(&self, engine: Engine) -> Vec<&'a LintRule> {
@@ -156,6 +168,13 @@ pub(crate) fn item(world: &World<'_>, call: &Call) -> String {
 pub(crate) fn short(path: &str) -> String {
     let parts: Vec<&str> = path.rsplit("::").take(2).collect();
     parts.into_iter().rev().collect::<Vec<_>>().join("::")
+}
+
+/// The classes of a call.
+pub(crate) fn classes_of<'a>(world: &World<'a>, call: &Call) -> Vec<&'a str> {
+    let Target::Api(ids, _) = &call.target else { return Vec::new() };
+    let facts = ids.iter().map(|&id| &world.facts.api(id).fact);
+    facts.flat_map(|fact| fact.classes.iter().map(String::as_str)).collect()
 }
 
 /// Calls of a body that can be reached.
