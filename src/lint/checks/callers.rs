@@ -65,11 +65,12 @@ impl Callers {
     }
 }
 
-/// Names of what runs for as long as the program does.
+/// Names of what runs for as long as the program, or a test, does.
 fn starts(name: &str) -> bool {
-    ["run", "serve", "main", "launch", "daemon", "bootstrap", "listen"].iter().any(|word| {
-        name == *word
-            || name.strip_prefix(word).is_some_and(|rest| rest.starts_with('_'))
-            || name.strip_suffix(word).is_some_and(|rest| rest.ends_with('_'))
-    })
+    name.starts_with("test_")
+        || ["run", "serve", "main", "launch", "daemon", "bootstrap", "listen"].iter().any(|word| {
+            name == *word
+                || name.strip_prefix(word).is_some_and(|rest| rest.starts_with('_'))
+                || name.strip_suffix(word).is_some_and(|rest| rest.ends_with('_'))
+        })
 }

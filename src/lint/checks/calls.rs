@@ -144,7 +144,7 @@ fn with_class(checker: &Checker<'_>, site: &Site, call: &Call, class: &str) -> O
         return Some(Reason::Escapes(span, "it is a view of a handle that somebody else owns"));
     }
     // What is looked at afterwards may be taken out again.
-    let mut same = vec![place.local, call.to];
+    let mut same = vec![call.to];
     for id in graph.ids() {
         if let NodeKind::Assign { to, value: Value::Use(operand) } = &graph.node(id).kind
             && operand.place().is_some_and(|from| same.contains(&from.local))
@@ -156,6 +156,7 @@ fn with_class(checker: &Checker<'_>, site: &Site, call: &Call, class: &str) -> O
             same.push(to.local);
         }
     }
+    same.push(place.local);
     let taken = graph.calls().find(|(_, other)| {
         let raw = other.name.as_str();
         let reads = raw.starts_with("as_raw")

@@ -140,7 +140,8 @@ fn silent(checker: &Checker<'_>, index: &Index, held: &Held<'_>) -> Option<Reaso
             let contexts = context::contexts(checker.world, &site, node);
             let runs_often = !contexts.contains(&crate::catalog::model::Context::Once)
                 && !contexts.contains(&crate::catalog::model::Context::Constructor);
-            filled |= by_many && runs_often && !fixed_key(call);
+            let set_up = site.function.is_some_and(|id| sets_up(names.function(id).name.as_str()));
+            filled |= by_many && runs_often && !set_up && !fixed_key(call);
         }
     }
     (!filled).then_some(Reason::Context("nothing fills it again and again"))
@@ -156,6 +157,13 @@ fn few(world: &World<'_>, map: &Ty) -> bool {
         Some(Ty::Foreign(path, _)) => path.as_str().ends_with("::TypeId"),
         _ => false,
     }
+}
+
+/// What users of a registry call a few times, when they set it up.
+fn sets_up(name: &str) -> bool {
+    ["register", "add", "set", "with", "configure"].iter().any(|word| {
+        name == *word || name.strip_prefix(word).is_some_and(|rest| rest.starts_with('_'))
+    })
 }
 
 /// The key is written in the source.

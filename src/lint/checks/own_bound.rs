@@ -3,6 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use crate::catalog::model::Engine;
+use crate::finding::Role;
 use crate::lint::ir::{Body, BodyId, ExprKind, Name, Path, Receiver, Span};
 use crate::lint::names::{Def, FileId, FnId, Shape, Space, TypeId};
 use crate::lint::types::{Evidence, Ty, World};
@@ -19,14 +20,29 @@ pub(super) fn check(checker: &mut Checker<'_>) {
             continue;
         }
         let defaulted = defaulted(checker.world, &fields);
-        for (file, function, of, name, span) in nones(checker.world, &fields) {
-            let type_name = checker.world.names.type_def(of).name;
+        let nones = nones(checker.world, &fields);
+        let mut told = FxHashSet::default();
+        for &(file, function, of, name, span) in &nones {
+            let def = checker.world.names.type_def(of);
             let outcome = if defaulted.contains(&name) {
                 Outcome::Silent(Reason::Bounded(span))
+            } else if !def.public {
+                Outcome::Silent(Reason::Context("only this package makes it"))
+            } else if !told.insert((function, of)) {
+                // One place for all limits of the type.
+                Outcome::Silent(Reason::OtherRule)
             } else {
+                let others = nones.iter().filter(|other| {
+                    (other.1, other.2) == (function, of)
+                        && other.3 != name
+                        && !defaulted.contains(&other.3)
+                });
+                let related =
+                    others.map(|other| (Role::Configured, other.4, "None, too".to_owned()));
                 Outcome::Reported(Box::new(Reported {
-                    item: format!("`{type_name}::{name}`"),
+                    item: format!("`{}::{name}`", def.name),
                     bound: name.as_str().replace('_', " "),
+                    related: related.collect(),
                     ..Reported::default()
                 }))
             };
@@ -109,7 +125,11 @@ fn nones(
     for id in names.fn_ids() {
         let function = names.function(id);
         let (Some(body), Some(of)) = (function.body, function.of_type) else { continue };
-        if !is_default(function.name.as_str()) || in_tests(names, id) {
+        // What is made around something, a stream or a request, is no set of settings.
+        if !is_default(function.name.as_str())
+            || !function.sig.params.is_empty()
+            || in_tests(names, id)
+        {
             continue;
         }
         if function.sig.receiver != Receiver::None || !fields.iter().any(|(owner, _)| *owner == of)

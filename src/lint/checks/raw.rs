@@ -209,6 +209,12 @@ fn foreign(checker: &Checker<'_>, call: &Call) -> bool {
             path.as_str().contains("_sys::") || path.as_str().starts_with("libc::")
         }
         Target::Api(_, path) => path.as_str().starts_with("libc::"),
+        // Nobody wrote it down: a binding that is generated when the package is built.
+        Target::Unknown(name) => {
+            call.receiver.is_none()
+                && name.as_str().starts_with(|first: char| first.is_ascii_lowercase())
+                && !checker.world.names.by_name.contains_key(name)
+        }
         _ => false,
     }
 }
