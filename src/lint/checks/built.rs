@@ -278,7 +278,8 @@ impl Life<'_, '_> {
             let by_value = matches!(arg, Operand::Move(_));
             match &call.target {
                 Target::Own(function) => {
-                    if self.keeps(*function, number + first) {
+                    let keeps = self.keeps(*function, number + first);
+                    if keeps {
                         self.leaves(id, "it is passed to a function that may keep it");
                     }
                 }

@@ -182,10 +182,8 @@ fn trusted(checker: &Checker<'_>, site: &Site, first: LocalId) -> Option<Reason>
                         if matches!(graph.local(call.to).ty, Ty::Ptr(_) | Ty::Unknown) {
                             same.insert(call.to);
                         }
-                    } else if call.args.iter().any(has) {
-                        if !foreign(checker, call) {
-                            return Some(Reason::Escapes(span, How::Passed.as_str()));
-                        }
+                    } else if call.args.iter().any(has) && !foreign(checker, call) {
+                        return Some(Reason::Escapes(span, How::Passed.as_str()));
                     }
                 }
                 _ => {}

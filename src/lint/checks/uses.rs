@@ -213,10 +213,10 @@ impl<'g> Walk<'g, '_> {
                         }
                     }
                 }
-                NodeKind::Select { futures } => {
-                    if futures.iter().any(|future| self.operand(future)) {
-                        found.push((id, Use::Away));
-                    }
+                NodeKind::Select { futures }
+                    if futures.iter().any(|future| self.operand(future)) =>
+                {
+                    found.push((id, Use::Away));
                 }
                 _ => {}
             }
