@@ -119,15 +119,11 @@ fn repeats(site: &Site, node: NodeId, call: &Call) -> bool {
             continue;
         }
         match &graph.node(id).kind {
-            NodeKind::Assign { to, value: Value::Use(operand) } => {
-                if operand.place().is_some_and(|place| same.contains(&place.local)) {
-                    same.insert(to.local);
-                }
-            }
-            NodeKind::Await { to, what } => {
-                if what.place().is_some_and(|place| same.contains(&place.local)) {
-                    same.insert(to.local);
-                }
+            NodeKind::Assign { to, value: Value::Use(from) }
+            | NodeKind::Await { to, what: from }
+                if from.place().is_some_and(|place| same.contains(&place.local)) =>
+            {
+                same.insert(to.local);
             }
             NodeKind::Branch(test) => {
                 let wanted = worked(test, &same, true);
