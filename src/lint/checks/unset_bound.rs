@@ -315,6 +315,12 @@ impl<'a> Trace<'a> {
             .as_ref()
             .and_then(Operand::place)
             .is_some_and(|place| place.local == local);
+        // A setter that gives back what it was called on: the chain goes on there.
+        let graph = &self.site.graph;
+        let given = graph.local(call.to).ty.bare();
+        if by_receiver && !given.is_unknown() && given == graph.local(local).ty.bare() {
+            self.place(Place::of(call.to));
+        }
         if !by_receiver && matches!(call.target, Target::Own(_) | Target::Unknown(_)) {
             // Passed on: somebody else may have set anything.
             let finishes = false;
