@@ -103,6 +103,13 @@ impl<'c> Facts<'c> {
         })
     }
 
+    /// Whether a function of this name, whosever it is, ends obligations of the class.
+    pub(crate) fn ends(&self, name: &str, class: &str) -> bool {
+        let ids = self.catalog.apis_named(name).iter();
+        ids.map(|&id| self.catalog.api(id))
+            .any(|api| api.fact.releases.iter().any(|known| known == class))
+    }
+
     /// What is known about a type.
     pub(crate) fn type_fact(&self, path: Name) -> Option<&'c TypeFact> {
         let ids = self.catalog.types_at(path.as_str());

@@ -117,6 +117,12 @@ impl<'a> Builder<'a> {
         }
         let owner = Name::new(owner);
         self.world.facts.type_fact(owner)?.derefs?;
+        // A call that rules can be about stays a call.
+        if let Target::Api(ids, _) = target
+            && ids.iter().any(|&id| !self.world.facts.api(id).fact.classes.is_empty())
+        {
+            return None;
+        }
         let inner = self.ty_of(arg);
         let shared = owner.as_str().ends_with("::Arc") || owner.as_str().ends_with("::Rc");
         let value = if shared { Value::Opaque(vec![arg.clone()]) } else { Value::Use(arg.clone()) };

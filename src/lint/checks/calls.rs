@@ -1,9 +1,13 @@
-//! call and forget: a call that is wrong by its class alone.
+//! call and forget: a call that is wrong by its class, alone or beside another one.
 
-use crate::catalog::model::Engine;
-use crate::lint::types::Target;
+use std::cell::OnceCell;
 
-use super::{Checker, Outcome, Reason, Reported, context, item};
+use crate::catalog::model::{Context, Engine};
+use crate::lint::bodies::Site;
+use crate::lint::cfg::{Call, Graph, LocalId, NodeId, NodeKind, Value};
+
+use super::startup::Startup;
+use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
 
 pub(super) fn check(checker: &mut Checker<'_>) {
     let mut rules = checker.of_engine(Engine::Call);
@@ -11,60 +15,162 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     if rules.is_empty() {
         return;
     }
+    let callers = OnceCell::new();
     for site in checker.sites {
         for (node, call) in super::calls(site) {
-            let Target::Api(ids, _) = &call.target else { continue };
-            let facts = ids.iter().map(|&id| &checker.world.facts.api(id).fact);
-            let classes: Vec<&str> =
-                facts.flat_map(|fact| fact.classes.iter().map(String::as_str)).collect();
+            let classes = classes_of(checker.world, call);
             for &known in &rules {
                 let rule = &known.rule;
                 if !classes.contains(&rule.class.as_str()) {
                     continue;
                 }
-                let span = site.graph.node(node).span;
-                let contexts = context::contexts(checker.world, site, node);
-                let mut silent = context::fits(&rule.when, &contexts).err().map(Reason::Context);
-                if let (Some(with), None) = (&rule.when.with, silent) {
-                    silent = with_class(checker, site, call, with);
+                let mut contexts = context::contexts(checker.world, site, node);
+                if rule.when.not_within.contains(&Context::Once)
+                    && !contexts.contains(&Context::Loop)
+                    && let Some(id) = site.function
+                    && callers
+                        .get_or_init(|| Startup::new(checker.world.names))
+                        .once(checker.world.names, id)
+                {
+                    contexts.push(Context::Once);
                 }
-                let outcome = match silent {
-                    Some(reason) => Outcome::Silent(reason),
-                    None => Outcome::Reported(Box::new(Reported {
+                let fits = context::fits(&rule.when, &contexts).map_err(Reason::Context);
+                let other = match (&rule.when.with, fits) {
+                    (_, Err(reason)) => Err(reason),
+                    (None, Ok(())) => Ok(String::new()),
+                    (Some(with), Ok(())) => beside(checker, site, node, call, with),
+                };
+                let outcome = match other {
+                    Err(reason) => Outcome::Silent(reason),
+                    Ok(other) => Outcome::Reported(Box::new(Reported {
                         item: item(checker.world, call),
+                        other,
                         ..Reported::default()
                     })),
                 };
+                let span = site.graph.node(node).span;
                 checker.add(known, site, span, call.evidence, outcome);
             }
         }
     }
 }
 
-/// The value that is given away must be of this class, and nothing may have been taken out of it.
-fn with_class(
+/// What stands beside the call: the class may be that of the value that is given away, of a call
+/// that made an argument, or of a call around.
+fn beside(
     checker: &Checker<'_>,
-    site: &crate::lint::bodies::Site,
-    call: &crate::lint::cfg::Call,
+    site: &Site,
+    node: NodeId,
+    call: &Call,
     class: &str,
-) -> Option<Reason> {
-    let given = call.args.first().or(call.receiver.as_ref())?;
-    let place = given.place()?;
-    let ty = &site.graph.local(place.local).ty;
-    if !place.path.is_empty() || !checker.world.classes(ty).contains(&class) {
-        return Some(Reason::Context("the value is not of the class the rule is about"));
+) -> Result<String, Reason> {
+    if let Some(around) = around(checker, site, node, class) {
+        return Ok(around);
     }
-    let taken = site.graph.calls().find(|(_, other)| {
+    let graph = &site.graph;
+    for arg in &call.args {
+        let made = arg.place().filter(|place| place.path.is_empty());
+        let def = made.and_then(|place| graph.local(place.local).def);
+        if let Some(other) = def.and_then(|def| graph.call_at(def))
+            && classes_of(checker.world, other).contains(&class)
+        {
+            return match given_up(graph, call, other) {
+                Some(id) => Err(Reason::Escapes(
+                    graph.node(id).span,
+                    "one of the two owners is given up again",
+                )),
+                None => Ok(item(checker.world, other)),
+            };
+        }
+    }
+    match with_class(checker, site, call, class) {
+        None => Ok(String::new()),
+        Some(reason) => Err(reason),
+    }
+}
+
+/// The call of a class that gets the value of a step as an argument.
+pub(super) fn around(
+    checker: &Checker<'_>,
+    site: &Site,
+    node: NodeId,
+    class: &str,
+) -> Option<String> {
+    context::taken_by(&site.graph, node)
+        .find(|(_, other)| classes_of(checker.world, other).contains(&class))
+        .map(|(_, other)| item(checker.world, other))
+}
+
+/// Where the new owner, or the one that the raw handle is borrowed from, is not dropped after all.
+fn given_up(graph: &Graph, call: &Call, other: &Call) -> Option<NodeId> {
+    let mut same: Vec<LocalId> = vec![call.to];
+    same.extend(other.receiver.as_ref().and_then(|receiver| receiver.place()).map(|at| at.local));
+    for id in graph.ids() {
+        if let NodeKind::Assign { to, value: Value::Use(operand) } = &graph.node(id).kind
+            && operand.place().is_some_and(|place| same.contains(&place.local))
+        {
+            same.push(to.local);
+        }
+    }
+    graph.calls().find_map(|(id, next)| {
+        let touches = next
+            .receiver
+            .iter()
+            .chain(&next.args)
+            .any(|operand| operand.place().is_some_and(|place| same.contains(&place.local)));
+        let name = next.name.as_str();
+        let forgets =
+            next.effects.contains(&crate::catalog::model::Effect::Forgets) || name == "forget";
+        (touches && (forgets || name.starts_with("into_raw"))).then_some(id)
+    })
+}
+
+/// The value that is given away must be of this class, nothing may have been taken out of it,
+/// and it must be an owner.
+fn with_class(checker: &Checker<'_>, site: &Site, call: &Call, class: &str) -> Option<Reason> {
+    let unfit = Some(Reason::Context("nothing of the class that the rule wants is beside it"));
+    let Some(given) = call.args.first().or(call.receiver.as_ref()) else { return unfit };
+    let Some(place) = given.place() else { return unfit };
+    let graph = &site.graph;
+    let ty = super::uses::type_of(checker.world, graph, place.local, &place.path);
+    if ty.is_ref() || !checker.world.classes(&ty).contains(&class) {
+        return unfit;
+    }
+    let def = graph.local(place.local).def.and_then(|def| graph.call_at(def));
+    if let Some(made) = def
+        && (made.name.as_str().starts_with("from_raw") || made.name.as_str() == "borrow_raw")
+    {
+        let span = graph.local(place.local).span;
+        return Some(Reason::Escapes(span, "it is a view of a handle that somebody else owns"));
+    }
+    // What is looked at afterwards may be taken out again.
+    let mut same = vec![call.to];
+    for id in graph.ids() {
+        if let NodeKind::Assign { to, value: Value::Use(operand) } = &graph.node(id).kind
+            && operand.place().is_some_and(|from| same.contains(&from.local))
+        {
+            if to.local == graph.result || !to.path.is_empty() {
+                let span = graph.node(id).span;
+                return Some(Reason::Escapes(span, "it is returned or stored"));
+            }
+            same.push(to.local);
+        }
+    }
+    same.push(place.local);
+    let taken = graph.calls().find(|(_, other)| {
         let raw = other.name.as_str();
-        let reads = raw.starts_with("as_raw") || raw == "read" || raw == "as_fd";
+        let reads = raw.starts_with("as_raw")
+            || raw.starts_with("into_")
+            || matches!(raw, "read" | "as_fd" | "take" | "drop");
         reads
+            && other.to != call.to
             && other
                 .receiver
                 .iter()
                 .chain(&other.args)
-                .any(|operand| operand.place().is_some_and(|at| at.local == place.local))
+                .any(|operand| operand.place().is_some_and(|at| same.contains(&at.local)))
     });
     taken.map(|(node, _)| {
-        Reason::Escapes(site.graph.node(node).span, "the raw handle was taken out before")
+        Reason::Escapes(graph.node(node).span, "the raw handle was taken out, before or after")
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::catalog::model::{AttributeMeaning, Context, When};
 use crate::lint::bodies::Site;
-use crate::lint::cfg::NodeId;
+use crate::lint::cfg::{Call, Graph, LoopKind, NodeId};
 use crate::lint::names::{FnId, Names, Side};
 use crate::lint::types::World;
 
@@ -22,14 +22,22 @@ pub(crate) fn in_tests(names: &Names, id: FnId) -> bool {
 /// What is known about where a step runs.
 pub(super) fn contexts(world: &World<'_>, site: &Site, node: NodeId) -> Vec<Context> {
     let mut contexts = Vec::new();
+    // A closure in an async body runs wherever it is called.
+    if site.graph.is_async {
+        contexts.push(Context::Async);
+    }
     let mut at = Some((site, Some(node)));
     while let Some((site, node)) = at {
-        let looped = node.is_some_and(|node| site.graph.loops_around(node).next().is_some());
+        // A `for` ends with what it goes through.
+        let looped = node.is_some_and(|node| {
+            site.graph.loops_around(node).any(|around| around.kind != LoopKind::For)
+        });
         if looped && !contexts.contains(&Context::Loop) {
             contexts.push(Context::Loop);
         }
-        if site.graph.is_async && !contexts.contains(&Context::Async) {
-            contexts.push(Context::Async);
+        if runs_once(world, site) {
+            contexts.push(Context::Once);
+            return contexts;
         }
         at = site.parent.as_ref().map(|(parent, node)| (&**parent, *node));
     }
@@ -53,6 +61,23 @@ pub(super) fn contexts(world: &World<'_>, site: &Site, node: NodeId) -> Vec<Cont
         contexts.push(Context::Function);
     }
     contexts
+}
+
+/// A closure that is given to something that runs it only once.
+fn runs_once(world: &World<'_>, site: &Site) -> bool {
+    let Some((parent, Some(made))) = &site.parent else { return false };
+    taken_by(&parent.graph, *made)
+        .any(|(_, call)| super::classes_of(world, call).contains(&"once-init"))
+}
+
+/// Calls that get what a step makes as an argument.
+pub(super) fn taken_by(graph: &Graph, made: NodeId) -> impl Iterator<Item = (NodeId, &Call)> {
+    graph.calls().filter(move |(_, call)| {
+        call.args.iter().any(|arg| {
+            let local = arg.place().map(|place| graph.local(place.local));
+            local.is_some_and(|local| local.def == Some(made))
+        })
+    })
 }
 
 /// `main` and the like: it runs once, and the process ends with it.

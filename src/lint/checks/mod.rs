@@ -1,18 +1,25 @@
 //! Engines: each looks at every candidate of its kind, and says what it made of it.
 
+mod built;
 mod callers;
 mod calls;
 mod context;
 mod detached;
 mod discarded;
 mod doing;
+mod growing;
 mod held;
 mod must_release;
+mod own_bound;
+mod owner;
 mod peer_wait;
+mod raw;
 mod retry;
+mod startup;
 mod track;
 mod unreaped;
 mod unset_bound;
+mod uses;
 
 use std::rc::Rc;
 
@@ -138,6 +145,11 @@ impl<'a> Checker<'a> {
         unreaped::check(self);
         peer_wait::check(self);
         retry::check(self);
+        raw::check(self);
+        owner::check(self);
+        built::check(self);
+        growing::check(self);
+        own_bound::check(self);
     }
 
     fn of_engine(&self, engine: Engine) -> Vec<&'a LintRule> {

@@ -123,6 +123,11 @@ fn judge(
     if let Err(reason) = context::fits(when, &contexts) {
         return Outcome::Silent(Reason::Context(reason));
     }
+    if let Some(with) = &when.with
+        && !under(checker, site, node, with)
+    {
+        return Outcome::Silent(Reason::Context("no call of the wanted class is around it"));
+    }
     let bounded = |name: &str| {
         trace.sets.contains_key(name)
             || matches!(
@@ -161,6 +166,17 @@ fn judge(
         related,
         ..Reported::default()
     }))
+}
+
+/// Whether a call of the class gets the value, or the async block that the step is in.
+fn under(checker: &Checker<'_>, site: &Site, node: NodeId, class: &str) -> bool {
+    if super::calls::around(checker, site, node, class).is_some() {
+        return true;
+    }
+    site.graph.is_async
+        && site.parent.as_ref().is_some_and(|(parent, made)| {
+            made.is_some_and(|made| super::calls::around(checker, parent, made, class).is_some())
+        })
 }
 
 /// What is known about a builder: where it was made, and what was set on any path.

@@ -85,6 +85,7 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
             let id = StaticId(u32::try_from(names.statics.len()).unwrap_or(u32::MAX));
             let file = names.module(module).file;
             names.statics.push(StaticDef {
+                span: item.span,
                 name: item.name,
                 module,
                 file,

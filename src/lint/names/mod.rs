@@ -144,6 +144,7 @@ pub(crate) enum Shape {
 #[derive(Debug)]
 pub(crate) struct StaticDef {
     pub(crate) name: Name,
+    pub(crate) span: Span,
     pub(crate) module: ModId,
     pub(crate) file: FileId,
     pub(crate) ty: TypeRef,

@@ -201,7 +201,12 @@ fn predicate(input: ParseStream<'_>) -> syn::Result<Predicate> {
     Ok(match (key.as_str(), value.as_deref()) {
         ("test", None) => Predicate::Test,
         ("unix", None) => Predicate::Is(Truth::True),
-        ("windows" | "doc" | "doctest" | "miri" | "loom" | "fuzzing" | "docsrs", None)
+        // Releases are what is judged.
+        (
+            "windows" | "doc" | "doctest" | "miri" | "loom" | "fuzzing" | "docsrs"
+            | "debug_assertions",
+            None,
+        )
         | ("target_family", Some("windows" | "wasm")) => Predicate::Is(Truth::False),
         ("target_os", Some(os)) => {
             Predicate::Is(if os == "linux" { Truth::True } else { Truth::False })
