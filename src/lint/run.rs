@@ -20,7 +20,7 @@ use super::findings::{Lines, finding};
 use super::ir::Name;
 use super::names::{FileId, Root, Side, Source, Surroundings};
 use super::options::Options;
-use super::package::{Analysed, Dependencies, Interest, analyse};
+use super::package::{Analysed, Dependencies, Interest, Job, analyse};
 use super::suppress::{self, Known, Suppression};
 use super::syntax::{self, MacroGrammars};
 use super::workspace::{
@@ -193,16 +193,14 @@ impl Run<'_> {
         part.stats.files = sources.iter().filter(|source| source.reported).count() as u64;
         let lines = sources.iter().filter(|source| source.reported);
         part.stats.lines = lines.map(|source| u64::from(source.file.lines)).sum();
-        let analysed = analyse(
-            sources,
-            around,
-            dependencies,
-            self.catalog,
-            self.rules,
-            &self.interest,
+        let job = Job {
+            catalog: self.catalog,
+            rules: self.rules,
+            interest: &self.interest,
             edition_2024,
-            self.why(),
-        );
+            why: self.why.as_ref().map(|(path, line)| (path.as_path(), *line)),
+        };
+        let analysed = analyse(sources, around, dependencies, job);
         part.stats.bodies = analysed.bodies;
         part.why.clone_from(&analysed.why);
         for &(phase, time) in &analysed.times {
@@ -210,10 +208,6 @@ impl Run<'_> {
         }
         self.collect(&analysed, &mut part);
         part
-    }
-
-    fn why(&self) -> Option<(&Path, u32)> {
-        self.why.as_ref().map(|(path, line)| (path.as_path(), *line))
     }
 
     fn lower(&self, file: SourceFile) -> Result<Source, Skipped> {

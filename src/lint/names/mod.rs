@@ -109,7 +109,6 @@ pub(crate) struct Function {
     pub(crate) test: bool,
     pub(crate) meanings: Vec<AttributeMeaning>,
     pub(crate) attributes: Vec<Path>,
-    pub(crate) span: Span,
     /// Names in the bodies of a macro.
     pub(crate) macro_idents: Vec<Name>,
 }
@@ -123,10 +122,8 @@ pub(crate) struct TypeDef {
     pub(crate) name: Name,
     pub(crate) module: ModId,
     pub(crate) file: FileId,
-    pub(crate) span: Span,
     pub(crate) shape: Shape,
     pub(crate) generics: Vec<(Name, Vec<Path>)>,
-    pub(crate) derives: Vec<Name>,
     pub(crate) methods: FxHashMap<Name, Vec<FnId>>,
     /// Traits implemented for it, by last name, with the methods of each.
     pub(crate) traits: Vec<(Name, Vec<FnId>)>,
