@@ -145,6 +145,4 @@ pub(crate) struct Attrs {
     pub(crate) paths: Vec<Path>,
     /// `#[macro_export]`, `#[macro_use]`
     pub(crate) macro_use: bool,
-    /// `#[doc(hidden)]`-like markers that code is generated (`#[automatically_derived]`).
-    pub(crate) generated: bool,
 }

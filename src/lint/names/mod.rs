@@ -215,6 +215,13 @@ impl Names {
         (0..u32::try_from(self.fns.len()).unwrap_or(u32::MAX)).map(FnId)
     }
 
+    /// Whether no module of any target is in this file.
+    pub(crate) fn is_outside(&self, file: FileId) -> bool {
+        self.modules.iter().any(|module| {
+            module.file == file && module.side == Side::Orphan && module.parent.is_none()
+        })
+    }
+
     /// `module::Type::function`, as shown.
     pub(crate) fn qualified(&self, id: FnId) -> String {
         let function = self.function(id);

@@ -56,10 +56,22 @@ fn add(attrs: &mut Attrs, meta: &Meta) {
             }
         }
         ("macro_use" | "macro_export", _) => attrs.macro_use = true,
-        ("automatically_derived", _) => attrs.generated = true,
         (
-            "derive" | "doc" | "allow" | "warn" | "deny" | "expect" | "forbid" | "inline"
-            | "must_use" | "cold" | "non_exhaustive" | "repr" | "rustfmt" | "path",
+            "derive"
+            | "automatically_derived"
+            | "doc"
+            | "allow"
+            | "warn"
+            | "deny"
+            | "expect"
+            | "forbid"
+            | "inline"
+            | "must_use"
+            | "cold"
+            | "non_exhaustive"
+            | "repr"
+            | "rustfmt"
+            | "path",
             _,
         ) => {}
         _ => attrs.paths.push(path::path(path, None)),
