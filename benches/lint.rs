@@ -1,12 +1,13 @@
 //! What linting costs beside parsing: bare `syn::parse_file`, the pipeline without rules, and the
-//! whole run, interleaved on the same threads; with `--check` the ratios are gates.
+//! whole run, interleaved on the same threads; with `--check` the ratios are gates. They are of
+//! processor time: other load on the machine stretches the wall's.
 //!
 //! `cargo bench --bench lint -- FOLDER [--check] [--rounds N]`: FOLDER holds published crates, one
 //! folder each.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use poolscan::lint::{self, Options};
 use rayon::prelude::*;
@@ -45,15 +46,16 @@ fn main() -> ExitCode {
     let (mut empty, mut whole) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
         // Bare parsing before and after: the machine may change its speed meanwhile.
-        let before = parse(&pool, &texts);
-        let without = run(&folder, &all);
-        let with = run(&folder, &[]);
-        let after = parse(&pool, &texts);
-        let bare = (before + after) / 2;
-        let ratio = |time: Duration| time.as_secs_f64() / bare.as_secs_f64();
+        let before = cost(|| parse(&pool, &texts));
+        let without = cost(|| run(&folder, &all));
+        let wall = Instant::now();
+        let with = cost(|| run(&folder, &[]));
+        let wall = wall.elapsed().as_secs_f64();
+        let after = cost(|| parse(&pool, &texts));
+        let bare = f64::midpoint(before, after);
+        let ratio = |seconds: f64| seconds / bare;
         println!(
-            "round {round}: parse {:.2} s, empty {:.2} ×, whole {:.2} ×",
-            bare.as_secs_f64(),
+            "round {round}: parse {bare:.2} s, empty {:.2} ×, whole {:.2} × ({wall:.2} s on the wall)",
             ratio(without),
             ratio(with)
         );
@@ -88,16 +90,28 @@ fn read(folder: &Path) -> Vec<String> {
     texts
 }
 
-fn parse(pool: &rayon::ThreadPool, texts: &[String]) -> Duration {
-    let start = Instant::now();
+/// Processor time of all threads, in seconds.
+fn cost(run: impl FnOnce()) -> f64 {
+    let before = processor_seconds();
+    run();
+    processor_seconds() - before
+}
+
+/// Used by this process so far; clock ticks are hundredths of a second on Linux.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+    let ticks: f64 = [11, 12].iter().filter_map(|&at| fields.get(at)?.parse::<f64>().ok()).sum();
+    ticks / 100.0
+}
+
+fn parse(pool: &rayon::ThreadPool, texts: &[String]) {
     let parsed =
         pool.install(|| texts.par_iter().filter(|text| lint::syntax::parse_only(text)).count());
     assert!(parsed > 0, "nothing could be parsed");
-    start.elapsed()
 }
 
-fn run(folder: &Path, ignore: &[String]) -> Duration {
-    let start = Instant::now();
+fn run(folder: &Path, ignore: &[String]) {
     let options = Options {
         paths: vec![folder.to_path_buf()],
         ignore: ignore.to_vec(),
@@ -105,7 +119,6 @@ fn run(folder: &Path, ignore: &[String]) -> Duration {
     };
     let report = lint::run(&options).expect("the folder can be linted");
     assert!(report.stats.files > 0, "nothing was analysed");
-    start.elapsed()
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

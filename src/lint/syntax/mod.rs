@@ -4,6 +4,7 @@ mod attrs;
 mod depth;
 mod expr;
 mod item;
+mod lines;
 mod macros;
 mod parse;
 mod pat;
@@ -17,6 +18,8 @@ use super::ir::{
     Body, BodyId, Expr, ExprId, ExprKind, File, Name, Param, Pat, PatId, PatKind, Span,
 };
 
+use lines::span;
+
 pub(crate) use depth::{DEEPEST, depth};
 
 /// How foreign macros are read, by the last segment of their paths.
@@ -24,6 +27,7 @@ pub(crate) type MacroGrammars = FxHashMap<Name, MacroGrammar>;
 
 /// Parses and lowers one file. What cannot be parsed is in [`File::broken`].
 pub(crate) fn lower(source: &str, grammars: &MacroGrammars) -> File {
+    lines::enter(source);
     let parsed = parse::parse(source);
     let mut lowering = Lowering { file: File::default(), grammars, bodies: Vec::new() };
     lowering.file.lines = u32::try_from(source.lines().count()).unwrap_or(u32::MAX);
@@ -134,13 +138,6 @@ fn distinct(mut names: Vec<Name>) -> Box<[Name]> {
     let mut seen = rustc_hash::FxHashSet::default();
     names.retain(|&name| seen.insert(name));
     names.into_boxed_slice()
-}
-
-/// Bytes of a token.
-fn span(span: proc_macro2::Span) -> Span {
-    let range = span.byte_range();
-    let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    Span { start: number(range.start), end: number(range.end) }
 }
 
 /// The name of an identifier, without `r#`.
