@@ -4,4 +4,6 @@
 
 mod architecture;
 mod command;
+mod linted;
 mod recordings;
+mod rules;
