@@ -4,6 +4,7 @@
 
 mod architecture;
 mod command;
+mod fixtures;
 mod linted;
 mod recordings;
 mod rules;
