@@ -7,4 +7,6 @@ mod command;
 mod fixtures;
 mod linted;
 mod recordings;
+mod robust;
 mod rules;
+mod soup;
