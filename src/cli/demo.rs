@@ -2,7 +2,7 @@
 
 mod service;
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -23,13 +23,14 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
         "starting a small service that leaks files, connections and threads beside healthy \
          traffic; its handles normally live under 2 s (--lifetime 2s)",
     )?;
-    let mut service = Command::new(own)
+    let service = Command::new(own)
         .arg("demo-service")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
         .context("cannot start the demo service")?;
-    let pid = service.id();
+    let service = Service(service);
+    let pid = service.0.id();
     output.note("")?;
     output.note(&format!("$ poolscan watch {pid} --lifetime 2s --for {}s", args.time.as_secs()))?;
     let result = watch::run(&WatchArgs {
@@ -47,10 +48,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
         record_max: None,
         program: Vec::new(),
     });
-    // The service also ends by itself when its standard input closes.
-    drop(service.stdin.take());
-    let _ = service.kill();
-    let _ = service.wait();
+    drop(service);
     let exit = result?;
     output.note(
         "\nThe files, the forgotten connections and the parked threads were found; the pool that is \
@@ -58,6 +56,18 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
          watch PID` on a service of yours; docs/verdicts.md says how to read a verdict.",
     )?;
     Ok(exit)
+}
+
+/// Ends the service however the demo ends.
+struct Service(Child);
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It also ends by itself when its standard input closes.
+        drop(self.0.stdin.take());
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// The service itself, in a process of its own.

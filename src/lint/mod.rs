@@ -2,16 +2,12 @@
 
 mod answer;
 mod bodies;
-#[allow(dead_code, reason = "engines that use the rest are being written")]
 mod cfg;
-#[allow(dead_code, reason = "engines that use the rest are being written")]
 mod checks;
 mod facts;
 mod findings;
 mod flow;
-#[allow(dead_code, reason = "engines that use the rest are being written")]
 mod ir;
-#[allow(dead_code, reason = "engines that use the rest are being written")]
 mod names;
 mod options;
 mod package;

@@ -35,17 +35,25 @@ pub(crate) struct Analysed<'r> {
     pub(crate) times: Vec<(&'static str, Duration)>,
 }
 
-/// Looks for everything that the rules are about. `why` is a line that is to be explained.
+/// What is looked for, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Job<'r> {
+    pub(crate) catalog: &'static Catalog,
+    pub(crate) rules: &'r [&'r LintRule],
+    pub(crate) interest: &'r Interest,
+    pub(crate) edition_2024: bool,
+    /// A line that is to be explained.
+    pub(crate) why: Option<(&'r Path, u32)>,
+}
+
+/// Looks for everything that the rules are about.
 pub(crate) fn analyse<'r>(
     sources: Vec<Source>,
     around: &Surroundings,
     dependencies: Dependencies,
-    catalog: &'static Catalog,
-    rules: &'r [&'r LintRule],
-    interest: &Interest,
-    edition_2024: bool,
-    why: Option<(&Path, u32)>,
+    job: Job<'r>,
 ) -> Analysed<'r> {
+    let Job { catalog, rules, interest, edition_2024, why } = job;
     let started = Instant::now();
     let mut names = names::build(sources, around);
     names.set_known(|path| Catalog::embedded().knows(path));

@@ -20,7 +20,7 @@ use super::findings::{Lines, finding};
 use super::ir::Name;
 use super::names::{FileId, Root, Side, Source, Surroundings};
 use super::options::Options;
-use super::package::{Analysed, Dependencies, Interest, analyse};
+use super::package::{Analysed, Dependencies, Interest, Job, analyse};
 use super::suppress::{self, Known, Suppression};
 use super::syntax::{self, MacroGrammars};
 use super::workspace::{
@@ -148,8 +148,8 @@ impl Run<'_> {
                 None => of(&Versions::Unknown),
             }
         };
-        let edition_2024 = package.edition >= Edition::Rust2024;
-        self.analyse(package.files, &around, Dependencies { holds: Box::new(holds) }, edition_2024)
+        let edition = Some(package.edition);
+        self.analyse(package.files, &around, Dependencies { holds: Box::new(holds) }, edition)
     }
 
     /// Files outside of any package: every crate with facts may be meant, in any version.
@@ -161,7 +161,7 @@ impl Run<'_> {
             ..Surroundings::default()
         };
         let holds = |_: &str, facts: &[Option<&VersionReq>]| Versions::Unknown.holding(facts);
-        self.analyse(files, &around, Dependencies { holds: Box::new(holds) }, false)
+        self.analyse(files, &around, Dependencies { holds: Box::new(holds) }, None)
     }
 
     fn analyse(
@@ -169,7 +169,7 @@ impl Run<'_> {
         files: Vec<SourceFile>,
         around: &Surroundings,
         dependencies: Dependencies,
-        edition_2024: bool,
+        edition: Option<Edition>,
     ) -> Part {
         let mut part = Part::default();
         let started = Instant::now();
@@ -179,7 +179,14 @@ impl Run<'_> {
         let mut sources = Vec::new();
         for read in read {
             match read {
-                Ok(source) => sources.push(source),
+                Ok(mut source) => {
+                    // Others may use what it declares; nobody edits what it does.
+                    if source.reported && is_generated(&source.text) {
+                        source.reported = false;
+                        *part.stats.skipped.entry("generated").or_default() += 1;
+                    }
+                    sources.push(source);
+                }
                 Err(Skipped::Issue(issue)) => part.issues.push(issue),
                 Err(Skipped::Counted(reason)) => {
                     *part.stats.skipped.entry(reason).or_default() += 1;
@@ -193,27 +200,21 @@ impl Run<'_> {
         part.stats.files = sources.iter().filter(|source| source.reported).count() as u64;
         let lines = sources.iter().filter(|source| source.reported);
         part.stats.lines = lines.map(|source| u64::from(source.file.lines)).sum();
-        let analysed = analyse(
-            sources,
-            around,
-            dependencies,
-            self.catalog,
-            self.rules,
-            &self.interest,
-            edition_2024,
-            self.why(),
-        );
+        let job = Job {
+            catalog: self.catalog,
+            rules: self.rules,
+            interest: &self.interest,
+            edition_2024: edition.is_some_and(|edition| edition >= Edition::Rust2024),
+            why: self.why.as_ref().map(|(path, line)| (path.as_path(), *line)),
+        };
+        let analysed = analyse(sources, around, dependencies, job);
         part.stats.bodies = analysed.bodies;
         part.why.clone_from(&analysed.why);
         for &(phase, time) in &analysed.times {
             part.time(phase, time);
         }
-        self.collect(&analysed, &mut part);
+        self.collect(&analysed, edition.is_some(), &mut part);
         part
-    }
-
-    fn why(&self) -> Option<(&Path, u32)> {
-        self.why.as_ref().map(|(path, line)| (path.as_path(), *line))
     }
 
     fn lower(&self, file: SourceFile) -> Result<Source, Skipped> {
@@ -242,7 +243,7 @@ impl Run<'_> {
         })
     }
 
-    fn collect(&self, analysed: &Analysed<'_>, part: &mut Part) {
+    fn collect(&self, analysed: &Analysed<'_>, in_package: bool, part: &mut Part) {
         let names = &analysed.names;
         let mut by_file: BTreeMap<FileId, Vec<&Candidate<'_>>> = BTreeMap::new();
         for candidate in &analysed.candidates {
@@ -264,7 +265,12 @@ impl Run<'_> {
                 part.findings.extend(
                     candidates.iter().filter_map(|candidate| finding(names, &lines, candidate)),
                 );
-                for (span, message) in &source.file.broken {
+                let outside = in_package && names.is_outside(id);
+                if outside && !source.file.broken.is_empty() {
+                    // Templates, expected outputs, snippets: nobody compiles them.
+                    *part.stats.skipped.entry("unparsable_outside_modules").or_default() += 1;
+                }
+                for (span, message) in source.file.broken.iter().filter(|_| !outside) {
                     let path = Arc::clone(&source.shown);
                     part.issues.push(Issue {
                         path,
@@ -318,6 +324,23 @@ impl Run<'_> {
         assign_fingerprints(&mut report.findings, &report.sources);
         report
     }
+}
+
+/// Bytes at the start of a file in which generators leave their mark.
+const HEADER: usize = 1024;
+
+/// Whether a comment at the start says that a program wrote the file.
+fn is_generated(text: &str) -> bool {
+    let comments = text.get(..text.floor_char_boundary(HEADER)).unwrap_or(text).lines();
+    comments.map(str::trim).take_while(|line| line.is_empty() || line.starts_with("//")).any(
+        |line| {
+            let line = line.to_ascii_lowercase();
+            line.contains("@generated")
+                || line.contains("automatically generated")
+                || line.contains("code generated by")
+                || line.contains("do not edit")
+        },
+    )
 }
 
 enum Skipped {

@@ -116,7 +116,7 @@ fn leak(backend: SocketAddr, forgotten: &mut Forgotten, turn: u32) -> io::Result
     }
     if turn.is_multiple_of(THREAD_EVERY) {
         let worker = std::thread::Builder::new().name(format!("worker-{turn}"));
-        // Parked for ever: nobody will wake or join it.
+        // poolscan: allow(detached-endless-thread): this service leaks on purpose
         worker.spawn(|| {
             loop {
                 std::thread::park();

@@ -16,7 +16,6 @@ pub(super) struct Ready {
     pub(super) args: Vec<Operand>,
     pub(super) generics: Vec<Ty>,
     pub(super) name: Name,
-    pub(super) whole: Span,
     /// Where the step stands: at the name of a method, at the start of a function call.
     pub(super) span: Span,
 }
@@ -78,7 +77,6 @@ impl<'a> Builder<'a> {
             args,
             generics,
             name,
-            whole: span,
             span,
         })
     }
@@ -147,7 +145,6 @@ impl<'a> Builder<'a> {
             args,
             generics: Vec::new(),
             name,
-            whole: span,
             span,
         });
         if let Some(place) = made.place() {
@@ -188,7 +185,6 @@ impl<'a> Builder<'a> {
             args,
             generics,
             name,
-            whole: span,
             span: at,
         })
     }
@@ -209,8 +205,7 @@ impl<'a> Builder<'a> {
 
     /// Puts the step of a call, and what follows from what the function does.
     pub(super) fn finish(&mut self, ready: Ready) -> Operand {
-        let Ready { target, evidence, receiver, receiver_ty, args, generics, name, whole, span } =
-            ready;
+        let Ready { target, evidence, receiver, receiver_ty, args, generics, name, span } = ready;
         let effects: Vec<Effect> = match &target {
             Target::Api(ids, _) => {
                 ids.iter().flat_map(|&id| self.world.facts.api(id).fact.effects.clone()).collect()
@@ -234,7 +229,6 @@ impl<'a> Builder<'a> {
             args,
             to,
             name,
-            whole,
             effects: effects.clone(),
         };
         let node = self.step(NodeKind::Call(Box::new(call)), span);

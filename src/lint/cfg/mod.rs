@@ -229,8 +229,6 @@ pub(crate) struct Call {
     pub(crate) to: LocalId,
     /// The name as written.
     pub(crate) name: Name,
-    /// From the start of the expression.
-    pub(crate) whole: Span,
     pub(crate) effects: Vec<Effect>,
 }
 

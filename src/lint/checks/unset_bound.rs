@@ -157,12 +157,13 @@ fn judge(
     {
         related.push((Role::Configured, made, "made here".to_owned()));
     }
-    let steps = trace.steps.iter().take(STEPS);
-    related.extend(steps.map(|&span| (Role::Step, span, "no limit is set here".to_owned())));
     let bound = when.enough.first().map(|set| set.join(" and ")).unwrap_or_default();
+    let bound = bound.replace('-', " ");
+    let steps = trace.steps.iter().take(STEPS);
+    related.extend(steps.map(|&span| (Role::Step, span, format!("does not set {bound}"))));
     Outcome::Reported(Box::new(Reported {
         item: item(checker.world, call),
-        bound: bound.replace('-', " "),
+        bound,
         related,
         ..Reported::default()
     }))

@@ -29,8 +29,6 @@ pub(crate) struct Body {
     pub(crate) pats: Vec<Pat>,
     pub(crate) params: Vec<Param>,
     pub(crate) root: ExprId,
-    /// The body that this one is written in.
-    pub(crate) parent: Option<BodyId>,
     /// An async fn, async block or async closure.
     pub(crate) is_async: bool,
     /// `move`

@@ -88,7 +88,6 @@ pub(crate) struct Enum {
 #[derive(Debug)]
 pub(crate) struct Variant {
     pub(crate) name: Name,
-    pub(crate) fields: Vec<(Name, TypeRef, Span)>,
 }
 
 #[derive(Debug)]
@@ -129,8 +128,6 @@ pub(crate) struct Import {
 /// `macro_rules! name { … }`
 #[derive(Debug)]
 pub(crate) struct MacroDef {
-    /// Every matcher takes nothing but expressions, identifiers, types and literals.
-    pub(crate) takes_expressions: bool,
     /// Names used in its bodies: what it may call.
     pub(crate) idents: Vec<Name>,
 }
@@ -146,10 +143,6 @@ pub(crate) struct Attrs {
     pub(crate) conditional: bool,
     /// Paths of other attributes, such as `tokio::main`.
     pub(crate) paths: Vec<Path>,
-    /// Traits in `#[derive(…)]`.
-    pub(crate) derives: Vec<Name>,
     /// `#[macro_export]`, `#[macro_use]`
     pub(crate) macro_use: bool,
-    /// `#[doc(hidden)]`-like markers that code is generated (`#[automatically_derived]`).
-    pub(crate) generated: bool,
 }

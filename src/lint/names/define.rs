@@ -36,8 +36,7 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
         ItemKind::Struct(lowered) => {
             let tuple = lowered.fields.first().is_some_and(|(name, ..)| name.as_str() == "0");
             let unit = lowered.fields.is_empty();
-            let id =
-                type_def(names, module, &item.attrs.derives, item.name, item.span, item.public);
+            let id = type_def(names, module, item.name, item.public);
             names.types[id.0 as usize].shape = Shape::Struct(lowered.fields);
             names.types[id.0 as usize].generics = lowered.generics;
             if tuple || unit {
@@ -46,12 +45,11 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
             }
         }
         ItemKind::Enum(lowered) => {
-            let id =
-                type_def(names, module, &item.attrs.derives, item.name, item.span, item.public);
+            let id = type_def(names, module, item.name, item.public);
             names.types[id.0 as usize].shape = Shape::Enum(lowered.variants);
         }
         ItemKind::Trait(lowered) => {
-            let id = type_def(names, module, &[], item.name, item.span, item.public);
+            let id = type_def(names, module, item.name, item.public);
             names.types[id.0 as usize].shape = Shape::Trait;
             let path = own_path(item.name);
             let owner = Owner { of: None, of_trait: Some(path), generics: Vec::new() };
@@ -76,7 +74,7 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
             }
         }
         ItemKind::Alias { ty, generics } => {
-            let id = type_def(names, module, &[], item.name, item.span, item.public);
+            let id = type_def(names, module, item.name, item.public);
             names.types[id.0 as usize].shape = Shape::Alias(ty);
             let generics = generics.into_iter().map(|name| (name, Vec::new()));
             names.types[id.0 as usize].generics = generics.collect();
@@ -120,7 +118,7 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
                 generics: Vec::new(),
             };
             let id = FnId(u32::try_from(names.fns.len()).unwrap_or(u32::MAX));
-            let mut function = blank(names, module, item.name, signature, item.span);
+            let mut function = blank(names, module, item.name, signature);
             function.macro_idents = lowered.idents;
             names.fns.push(function);
             // `macro_rules!` is seen from all over the crate, near enough.
@@ -138,13 +136,7 @@ fn own_path(name: Name) -> Path {
     Path { global: false, segments, qself: None }
 }
 
-fn blank(
-    names: &Names,
-    module: ModId,
-    name: Name,
-    sig: Signature,
-    span: crate::lint::ir::Span,
-) -> Function {
+fn blank(names: &Names, module: ModId, name: Name, sig: Signature) -> Function {
     Function {
         name,
         module,
@@ -160,28 +152,18 @@ fn blank(
         test: names.module(module).test,
         meanings: Vec::new(),
         attributes: Vec::new(),
-        span,
         macro_idents: Vec::new(),
     }
 }
 
-fn type_def(
-    names: &mut Names,
-    module: ModId,
-    derives: &[Name],
-    name: Name,
-    span: crate::lint::ir::Span,
-    public: bool,
-) -> TypeId {
+fn type_def(names: &mut Names, module: ModId, name: Name, public: bool) -> TypeId {
     let id = TypeId(u32::try_from(names.types.len()).unwrap_or(u32::MAX));
     names.types.push(TypeDef {
         name,
         module,
         file: names.module(module).file,
-        span,
         shape: Shape::Struct(Vec::new()),
         generics: Vec::new(),
-        derives: derives.to_vec(),
         methods: FxHashMap::default(),
         traits: Vec::new(),
         public,
@@ -197,7 +179,7 @@ fn function(names: &mut Names, module: ModId, item: Item, owner: &Owner) -> Opti
         return None;
     };
     let id = FnId(u32::try_from(names.fns.len()).unwrap_or(u32::MAX));
-    let mut function = blank(names, module, item.name, sig, item.span);
+    let mut function = blank(names, module, item.name, sig);
     function.body = body;
     function.of.clone_from(&owner.of);
     function.of_trait.clone_from(&owner.of_trait);

@@ -111,7 +111,6 @@ pub(crate) struct Function {
     pub(crate) test: bool,
     pub(crate) meanings: Vec<AttributeMeaning>,
     pub(crate) attributes: Vec<Path>,
-    pub(crate) span: Span,
     /// Names in the bodies of a macro.
     pub(crate) macro_idents: Vec<Name>,
 }
@@ -125,10 +124,8 @@ pub(crate) struct TypeDef {
     pub(crate) name: Name,
     pub(crate) module: ModId,
     pub(crate) file: FileId,
-    pub(crate) span: Span,
     pub(crate) shape: Shape,
     pub(crate) generics: Vec<(Name, Vec<Path>)>,
-    pub(crate) derives: Vec<Name>,
     pub(crate) methods: FxHashMap<Name, Vec<FnId>>,
     /// Traits implemented for it, by last name, with the methods of each.
     pub(crate) traits: Vec<(Name, Vec<FnId>)>,
@@ -218,6 +215,13 @@ impl Names {
 
     pub(crate) fn fn_ids(&self) -> impl Iterator<Item = FnId> + use<> {
         (0..u32::try_from(self.fns.len()).unwrap_or(u32::MAX)).map(FnId)
+    }
+
+    /// Whether no module of any target is in this file.
+    pub(crate) fn is_outside(&self, file: FileId) -> bool {
+        self.modules.iter().any(|module| {
+            module.file == file && module.side == Side::Orphan && module.parent.is_none()
+        })
     }
 
     /// `module::Type::function`, as shown.

@@ -6,7 +6,7 @@ use syn::{Attribute, Ident, Lit, Meta, Token};
 
 use crate::lint::ir::Attrs;
 
-use super::{Lowering, name, path};
+use super::{Lowering, path};
 
 impl Lowering<'_> {
     pub(super) fn attrs(&mut self, attributes: &[Attribute]) -> Attrs {
@@ -55,18 +55,23 @@ fn add(attrs: &mut Attrs, meta: &Meta) {
                 }
             }
         }
-        ("derive", Meta::List(list)) => {
-            let read = syn::punctuated::Punctuated::<syn::Path, Token![,]>::parse_terminated;
-            let derives = read.parse2(list.tokens.clone()).unwrap_or_default();
-            attrs
-                .derives
-                .extend(derives.iter().filter_map(|path| Some(name(&path.segments.last()?.ident))));
-        }
         ("macro_use" | "macro_export", _) => attrs.macro_use = true,
-        ("automatically_derived", _) => attrs.generated = true,
         (
-            "doc" | "allow" | "warn" | "deny" | "expect" | "forbid" | "inline" | "must_use"
-            | "cold" | "non_exhaustive" | "repr" | "rustfmt" | "path",
+            "derive"
+            | "automatically_derived"
+            | "doc"
+            | "allow"
+            | "warn"
+            | "deny"
+            | "expect"
+            | "forbid"
+            | "inline"
+            | "must_use"
+            | "cold"
+            | "non_exhaustive"
+            | "repr"
+            | "rustfmt"
+            | "path",
             _,
         ) => {}
         _ => attrs.paths.push(path::path(path, None)),

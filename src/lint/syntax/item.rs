@@ -51,14 +51,9 @@ impl Lowering<'_> {
                 push(Some(&item.ident), ItemKind::Struct(Struct { fields: Vec::new(), generics }));
             }
             Syntax::Enum(item) => {
-                let variants = item
-                    .variants
-                    .iter()
-                    .map(|variant| Variant {
-                        name: name(&variant.ident),
-                        fields: self.fields(&variant.fields),
-                    })
-                    .collect();
+                let variants = item.variants.iter();
+                let variants =
+                    variants.map(|variant| Variant { name: name(&variant.ident) }).collect();
                 push(Some(&item.ident), ItemKind::Enum(Enum { variants }));
             }
             Syntax::Trait(item) => {

@@ -271,32 +271,9 @@ fn select(lowering: &mut Lowering<'_>, tokens: &TokenStream) -> Option<MacroBody
     Some(MacroBody::Select { branches, otherwise })
 }
 
-/// `macro_rules!`: whether it takes expressions, and what its bodies name.
+/// `macro_rules!`: what its bodies name.
 pub(super) fn definition(tokens: &TokenStream) -> MacroDef {
-    let mut takes_expressions = true;
-    let mut matcher = true;
-    for token in tokens.clone() {
-        match token {
-            TokenTree::Group(group) => {
-                if matcher {
-                    takes_expressions &= simple_matcher(group.stream());
-                }
-                matcher = false;
-            }
-            TokenTree::Punct(punct) if punct.as_char() == ';' => matcher = true,
-            _ => {}
-        }
-    }
-    MacroDef { takes_expressions, idents: idents(tokens) }
-}
-
-/// Nothing but `$x:expr`-like fragments, commas and repetitions.
-fn simple_matcher(tokens: TokenStream) -> bool {
-    let text = tokens.to_string();
-    text.match_indices(':').all(|(at, _)| {
-        let kind = text[at + 1..].trim_start();
-        ["expr", "ident", "literal", "ty", "path", "tt"].iter().any(|word| kind.starts_with(word))
-    })
+    MacroDef { idents: idents(tokens) }
 }
 
 fn idents(tokens: &TokenStream) -> Vec<Name> {

@@ -53,15 +53,14 @@ struct Lowering<'g> {
 
 /// A body under construction.
 struct Open {
-    id: BodyId,
     exprs: Vec<Expr>,
     pats: Vec<Pat>,
     names: Vec<Name>,
 }
 
 impl Open {
-    fn new(id: BodyId) -> Self {
-        Self { id, exprs: Vec::new(), pats: Vec::new(), names: Vec::new() }
+    fn new() -> Self {
+        Self { exprs: Vec::new(), pats: Vec::new(), names: Vec::new() }
     }
 }
 
@@ -81,13 +80,12 @@ impl Lowering<'_> {
             pats: Vec::new(),
             params: Vec::new(),
             root: ExprId(0),
-            parent: self.bodies.last().map(|open| open.id),
             is_async,
             is_move,
             mentions: Box::default(),
             span,
         });
-        self.bodies.push(Open::new(id));
+        self.bodies.push(Open::new());
         let (params, root) = fill(self);
         let Some(open) = self.bodies.pop() else { return id };
         if let Some(parent) = self.bodies.last_mut() {
@@ -105,7 +103,7 @@ impl Lowering<'_> {
     fn open(&mut self) -> &mut Open {
         if self.bodies.is_empty() {
             // Never on real input: expressions are only lowered inside bodies.
-            self.bodies.push(Open::new(BodyId(u32::MAX)));
+            self.bodies.push(Open::new());
         }
         let last = self.bodies.len() - 1;
         &mut self.bodies[last]

@@ -65,6 +65,7 @@ pub(super) fn full() -> Report {
             (Arc::from("src/start.rs"), Arc::from(START)),
             (Arc::from("src/reap.rs"), Arc::from(REAP)),
         ]),
+        why: Vec::new(),
         stats: Stats {
             packages: 2,
             files: 214,

@@ -17,7 +17,6 @@ pub(super) struct Document<'a> {
     tool: Tool,
     findings: Vec<Finding<'a>>,
     issues: Vec<Issue<'a>>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
     why: &'a [String],
     summary: Summary,
     stats: Option<Stats<'a>>,

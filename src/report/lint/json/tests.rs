@@ -18,6 +18,7 @@ struct Document {
     tool: Tool,
     findings: Vec<Finding>,
     issues: Vec<Issue>,
+    why: Vec<String>,
     summary: Summary,
     #[serde(deserialize_with = "Option::deserialize")]
     stats: Option<Stats>,

@@ -1,0 +1,123 @@
+//! What linting costs beside parsing: bare `syn::parse_file`, the pipeline without rules, and the
+//! whole run, interleaved on the same threads; with `--check` the ratios are gates.
+//!
+//! `cargo bench --bench lint -- FOLDER [--check] [--rounds N]`: FOLDER holds published crates, one
+//! folder each.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use poolscan::lint::{self, Options};
+use rayon::prelude::*;
+
+/// The pipeline from walk to findings, without rules, against bare parsing.
+const MOST_EMPTY: f64 = 1.3;
+/// The whole run against bare parsing.
+const MOST_WHOLE: f64 = 1.6;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let check = arguments.iter().any(|argument| argument == "--check");
+    let rounds = arguments
+        .iter()
+        .position(|argument| argument == "--rounds")
+        .and_then(|at| arguments.get(at + 1)?.parse().ok())
+        .unwrap_or(3);
+    let folder = arguments
+        .iter()
+        .find(|argument| !argument.starts_with('-') && argument.parse::<u32>().is_err())
+        .map_or_else(|| PathBuf::from("src"), PathBuf::from);
+    let texts = read(&folder);
+    if texts.is_empty() {
+        println!("SKIPPED: there is no Rust source in {}", folder.display());
+        return ExitCode::SUCCESS;
+    }
+    let lines: usize = texts.iter().map(|text| text.lines().count()).sum();
+    println!("{}: {} files, {lines} lines", folder.display(), texts.len());
+    let pool =
+        rayon::ThreadPoolBuilder::new().stack_size(1 << 30).build().expect("worker threads start");
+    let all: Vec<String> = poolscan::catalog::Catalog::embedded()
+        .rules()
+        .iter()
+        .map(|known| known.rule.id.clone())
+        .collect();
+    let (mut empty, mut whole) = (Vec::new(), Vec::new());
+    for round in 1..=rounds {
+        // Bare parsing before and after: the machine may change its speed meanwhile.
+        let before = parse(&pool, &texts);
+        let without = run(&folder, &all);
+        let with = run(&folder, &[]);
+        let after = parse(&pool, &texts);
+        let bare = (before + after) / 2;
+        let ratio = |time: Duration| time.as_secs_f64() / bare.as_secs_f64();
+        println!(
+            "round {round}: parse {:.2} s, empty {:.2} ×, whole {:.2} ×",
+            bare.as_secs_f64(),
+            ratio(without),
+            ratio(with)
+        );
+        empty.push(ratio(without));
+        whole.push(ratio(with));
+    }
+    let (empty, whole) = (median(empty), median(whole));
+    println!("median: empty {empty:.2} × (≤ {MOST_EMPTY}), whole {whole:.2} × (≤ {MOST_WHOLE})");
+    println!("peak memory: {:.0} MB", peak_megabytes());
+    if check && (empty > MOST_EMPTY || whole > MOST_WHOLE) {
+        println!("too slow");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+/// The text of every Rust file below a folder, hidden ones and build output left out.
+fn read(folder: &Path) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(at) = open.pop() {
+        for entry in std::fs::read_dir(&at).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let name = entry.file_name();
+            if path.is_dir() && name != "target" && !name.to_string_lossy().starts_with('.') {
+                open.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                texts.extend(std::fs::read_to_string(&path));
+            }
+        }
+    }
+    texts
+}
+
+fn parse(pool: &rayon::ThreadPool, texts: &[String]) -> Duration {
+    let start = Instant::now();
+    let parsed =
+        pool.install(|| texts.par_iter().filter(|text| lint::syntax::parse_only(text)).count());
+    assert!(parsed > 0, "nothing could be parsed");
+    start.elapsed()
+}
+
+fn run(folder: &Path, ignore: &[String]) -> Duration {
+    let start = Instant::now();
+    let options = Options {
+        paths: vec![folder.to_path_buf()],
+        ignore: ignore.to_vec(),
+        ..Options::default()
+    };
+    let report = lint::run(&options).expect("the folder can be linted");
+    assert!(report.stats.files > 0, "nothing was analysed");
+    start.elapsed()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Of this process, from the kernel; 0 where it does not tell.
+fn peak_megabytes() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes =
+        line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
+    kilobytes.unwrap_or_default() / 1024.0
+}
