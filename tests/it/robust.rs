@@ -155,7 +155,7 @@ fn items_that_are_no_rust() {
     let stray = format!("{LEAK}\n}} fn after() {{}}\n");
     let tree = tree(&[
         ("Cargo.toml", MANIFEST),
-        ("src/lib.rs", LEAK),
+        ("src/lib.rs", &format!("{LEAK}mod parts;\nmod stray;\n")),
         ("src/parts.rs", &text),
         ("src/stray.rs", &stray),
     ]);
