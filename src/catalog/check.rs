@@ -335,8 +335,8 @@ fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place
     if !rule.bad.lines().any(|line| line.ends_with("//~")) {
         wrong("bad", "no line ends in '//~'".to_owned());
     }
-    if rule.good.trim().is_empty() || rule.good.contains("//~") {
-        wrong("good", "must be source without '//~'".to_owned());
+    if rule.good.trim().is_empty() || rule.good.lines().any(|line| line.ends_with("//~")) {
+        wrong("good", "must be source in which no line ends in '//~'".to_owned());
     }
     for (package, version) in &rule.deps {
         if let Err(error) = version.parse::<semver::Version>() {

@@ -268,6 +268,8 @@ pub enum MacroGrammar {
     Never,
     /// `try!(x)`: as `x?`.
     Try,
+    /// Gives what it is given, as of `dbg!`.
+    Value,
     /// An expression matched against patterns, as of `matches!`.
     Matches,
     /// Its body runs when the scope is left, as of `defer!`.

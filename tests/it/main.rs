@@ -4,4 +4,9 @@
 
 mod architecture;
 mod command;
+mod fixtures;
+mod linted;
 mod recordings;
+mod robust;
+mod rules;
+mod soup;

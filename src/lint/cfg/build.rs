@@ -324,6 +324,10 @@ impl<'a> Builder<'a> {
 
     /// Puts a value into a place.
     pub(super) fn store(&mut self, to: Place, value: Operand, span: Span) {
+        // What is never reached says nothing: `x.unwrap_or_else(|_| panic!())` gives what is in x.
+        if self.tails.is_empty() {
+            return;
+        }
         if to.path.is_empty() {
             let ty = self.ty_of(&value);
             let marks = match &value {

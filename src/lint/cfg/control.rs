@@ -64,12 +64,16 @@ impl<'a> Builder<'a> {
                     }
                     let mut failed = Vec::new();
                     self.scoped(body.expr(arm.body).span, |this| {
-                        failed = this.pattern(arm.pat, &place, by_ref);
+                        failed = this.pattern(arm.pat, &place, by_ref || arm.guard.is_some());
                         if let Some(guard) = arm.guard {
                             let plain = !has_let(body, guard);
                             let (yes, no) = this.asked(guard, plain, body.expr(guard).span);
                             this.tails = yes;
                             failed.extend(no);
+                            if !by_ref {
+                                // A guard only looks. That the pattern matches is known by now.
+                                this.pattern(arm.pat, &place, false);
+                            }
                         }
                         let value = this.value(arm.body);
                         this.store(Place::of(result), value, body.expr(arm.body).span);

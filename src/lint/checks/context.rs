@@ -17,6 +17,7 @@ pub(crate) fn in_tests(names: &Names, id: FnId) -> bool {
             .meanings
             .iter()
             .any(|meaning| matches!(meaning, AttributeMeaning::Test | AttributeMeaning::Bench))
+        || function.within.is_some_and(|outer| in_tests(names, outer))
 }
 
 /// What is known about where a step runs.

@@ -148,6 +148,7 @@ fn blank(names: &Names, module: ModId, name: Name, sig: Signature) -> Function {
         of_trait: None,
         impl_generics: Vec::new(),
         public: false,
+        within: None,
         test: names.module(module).test,
         meanings: Vec::new(),
         attributes: Vec::new(),
@@ -224,8 +225,12 @@ fn claim_bodies(names: &mut Names, module: ModId, file: usize, body: BodyId, id:
         claim_bodies(names, module, file, body, id);
     }
     // Items in a body are seen from all over the module: near enough, and names rarely clash.
+    let first = names.fns.len();
     for nested in nested {
         item(names, module, nested);
+    }
+    for function in &mut names.fns[first..] {
+        function.within.get_or_insert(id);
     }
 }
 

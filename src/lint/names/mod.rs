@@ -106,6 +106,8 @@ pub(crate) struct Function {
     pub(crate) of_trait: Option<Path>,
     pub(crate) impl_generics: Vec<(Name, Vec<Path>)>,
     pub(crate) public: bool,
+    /// The function in whose body it is declared.
+    pub(crate) within: Option<FnId>,
     pub(crate) test: bool,
     pub(crate) meanings: Vec<AttributeMeaning>,
     pub(crate) attributes: Vec<Path>,

@@ -16,21 +16,27 @@ pub(super) struct Parsed {
 }
 
 pub(super) fn parse(source: &str) -> Parsed {
-    match syn::parse_file(source) {
+    // The parser would cut a shebang line off, and every place would move.
+    let blanked = without_shebang(source);
+    let text = blanked.as_deref().unwrap_or(source);
+    match syn::parse_file(text) {
         Ok(file) => Parsed { attrs: file.attrs, items: file.items, broken: Vec::new() },
-        Err(error) => piecewise(source, &error),
+        Err(error) => piecewise(text, &error),
     }
 }
 
-fn piecewise(source: &str, whole: &syn::Error) -> Parsed {
+/// The text with its shebang line blanked out, if it has one.
+fn without_shebang(source: &str) -> Option<String> {
+    let rest = source.strip_prefix("#!")?;
+    if rest.trim_start().starts_with('[') {
+        return None;
+    }
+    let line = source.find('\n').unwrap_or(source.len());
+    Some(format!("{}{}", " ".repeat(line), &source[line..]))
+}
+
+fn piecewise(text: &str, whole: &syn::Error) -> Parsed {
     let mut parsed = Parsed { attrs: Vec::new(), items: Vec::new(), broken: Vec::new() };
-    // The offset of a shebang line is kept by blanking it out.
-    let text = if source.starts_with("#!") && !source.starts_with("#![") {
-        let line = source.find('\n').unwrap_or(source.len());
-        format!("{}{}", " ".repeat(line), &source[line..])
-    } else {
-        source.to_owned()
-    };
     let Ok(tokens) = text.parse::<TokenStream>() else {
         parsed.broken.push((span(whole.span()), whole.to_string()));
         return parsed;

@@ -136,8 +136,8 @@ impl Page<'_> {
         self.line("1", title)?;
         for line in code.trim_end().lines() {
             // The marks say where the tests expect a finding.
-            let (code, marked) = match line.trim_end().strip_suffix("//~") {
-                Some(code) => (code.trim_end(), true),
+            let (code, marked) = match line.split_once("//~") {
+                Some((code, others)) => (code.trim_end(), others.trim().is_empty()),
                 None => (line, false),
             };
             let line = self.plain(&code.replace('\t', "    "));

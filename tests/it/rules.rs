@@ -1,0 +1,57 @@
+//! The examples of the rules: `bad` fires on its marked lines and nowhere else, `good` nowhere.
+
+use poolscan::catalog::Catalog;
+use poolscan::finding::Severity;
+
+use super::linted::{Fired, Tree, differences, fired, marked};
+
+/// One package for each example.
+fn examples() -> Tree {
+    let tree = Tree::new();
+    for known in Catalog::embedded().rules() {
+        let rule = &known.rule;
+        tree.package(&format!("{}/bad", rule.id), &rule.deps, &rule.bad);
+        tree.package(&format!("{}/good", rule.id), &rule.deps, &rule.good);
+    }
+    tree
+}
+
+/// What of `all` is about this rule.
+fn only(all: Fired, rule: &str) -> Fired {
+    let about = all.into_iter().filter(|(_, rules)| rules.contains(rule));
+    about.map(|(line, _)| (line, [rule.to_owned()].into())).collect()
+}
+
+#[test]
+fn each_rule_alone_fires_where_its_examples_say() {
+    let tree = examples();
+    let mut wrong = String::new();
+    for known in Catalog::embedded().rules() {
+        let rule = &known.rule;
+        let report = tree.lint(&rule.id, &[&rule.id]);
+        for (which, text) in [("bad", &rule.bad), ("good", &rule.good)] {
+            let name = format!("{}/{which}", rule.id);
+            let found = fired(&report, &tree.path(&name), Severity::Note);
+            let expected = only(marked(text, &rule.id), &rule.id);
+            wrong += &differences(&name, text, &expected, &found);
+        }
+        for issue in &report.issues {
+            wrong += &format!("{}:{}: {}\n", issue.path, issue.line, issue.message);
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn no_rule_fires_on_the_cure_of_another() {
+    let tree = examples();
+    let report = tree.lint("", &[]);
+    let mut wrong = String::new();
+    for known in Catalog::embedded().rules() {
+        let rule = &known.rule;
+        let name = format!("{}/good", rule.id);
+        let found = fired(&report, &tree.path(&name), Severity::Warning);
+        wrong += &differences(&name, &rule.good, &marked(&rule.good, &rule.id), &found);
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
