@@ -39,8 +39,8 @@ pub(crate) const RELEASES: [Release; 9] = [
         rules: RAW_FD,
         names: &["close", "from_raw_fd"],
         begun: &[
-            "libc::", "::open(", "socket(", "into_raw_fd", "accept", "dup(", "eventfd", "memfd",
-            "epoll_create", "kqueue(", "inotify_init", "c::",
+            "libc::", "fcntl::open(", "socket(", "into_raw_fd", "accept4(", "dup(", "eventfd(",
+            "memfd_create(", "epoll_create", "kqueue(", "inotify_init", "c::",
         ],
         anywhere: false,
         never: &[],
@@ -87,7 +87,7 @@ pub(crate) const RELEASES: [Release; 9] = [
         begun: &[
             "mmap(", "getaddrinfo(", "getifaddrs(", "malloc(", "calloc(", "strdup(", "dlopen(",
             "opendir(", "fopen(", "popen(", "mq_open(", "sem_open(", "timer_create(", "shmat(",
-            "if_nameindex(", "alloc(", "alloc_zeroed(", "realpath(",
+            "if_nameindex(", "alloc::alloc(", "alloc_zeroed(", "realpath(",
         ],
         anywhere: true,
         never: &[],
@@ -167,8 +167,7 @@ pub(crate) const SETTERS: [Setter; 8] = [
             "rpc-server-unlimited-streams",
         ],
         names: &[
-            "header_read_timeout", "client_request_timeout", "http2_keepalive_interval",
-            "max_concurrent_streams", "timer",
+            "header_read_timeout", "http2_keepalive_interval", "max_concurrent_streams",
         ],
         roots: &["Builder", "Server", "http1", "Http"],
     },
@@ -181,7 +180,7 @@ pub(crate) const SETTERS: [Setter; 8] = [
     Setter {
         kind: "cache-limit",
         rules: &["cache-without-limit"],
-        names: &["max_capacity", "time_to_live", "time_to_idle"],
+        names: &["max_capacity"],
         roots: &["Cache", "builder"],
     },
     Setter {

@@ -8,26 +8,42 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test program of its own")]
 
 mod body;
+mod bugs;
 mod kinds;
 mod linter;
 mod mutants;
+mod sample;
 mod sites;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut args: Vec<String> = std::env::args().skip(1).collect();
-    let mut kind = None;
-    if let Some(at) = args.iter().position(|arg| arg == "--kind") {
-        kind = args.get(at + 1).cloned();
-        args.drain(at..args.len().min(at + 2));
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.iter().any(|arg| arg == "--list") {
+        println!("corpus: test");
+        return ExitCode::SUCCESS;
     }
-    if let Some(at) = args.iter().position(|arg| arg == "--full") {
-        let folders: Vec<PathBuf> = args[at + 1..].iter().map(PathBuf::from).collect();
-        let tried = mutants::measure(&mutants::packages(&folders), kind.as_deref());
+    if args.iter().any(|arg| arg == "bugs") {
+        return if bugs::score() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let after = |flag: &str| args.iter().position(|arg| arg == flag).map(|at| &args[at + 1..]);
+    let kind = after("--kind").and_then(|rest| rest.first()).map(String::as_str);
+    if let Some(folders) = after("--full") {
+        let folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
+        let tried = mutants::measure(&mutants::packages(&folders), kind);
         mutants::list(&tried);
         mutants::table(&tried);
+        return ExitCode::SUCCESS;
     }
-    ExitCode::SUCCESS
+    let tried = match sample::measure(kind) {
+        Ok(tried) => tried,
+        Err(error) => {
+            println!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    mutants::list(&tried);
+    mutants::table(&tried);
+    if sample::good_enough(&tried) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,5 +1,6 @@
 //! Finds the places of a crate where a release or a bound can be taken away.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::body::{Bytes, Call, File, Function, Lines, Local};
@@ -22,12 +23,19 @@ pub(crate) struct Site {
 /// The mutants of one crate; `files` are its sources without tests.
 pub(crate) fn of(files: &[File]) -> Vec<Site> {
     let mut sites = Vec::new();
+    let own: HashSet<&str> = files
+        .iter()
+        .flat_map(|file| file.functions.iter().map(|function| &*function.name))
+        .collect();
     for file in files {
         for function in &file.functions {
             let place = Place { file, function };
             for call in &function.calls {
                 place.releases(call, &mut sites);
-                place.setters(call, &mut sites);
+                // A crate that defines a setter does not use it as others do.
+                if !own.contains(&*call.name) {
+                    place.setters(call, &mut sites);
+                }
                 place.bounds(call, &mut sites);
             }
             place.guards(&mut sites);
@@ -74,6 +82,9 @@ impl Place<'_> {
         for release in RELEASES.iter().filter(|release| release.names.contains(&&*call.name)) {
             if release.never.iter().any(|word| self.file.text.contains(word))
                 || release.awaited && call.awaited.is_none()
+                || release.kind == "fd-close" && call.receiver.is_some()
+                // A set that is filled up to a known end goes with its function.
+                || release.kind == "task-set-collect" && !self.at(&self.function.bytes).contains("loop {")
             {
                 continue;
             }
@@ -162,6 +173,7 @@ impl Place<'_> {
                 call.bytes.start >= local.value.start
                     && call.bytes.end <= local.value.end
                     && GUARDS.contains(&&*call.name)
+                    && (!call.name.starts_with("enter") || self.file.text.contains("span"))
                     && thin(&self.file.text[call.bytes.end..local.value.end])
                     && (call.arguments.is_empty() || !["read", "write", "lock"].contains(&&*call.name))
             };
@@ -243,15 +255,18 @@ fn owners(file: &File, sites: &mut Vec<Site>) {
             let site = |kind, line, edits| Site {
                 kind, rules, path: file.path.clone(), line, function: owner.name.clone(), edits, scope: scope(),
             };
-            let calls: Vec<_> = file.functions.iter().filter(|function| within(&function.bytes)).flat_map(|function| {
-                function.calls.iter().filter(|call| names.contains(&&*call.name)).map(move |call| Place { file, function }.without(call))
-            }).collect();
             let dropped = impls.iter().find(|item| item.drop);
+            let calls: Vec<_> = file.functions.iter().filter(|function| within(&function.bytes)).flat_map(|function| {
+                function.calls.iter().filter(|call| {
+                    let of_field = file.at(&call.bytes).contains(&format!(".{field}"));
+                    names.contains(&&*call.name) && (of_field || dropped.is_some())
+                }).map(move |call| Place { file, function }.without(call))
+            }).collect();
             if let Some(item) = dropped
                 && calls.iter().any(|(bytes, _)| item.bytes.contains(&bytes.start))
             {
                 sites.push(site("drop-impl", item.lines.0, vec![(item.bytes.clone(), String::new())]));
-            } else if dropped.is_none() && !calls.is_empty() && file.at(&(calls[0].0)).contains(field.as_str()) {
+            } else if dropped.is_none() && !calls.is_empty() {
                 sites.push(site("field-release", owner.lines.0, calls));
             }
         }
