@@ -39,8 +39,15 @@ pub(crate) fn score() -> bool {
         match judge(case) {
             Ok((reported, fixed, rules)) => {
                 found += usize::from(reported && fixed);
-                let (one, other) = (if reported { "found" } else { "missed" }, if fixed { "fix seen" } else { "" });
-                println!("{one:7} {other:9} {:30} {rules} {}", case.id, if reported { "" } else { &case.what });
+                let (one, other) = (
+                    if reported { "found" } else { "missed" },
+                    if fixed { "fix seen" } else { "" },
+                );
+                println!(
+                    "{one:7} {other:9} {:30} {rules} {}",
+                    case.id,
+                    if reported { "" } else { &case.what }
+                );
             }
             Err(error) => {
                 skipped += 1;
@@ -66,7 +73,8 @@ fn judge(case: &Case) -> Result<(bool, bool, String), String> {
         })
         .collect();
     let good_file = case.good_file.as_ref().unwrap_or(&case.file);
-    let fixed = hits.iter().any(|hit| exits(&before, &case.file, hit) > exits(&after, good_file, hit));
+    let fixed =
+        hits.iter().any(|hit| exits(&before, &case.file, hit) > exits(&after, good_file, hit));
     let rules: BTreeMap<&str, ()> = hits.iter().map(|hit| (&*hit.rule, ())).collect();
     Ok((!hits.is_empty(), fixed, rules.into_keys().collect::<Vec<_>>().join(" ")))
 }
@@ -89,7 +97,8 @@ fn source(name: &str, version: &str) -> Result<PathBuf, String> {
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).ok_or("no home")?;
     let unpacked = || {
         let registries = std::fs::read_dir(home.join("registry/src")).ok()?;
-        let mut folders = registries.flatten().map(|entry| entry.path().join(format!("{name}-{version}")));
+        let mut folders =
+            registries.flatten().map(|entry| entry.path().join(format!("{name}-{version}")));
         folders.find(|folder| folder.join("Cargo.toml").is_file())
     };
     if let Some(folder) = unpacked() {

@@ -1,5 +1,7 @@
 //! The kinds of mutants: which calls release or bound something, and which rules miss them.
 
+use crate::rules::{C_RULES, CHILD, RAW_FD, RAW_MEMORY, RAW_OWNER};
+
 /// A call that ends what a local of the same function began.
 pub(crate) struct Release {
     pub(crate) kind: &'static str,
@@ -39,8 +41,18 @@ pub(crate) const RELEASES: [Release; 9] = [
         rules: RAW_FD,
         names: &["close", "from_raw_fd"],
         begun: &[
-            "libc::", "fcntl::open(", "socket(", "into_raw_fd", "accept4(", "dup(", "eventfd(",
-            "memfd_create(", "epoll_create", "kqueue(", "inotify_init", "c::",
+            "libc::",
+            "fcntl::open(",
+            "socket(",
+            "into_raw_fd",
+            "accept4(",
+            "dup(",
+            "eventfd(",
+            "memfd_create(",
+            "epoll_create",
+            "kqueue(",
+            "inotify_init",
+            "c::",
         ],
         anywhere: false,
         never: &[],
@@ -58,7 +70,8 @@ pub(crate) const RELEASES: [Release; 9] = [
     Release {
         kind: "transaction-end",
         rules: &[
-            "transaction-never-ended", "manual-transaction-left-open",
+            "transaction-never-ended",
+            "manual-transaction-left-open",
             "session-transaction-never-ended",
         ],
         names: &["commit", "rollback", "commit_transaction", "abort_transaction"],
@@ -80,14 +93,41 @@ pub(crate) const RELEASES: [Release; 9] = [
         kind: "c-release",
         rules: C_RULES,
         names: &[
-            "munmap", "freeaddrinfo", "freeifaddrs", "free", "dlclose", "closedir", "fclose",
-            "pclose", "mq_close", "sem_close", "timer_delete", "shmdt", "if_freenameindex",
-            "dealloc", "deallocate",
+            "munmap",
+            "freeaddrinfo",
+            "freeifaddrs",
+            "free",
+            "dlclose",
+            "closedir",
+            "fclose",
+            "pclose",
+            "mq_close",
+            "sem_close",
+            "timer_delete",
+            "shmdt",
+            "if_freenameindex",
+            "dealloc",
+            "deallocate",
         ],
         begun: &[
-            "mmap(", "getaddrinfo(", "getifaddrs(", "malloc(", "calloc(", "strdup(", "dlopen(",
-            "opendir(", "fopen(", "popen(", "mq_open(", "sem_open(", "timer_create(", "shmat(",
-            "if_nameindex(", "alloc::alloc(", "alloc_zeroed(", "realpath(",
+            "mmap(",
+            "getaddrinfo(",
+            "getifaddrs(",
+            "malloc(",
+            "calloc(",
+            "strdup(",
+            "dlopen(",
+            "opendir(",
+            "fopen(",
+            "popen(",
+            "mq_open(",
+            "sem_open(",
+            "timer_create(",
+            "shmat(",
+            "if_nameindex(",
+            "alloc::alloc(",
+            "alloc_zeroed(",
+            "realpath(",
         ],
         anywhere: true,
         never: &[],
@@ -127,23 +167,37 @@ pub(crate) const SETTERS: [Setter; 8] = [
     Setter {
         kind: "http-timeout",
         rules: &[
-            "http-client-without-timeout", "http-client-with-connect-timeout-only",
-            "http-request-without-deadline", "one-shot-http-call-without-deadline",
+            "http-client-without-timeout",
+            "http-client-with-connect-timeout-only",
+            "http-request-without-deadline",
+            "one-shot-http-call-without-deadline",
         ],
         names: &["timeout", "read_timeout", "timeout_global"],
         roots: &[
-            "Client::builder", "ClientBuilder::", "Client::new", "Agent::", "AgentBuilder::",
-            "ureq::", "minreq::", "attohttpc::", "HttpClient::",
+            "Client::builder",
+            "ClientBuilder::",
+            "Client::new",
+            "Agent::",
+            "AgentBuilder::",
+            "ureq::",
+            "minreq::",
+            "attohttpc::",
+            "HttpClient::",
         ],
     },
     Setter {
         kind: "pool-timeout",
         rules: &[
-            "pool-without-acquire-timeout", "pool-without-create-timeout",
+            "pool-without-acquire-timeout",
+            "pool-without-create-timeout",
             "pool-acquire-without-deadline",
         ],
         names: &[
-            "acquire_timeout", "connection_timeout", "wait_timeout", "create_timeout", "timeouts",
+            "acquire_timeout",
+            "connection_timeout",
+            "wait_timeout",
+            "create_timeout",
+            "timeouts",
             "connect_timeout",
         ],
         roots: &["Pool", "ConnectOptions", "Manager"],
@@ -157,18 +211,22 @@ pub(crate) const SETTERS: [Setter; 8] = [
     Setter {
         kind: "rpc-timeout",
         rules: &["rpc-channel-without-timeouts", "rpc-channel-without-keepalive"],
-        names: &["timeout", "connect_timeout", "keep_alive_while_idle", "http2_keep_alive_interval"],
+        names: &[
+            "timeout",
+            "connect_timeout",
+            "keep_alive_while_idle",
+            "http2_keep_alive_interval",
+        ],
         roots: &["Endpoint", "Channel::"],
     },
     Setter {
         kind: "server-limit",
         rules: &[
-            "server-without-header-timeout", "rpc-server-keeps-dead-connections",
+            "server-without-header-timeout",
+            "rpc-server-keeps-dead-connections",
             "rpc-server-unlimited-streams",
         ],
-        names: &[
-            "header_read_timeout", "http2_keepalive_interval", "max_concurrent_streams",
-        ],
+        names: &["header_read_timeout", "http2_keepalive_interval", "max_concurrent_streams"],
         roots: &["Builder", "Server", "http1", "Http"],
     },
     Setter {
@@ -187,8 +245,12 @@ pub(crate) const SETTERS: [Setter; 8] = [
         kind: "store-timeout",
         rules: &["store-client-without-timeouts", "sdk-config-without-timeouts"],
         names: &[
-            "set_connection_timeout", "set_response_timeout", "with_connect_timeout",
-            "operation_timeout", "connection_timeout", "response_timeout",
+            "set_connection_timeout",
+            "set_response_timeout",
+            "with_connect_timeout",
+            "operation_timeout",
+            "connection_timeout",
+            "response_timeout",
         ],
         roots: &["Config", "Options", "ConnectionManager"],
     },
@@ -196,43 +258,34 @@ pub(crate) const SETTERS: [Setter; 8] = [
 
 /// Waits that a `timeout(…)` bounds, and what is said without it.
 pub(crate) const WAITS: [&str; 9] = [
-    "connect", "accept(", "handshake", "acquire(", ".get()", ".send()", "request(", "execute(",
+    "connect",
+    "accept(",
+    "handshake",
+    "acquire(",
+    ".get()",
+    ".send()",
+    "request(",
+    "execute(",
     "recv_from(",
 ];
 
-/// Rules about waits without a deadline.
-pub(crate) const DEADLINES: &[&str] = &[
-    "tcp-connect-without-deadline", "client-handshake-without-deadline",
-    "server-handshake-without-deadline", "handshake-in-accept-loop",
-    "http-request-without-deadline", "pool-acquire-without-deadline",
-    "database-connect-without-deadline", "broker-connect-without-deadline",
-    "websocket-connect-without-deadline", "datagram-without-deadline",
-    "http-client-without-timeout", "one-shot-http-call-without-deadline",
-    "blocking-connect-without-timeout", "client-built-per-call",
-];
-
-/// Rules about loops that spin.
-pub(crate) const SPINS: &[&str] =
-    &["retry-without-pause", "accept-loop-fails-on-error", "event-loop-spins-on-error"];
-
 /// Calls whose value is a guard, and must get a name.
 pub(crate) const GUARDS: [&str; 15] = [
-    "lock", "read", "write", "enter", "entered", "acquire", "acquire_owned", "acquire_many",
-    "drop_guard", "drop_guard_ref", "tempdir", "lock_owned", "read_owned", "write_owned",
+    "lock",
+    "read",
+    "write",
+    "enter",
+    "entered",
+    "acquire",
+    "acquire_owned",
+    "acquire_many",
+    "drop_guard",
+    "drop_guard_ref",
+    "tempdir",
+    "lock_owned",
+    "read_owned",
+    "write_owned",
     "tempdir_in",
-];
-
-/// Rules about guards that die in their statement.
-pub(crate) const AT_ONCE: &[&str] = &[
-    "guard-dropped-at-once", "permit-dropped-at-once", "span-guard-dropped-at-once",
-    "temp-dir-dropped-at-once", "log-guard-dropped-at-once", "cancel-guard-dropped-at-once",
-];
-
-/// Rules about guards that live too long.
-pub(crate) const ACROSS: &[&str] = &[
-    "sync-guard-across-await", "cell-guard-across-await", "shard-guard-across-await",
-    "span-guard-across-await", "sync-guard-across-peer-wait", "async-guard-across-sleep",
-    "async-guard-across-peer-wait",
 ];
 
 /// What a Drop impl or a method releases of a field: type of the field, calls, rules.
@@ -241,40 +294,20 @@ pub(crate) const OWNERS: [(&str, &[&str], &[&str]); 4] = [
     (
         "JoinHandle",
         &["join", "abort"],
-        &["thread-field-without-join", "task-field-without-abort", "detached-endless-task", "detached-endless-thread"],
+        &[
+            "thread-field-without-join",
+            "task-field-without-abort",
+            "detached-endless-task",
+            "detached-endless-thread",
+        ],
     ),
     ("RawFd", &["close", "from_raw_fd"], RAW_FD),
-    ("*mut", &["from_raw", "free", "munmap", "dealloc", "fclose", "closedir", "dlclose"], RAW_MEMORY),
+    (
+        "*mut",
+        &["from_raw", "free", "munmap", "dealloc", "fclose", "closedir", "dlclose"],
+        RAW_MEMORY,
+    ),
 ];
 
 /// Calls that read a body up to a limit, and the argument that is it.
 pub(crate) const LIMITS: [(&str, usize); 3] = [("to_bytes", 1), ("max", 0), ("limit", 0)];
-
-/// Rules about reads without a limit.
-pub(crate) const UNLIMITED: &[&str] =
-    &["body-limit-disabled", "request-body-read-without-limit", "response-read-without-limit"];
-
-/// Rules about pointers that a crate makes of an owner.
-pub(crate) const RAW_OWNER: &[&str] = &[
-    "raw-box-lost-on-some-path", "raw-box-never-taken-back", "raw-arc-never-taken-back",
-    "raw-rc-never-taken-back", "raw-cstring-never-taken-back", "memory-leaked-per-call",
-];
-
-const RAW_MEMORY: &[&str] = &[
-    "raw-box-never-taken-back", "raw-arc-never-taken-back", "raw-rc-never-taken-back",
-    "raw-cstring-never-taken-back", "raw-allocation-not-freed", "mapping-not-unmapped",
-    "c-memory-not-freed", "c-stream-not-closed", "c-directory-not-closed", "library-not-closed",
-];
-
-const CHILD: &[&str] =
-    &["child-not-waited", "child-lost-on-some-path", "child-field-without-wait", "async-child-outlives-owner"];
-
-const RAW_FD: &[&str] = &["raw-fd-not-closed", "raw-fd-lost-on-some-path"];
-
-const C_RULES: &[&str] = &[
-    "mapping-not-unmapped", "address-list-not-freed", "interface-list-not-freed",
-    "interface-names-not-freed", "c-memory-not-freed", "c-stream-not-closed", "c-pipe-not-closed",
-    "c-directory-not-closed", "library-not-closed", "message-queue-not-closed",
-    "named-semaphore-not-closed", "posix-timer-not-deleted", "shared-segment-not-detached",
-    "raw-allocation-not-freed",
-];

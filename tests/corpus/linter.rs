@@ -40,9 +40,10 @@ impl Finding {
 
     /// Its own place and the related ones.
     pub(crate) fn places(&self) -> impl Iterator<Item = (&Path, usize)> {
-        let related = self.related.iter().map(|place| {
-            (place.path.as_deref().unwrap_or(&self.path), place.line)
-        });
+        let related = self
+            .related
+            .iter()
+            .map(|place| (place.path.as_deref().unwrap_or(&self.path), place.line));
         std::iter::once((&*self.path, self.line)).chain(related)
     }
 }

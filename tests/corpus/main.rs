@@ -12,8 +12,11 @@ mod bugs;
 mod kinds;
 mod linter;
 mod mutants;
+mod owners;
+mod rules;
 mod sample;
 mod sites;
+mod walk;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

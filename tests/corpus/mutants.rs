@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use rayon::prelude::*;
 
@@ -28,38 +27,53 @@ pub(crate) struct Tried {
     pub(crate) said: Vec<String>,
 }
 
-/// Tries all mutants of the packages in these folders; a function that several versions share counts once.
+/// Tries all mutants of the packages in these folders; what several versions of a crate share counts once.
 pub(crate) fn measure(packages: &[PathBuf], kind: Option<&str>) -> Vec<Tried> {
-    let seen = Mutex::new(HashSet::new());
-    let each = packages.par_iter().flat_map_iter(|folder| {
-        measure_one(folder, kind, &seen).unwrap_or_else(|error| {
-            println!("SKIPPED: {}: {error}", folder.display());
-            Vec::new()
-        })
+    let versions: Vec<&[PathBuf]> =
+        packages.chunk_by(|one, other| crate_name(one) == crate_name(other)).collect();
+    let each = versions.par_iter().flat_map_iter(|folders| {
+        let mut seen = HashSet::new();
+        let mut all = Vec::new();
+        for folder in *folders {
+            match measure_one(folder, kind, &mut seen) {
+                Ok(tried) => all.extend(tried),
+                Err(error) => println!("SKIPPED: {}: {error}", folder.display()),
+            }
+        }
+        all
     });
     let mut tried: Vec<Tried> = each.collect();
-    tried.sort_by(|a, b| key(a).cmp(&key(b)));
+    tried.sort_by(|one, other| key(one).cmp(&key(other)));
     tried
+}
+
+/// The folder's name without the version.
+fn crate_name(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let end = name
+        .match_indices('-')
+        .find(|(at, _)| name[at + 1..].starts_with(|letter: char| letter.is_ascii_digit()));
+    name[..end.map_or(name.len(), |(at, _)| at)].to_owned()
 }
 
 fn key(tried: &Tried) -> (&str, Outcome, &str, &Path, usize) {
     (tried.site.kind, tried.outcome, &tried.package, &tried.site.path, tried.site.line)
 }
 
-/// Taken packages and mutated functions, so that the second version of a crate adds only what is new.
-type Seen = Mutex<HashSet<(String, String)>>;
-
-fn measure_one(folder: &Path, kind: Option<&str>, seen: &Seen) -> Result<Vec<Tried>, String> {
+fn measure_one(
+    folder: &Path,
+    kind: Option<&str>,
+    seen: &mut HashSet<String>,
+) -> Result<Vec<Tried>, String> {
     let package = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let crate_name = package.rsplit_once('-').map_or(&*package, |(name, _)| name);
     let files = sites::read(folder);
     let mut wanted = sites::of(&files);
     wanted.retain(|site| kind.is_none_or(|kind| site.kind == kind));
     wanted.retain(|site| {
         let file = files.iter().find(|file| file.path == site.path);
-        let text = file.map_or("", |file| site.edits.first().map_or("", |(bytes, _)| file.at(bytes)));
-        let what = format!("{} {} {text}", site.kind, site.function);
-        seen.lock().is_ok_and(|mut seen| seen.insert((crate_name.to_owned(), what)))
+        let text =
+            file.map_or("", |file| site.edits.first().map_or("", |(bytes, _)| file.at(bytes)));
+        seen.insert(format!("{} {} {text}", site.kind, site.function))
     });
     if wanted.is_empty() {
         return Ok(Vec::new());
@@ -71,7 +85,12 @@ fn measure_one(folder: &Path, kind: Option<&str>, seen: &Seen) -> Result<Vec<Tri
     for site in wanted {
         let Some(file) = files.iter().find(|file| file.path == site.path) else { continue };
         if !speaking(&site, &original).is_empty() {
-            tried.push(Tried { package: package.clone(), site, outcome: Outcome::NotSilent, said: Vec::new() });
+            tried.push(Tried {
+                package: package.clone(),
+                site,
+                outcome: Outcome::NotSilent,
+                said: Vec::new(),
+            });
             continue;
         }
         let place = copy.path().join(&site.path);
@@ -82,7 +101,9 @@ fn measure_one(folder: &Path, kind: Option<&str>, seen: &Seen) -> Result<Vec<Tri
         let found = found?;
         let mut said: Vec<_> = found
             .iter()
-            .filter(|finding| in_scope(&site, finding) && !original.iter().any(|old| same(old, finding)))
+            .filter(|finding| {
+                in_scope(&site, finding) && !original.iter().any(|old| same(old, finding))
+            })
             .map(|finding| format!("{} ({})", finding.rule, finding.severity))
             .collect();
         said.sort();
@@ -120,8 +141,13 @@ fn in_scope(site: &Site, finding: &Finding) -> bool {
 /// Copies manifests and Rust files.
 fn copy_sources(from: &Path, to: &Path) -> std::io::Result<()> {
     for entry in ignore::WalkBuilder::new(from).standard_filters(false).build().flatten() {
-        let wanted = entry.path().extension().is_some_and(|end| ["rs", "toml", "lock"].iter().any(|kind| end == *kind));
-        if let (true, Ok(path)) = (wanted && entry.path().is_file(), entry.path().strip_prefix(from)) {
+        let wanted = entry
+            .path()
+            .extension()
+            .is_some_and(|end| ["rs", "toml", "lock"].iter().any(|kind| end == *kind));
+        if let (true, Ok(path)) =
+            (wanted && entry.path().is_file(), entry.path().strip_prefix(from))
+        {
             let place = to.join(path);
             std::fs::create_dir_all(place.parent().unwrap_or(to))?;
             std::fs::copy(entry.path(), place)?;
@@ -137,7 +163,9 @@ pub(crate) fn table(tried: &[Tried]) {
         let row = kinds.entry(one.site.kind).or_default();
         row[one.outcome as usize] += 1;
     }
-    println!("| kind | mutants | reported | noted | missed | share reported | originals not silent |");
+    println!(
+        "| kind | mutants | reported | noted | missed | share reported | originals not silent |"
+    );
     println!("|---|---|---|---|---|---|---|");
     let mut sum = [0; 4];
     for (kind, row) in &kinds {
@@ -157,7 +185,15 @@ fn line(kind: &str, [reported, noted, missed, loud]: &[usize; 4]) {
 pub(crate) fn list(tried: &[Tried]) {
     for one in tried.iter().filter(|one| one.outcome != Outcome::Reported) {
         let (site, said) = (&one.site, one.said.join(", "));
-        println!("{:?} {} {}/{}:{} {} {said}", one.outcome, site.kind, one.package, site.path.display(), site.line, site.function);
+        println!(
+            "{:?} {} {}/{}:{} {} {said}",
+            one.outcome,
+            site.kind,
+            one.package,
+            site.path.display(),
+            site.line,
+            site.function
+        );
     }
 }
 
@@ -165,7 +201,9 @@ pub(crate) fn list(tried: &[Tried]) {
 pub(crate) fn packages(folders: &[PathBuf]) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = folders
         .iter()
-        .flat_map(|folder| ignore::WalkBuilder::new(folder).standard_filters(false).max_depth(Some(2)).build())
+        .flat_map(|folder| {
+            ignore::WalkBuilder::new(folder).standard_filters(false).max_depth(Some(2)).build()
+        })
         .flatten()
         .filter(|entry| entry.path().join("Cargo.toml").is_file())
         .map(ignore::DirEntry::into_path)

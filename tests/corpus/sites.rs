@@ -4,10 +4,9 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::body::{Bytes, Call, File, Function, Lines, Local};
-use crate::kinds::{
-    ACROSS, AT_ONCE, DEADLINES, GUARDS, LIMITS, OWNERS, RAW_OWNER, RELEASES, SETTERS, SPINS,
-    UNLIMITED, WAITS,
-};
+use crate::kinds::{GUARDS, LIMITS, RELEASES, SETTERS, WAITS};
+use crate::owners;
+use crate::rules::{ACROSS, AT_ONCE, DEADLINES, SPINS, UNLIMITED};
 
 /// One mutant: what to replace, and where which rules have to speak.
 pub(crate) struct Site {
@@ -40,15 +39,16 @@ pub(crate) fn of(files: &[File]) -> Vec<Site> {
             }
             place.guards(&mut sites);
         }
-        owners(file, &mut sites);
+        owners::types(file, &mut sites);
     }
-    only_take_back(files, &mut sites);
+    owners::only_take_back(files, &mut sites);
     sites
 }
 
-struct Place<'a> {
-    file: &'a File,
-    function: &'a Function,
+/// A function and its file.
+pub(crate) struct Place<'a> {
+    pub(crate) file: &'a File,
+    pub(crate) function: &'a Function,
 }
 
 impl Place<'_> {
@@ -56,7 +56,13 @@ impl Place<'_> {
         self.file.at(bytes)
     }
 
-    fn site(&self, kind: &'static str, rules: &'static [&'static str], line: usize, edits: Vec<(Bytes, String)>) -> Site {
+    pub(crate) fn site(
+        &self,
+        kind: &'static str,
+        rules: &'static [&'static str],
+        line: usize,
+        edits: Vec<(Bytes, String)>,
+    ) -> Site {
         Site {
             kind,
             rules,
@@ -88,7 +94,9 @@ impl Place<'_> {
             {
                 continue;
             }
-            let Some(subject) = self.subject(call).or(self.function.locals.first()) else { continue };
+            let Some(subject) = self.subject(call).or(self.function.locals.first()) else {
+                continue;
+            };
             let begun = if release.anywhere {
                 self.at(&self.function.bytes)
             } else if self.subject(call).is_some() {
@@ -98,18 +106,27 @@ impl Place<'_> {
             };
             let begins = release.begun.iter().any(|word| begun.contains(word));
             if begins && !(release.kind == "task-stop" && !begun.contains("loop")) {
-                sites.push(self.site(release.kind, release.rules, call.line, vec![self.without(call)]));
+                sites.push(self.site(
+                    release.kind,
+                    release.rules,
+                    call.line,
+                    vec![self.without(call)],
+                ));
             }
         }
     }
 
     /// Takes a call away: its statement, or its value.
-    fn without(&self, call: &Call) -> (Bytes, String) {
+    pub(crate) fn without(&self, call: &Call) -> (Bytes, String) {
         if let Some(statement) = &call.statement {
             return (statement.clone(), String::new());
         }
         let all = call.awaited.as_ref().unwrap_or(&call.bytes).clone();
-        let value = if call.name.starts_with("from_raw") { "Default::default()" } else { "Ok(Default::default())" };
+        let value = if call.name.starts_with("from_raw") {
+            "Default::default()"
+        } else {
+            "Ok(Default::default())"
+        };
         (all, value.to_owned())
     }
 
@@ -150,7 +167,8 @@ impl Place<'_> {
             _ => {}
         }
         for (name, at) in LIMITS {
-            let body = call.path.contains("body") || call.path.contains("to_bytes")
+            let body = call.path.contains("body")
+                || call.path.contains("to_bytes")
                 || call.path.contains("DefaultBodyLimit");
             if call.name == name
                 && body
@@ -175,13 +193,18 @@ impl Place<'_> {
                     && GUARDS.contains(&&*call.name)
                     && (!call.name.starts_with("enter") || self.file.text.contains("span"))
                     && thin(&self.file.text[call.bytes.end..local.value.end])
-                    && (call.arguments.is_empty() || !["read", "write", "lock"].contains(&&*call.name))
+                    && (call.arguments.is_empty()
+                        || !["read", "write", "lock"].contains(&&*call.name))
             };
             let Some(call) = self.function.calls.iter().find(guard) else { continue };
             let waits = |after: usize, until: usize| {
-                self.function.awaits.iter().any(|&end| end > after && end <= until)
+                let mut awaits = self.function.awaits.iter();
+                awaits.any(|&(end, body)| body == local.body && end > after && end <= until)
             };
-            if name.starts_with('_') && name.len() > 1 && !self.at(&local.block).contains(&format!("drop({name})")) {
+            if name.starts_with('_')
+                && name.len() > 1
+                && !self.at(&local.block).contains(&format!("drop({name})"))
+            {
                 let edit = (local.pattern.clone(), "_".to_owned());
                 sites.push(self.site("guard-name", AT_ONCE, local.line, vec![edit]));
             }
@@ -192,7 +215,10 @@ impl Place<'_> {
                 ended.name == "drop"
                     && ended.bytes.start > local.value.end
                     && ended.bytes.end <= local.block.end
-                    && ended.arguments.first().is_some_and(|bytes| self.at(bytes) == name.trim_start_matches("mut "))
+                    && ended
+                        .arguments
+                        .first()
+                        .is_some_and(|bytes| self.at(bytes) == name.trim_start_matches("mut "))
             }) {
                 if let Some(statement) = &ended.statement
                     && waits(ended.bytes.end, local.block.end)
@@ -202,7 +228,8 @@ impl Place<'_> {
                 }
             }
             let scope = self.function.scopes.iter().find(|scope| {
-                scope.inside.start <= local.block.start + 1 && local.block.end <= scope.inside.end + 1
+                scope.inside.start <= local.block.start + 1
+                    && local.block.end <= scope.inside.end + 1
                     && scope.inside.contains(&local.pattern.start)
                     && scope.inside.end + 1 == local.block.end
             });
@@ -237,69 +264,6 @@ fn root(text: &str) -> &str {
     let text = text.trim_start_matches(['&', '*', '(', ' ']).trim_start_matches("mut ");
     let end = text.find(|letter: char| !letter.is_alphanumeric() && letter != '_');
     &text[..end.unwrap_or(text.len())]
-}
-
-/// Types that own something, without the Drop or the calls that release it.
-fn owners(file: &File, sites: &mut Vec<Site>) {
-    for owner in &file.types {
-        for (of, names, rules) in OWNERS {
-            let Some((field, _)) = owner.fields.iter().find(|(_, kind)| {
-                kind.contains(of) && !kind.contains("fn(") && (of != "Child" || kind.ends_with("Child") || kind.ends_with("Child>"))
-            }) else {
-                continue;
-            };
-            let impls: Vec<_> = file.impls.iter().filter(|item| item.of == owner.name).collect();
-            let within = |bytes: &Bytes| impls.iter().any(|item| item.bytes.start <= bytes.start && bytes.end <= item.bytes.end);
-            let scope = std::iter::once(owner.lines).chain(impls.iter().map(|item| item.lines));
-            let scope = || scope.clone().map(|lines| (file.path.clone(), lines)).collect();
-            let site = |kind, line, edits| Site {
-                kind, rules, path: file.path.clone(), line, function: owner.name.clone(), edits, scope: scope(),
-            };
-            let dropped = impls.iter().find(|item| item.drop);
-            let calls: Vec<_> = file.functions.iter().filter(|function| within(&function.bytes)).flat_map(|function| {
-                function.calls.iter().filter(|call| {
-                    let of_field = file.at(&call.bytes).contains(&format!(".{field}"));
-                    names.contains(&&*call.name) && (of_field || dropped.is_some())
-                }).map(move |call| Place { file, function }.without(call))
-            }).collect();
-            if let Some(item) = dropped
-                && calls.iter().any(|(bytes, _)| item.bytes.contains(&bytes.start))
-            {
-                sites.push(site("drop-impl", item.lines.0, vec![(item.bytes.clone(), String::new())]));
-            } else if dropped.is_none() && !calls.is_empty() {
-                sites.push(site("field-release", owner.lines.0, calls));
-            }
-        }
-    }
-}
-
-/// The only place of a crate that takes an owner back from a pointer.
-fn only_take_back(files: &[File], sites: &mut Vec<Site>) {
-    for owner in ["Box", "Arc", "Rc", "CString"] {
-        let find = |name: &str| {
-            let mut found = Vec::new();
-            for file in files {
-                for function in &file.functions {
-                    for call in &function.calls {
-                        let path = call.path.replace("::<", "<");
-                        let of = path.split("::").find(|part| part.starts_with(owner));
-                        if call.name == name && of.is_some() {
-                            found.push((Place { file, function }, call));
-                        }
-                    }
-                }
-            }
-            found
-        };
-        let (taken, given) = (find("from_raw"), find("into_raw"));
-        if let [(place, call)] = &taken[..]
-            && !given.is_empty()
-        {
-            let mut site = place.site("only-take-back", RAW_OWNER, call.line, vec![place.without(call)]);
-            site.scope = given.iter().map(|(place, _)| (place.file.path.clone(), place.function.lines)).collect();
-            sites.push(site);
-        }
-    }
 }
 
 /// The text with the edits; lines stay where they are.
@@ -346,5 +310,8 @@ pub(crate) fn read(folder: &Path) -> Vec<File> {
 fn worth(text: &str) -> bool {
     let names = RELEASES.iter().flat_map(|release| release.names);
     let names = names.chain(SETTERS.iter().flat_map(|setter| setter.names));
-    names.chain(&GUARDS).chain(&["timeout", "sleep", "to_bytes", "into_raw", "kill"]).any(|name| text.contains(&format!("{name}(")))
+    names
+        .chain(&GUARDS)
+        .chain(&["timeout", "sleep", "to_bytes", "into_raw", "kill"])
+        .any(|name| text.contains(&format!("{name}(")))
 }
