@@ -177,7 +177,7 @@ pub(crate) fn table(tried: &[Tried]) {
 
 fn line(kind: &str, [reported, noted, missed, loud]: &[usize; 4]) {
     let all = reported + noted + missed;
-    let share = if all == 0 { 0 } else { 100 * reported / all };
+    let share = (100 * reported).checked_div(all).unwrap_or_default();
     println!("| {kind} | {all} | {reported} | {noted} | {missed} | {share} % | {loud} |");
 }
 

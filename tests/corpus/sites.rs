@@ -105,7 +105,7 @@ impl Place<'_> {
                 continue;
             };
             let begins = release.begun.iter().any(|word| begun.contains(word));
-            if begins && !(release.kind == "task-stop" && !begun.contains("loop")) {
+            if begins && (release.kind != "task-stop" || begun.contains("loop")) {
                 sites.push(self.site(
                     release.kind,
                     release.rules,
