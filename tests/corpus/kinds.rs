@@ -311,3 +311,7 @@ pub(crate) const OWNERS: [(&str, &[&str], &[&str]); 4] = [
 
 /// Calls that read a body up to a limit, and the argument that is it.
 pub(crate) const LIMITS: [(&str, usize); 3] = [("to_bytes", 1), ("max", 0), ("limit", 0)];
+
+/// What blocks, inside `spawn_blocking(…)`.
+pub(crate) const BLOCKING: [&str; 6] =
+    ["fs::", "File::", "thread::sleep", ".recv()", "to_socket_addrs", "Command::new"];

@@ -99,3 +99,6 @@ pub(crate) const ACROSS: &[&str] = &[
 /// Rules about reads without a limit.
 pub(crate) const UNLIMITED: &[&str] =
     &["body-limit-disabled", "request-body-read-without-limit", "response-read-without-limit"];
+
+/// Rules about async code that blocks its thread.
+pub(crate) const BLOCKS: &[&str] = &["blocking-call-in-async", "blocking-receive-in-async"];

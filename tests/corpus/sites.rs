@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::body::{Bytes, Call, File, Function, Lines, Local};
-use crate::kinds::{GUARDS, LIMITS, RELEASES, SETTERS, WAITS};
+use crate::kinds::{BLOCKING, GUARDS, LIMITS, RELEASES, SETTERS, WAITS};
 use crate::owners;
-use crate::rules::{ACROSS, AT_ONCE, DEADLINES, SPINS, UNLIMITED};
+use crate::rules::{ACROSS, AT_ONCE, BLOCKS, DEADLINES, SPINS, UNLIMITED};
 
 /// One mutant: what to replace, and where which rules have to speak.
 pub(crate) struct Site {
@@ -153,6 +153,15 @@ impl Place<'_> {
                 {
                     let edit = (all.clone(), format!("Ok::<_, ()>({wait}.await)"));
                     sites.push(self.site("timeout-wrapper", DEADLINES, call.line, vec![edit]));
+                }
+            }
+            ("spawn_blocking", [work]) => {
+                let work = self.at(work).trim_start_matches("move").trim_start();
+                if let (Some(all), Some(body)) = (&call.awaited, work.strip_prefix("||"))
+                    && BLOCKING.iter().any(|word| body.contains(word))
+                {
+                    let edit = (all.clone(), format!("Ok::<_, ()>({body})"));
+                    sites.push(self.site("blocking-wrapper", BLOCKS, call.line, vec![edit]));
                 }
             }
             ("sleep", [_]) if call.receiver.is_none() => {
@@ -312,6 +321,6 @@ fn worth(text: &str) -> bool {
     let names = names.chain(SETTERS.iter().flat_map(|setter| setter.names));
     names
         .chain(&GUARDS)
-        .chain(&["timeout", "sleep", "to_bytes", "into_raw", "kill"])
+        .chain(&["timeout", "sleep", "to_bytes", "into_raw", "kill", "spawn_blocking"])
         .any(|name| text.contains(&format!("{name}(")))
 }
