@@ -1,0 +1,116 @@
+//! Scores the linter on real bugs of published crates, which cargo fetches.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::Deserialize;
+
+use crate::linter::{Finding, lint};
+
+/// At most so many lines between a finding and the bug.
+const NEAR: usize = 3;
+/// So many of the cases have to be found.
+const ENOUGH: usize = 11;
+
+#[derive(Deserialize)]
+struct Cases {
+    case: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    id: String,
+    #[serde(rename = "crate")]
+    package: String,
+    bad: String,
+    good: String,
+    file: PathBuf,
+    good_file: Option<PathBuf>,
+    line: usize,
+    what: String,
+}
+
+/// Prints a line a case; whether enough were found. Cases that cannot be had lower the bar.
+pub(crate) fn score() -> bool {
+    let cases: Cases = toml::from_str(include_str!("bugs.toml")).unwrap();
+    let (mut found, mut skipped) = (0, 0);
+    for case in &cases.case {
+        match judge(case) {
+            Ok((reported, fixed, rules)) => {
+                found += usize::from(reported && fixed);
+                let (one, other) = (
+                    if reported { "found" } else { "missed" },
+                    if fixed { "fix seen" } else { "" },
+                );
+                println!(
+                    "{one:7} {other:9} {:30} {rules} {}",
+                    case.id,
+                    if reported { "" } else { &case.what }
+                );
+            }
+            Err(error) => {
+                skipped += 1;
+                println!("SKIPPED: {}: {error}", case.id);
+            }
+        }
+    }
+    let all = cases.case.len();
+    println!("found with their fix: {found} of {all}, SKIPPED: {skipped}; {ENOUGH} are enough");
+    found + skipped >= ENOUGH
+}
+
+/// Whether a warning is at the bug, whether the fix takes it away, and the rules.
+fn judge(case: &Case) -> Result<(bool, bool, String), String> {
+    let (bad, good) = (source(&case.package, &case.bad)?, source(&case.package, &case.good)?);
+    let (before, after) = (lint(&bad)?, lint(&good)?);
+    let hits: Vec<&Finding> = before
+        .iter()
+        .filter(|finding| finding.is_strong())
+        .filter(|finding| {
+            let mut places = finding.places();
+            places.any(|(path, line)| path == case.file && line.abs_diff(case.line) <= NEAR)
+        })
+        .collect();
+    let good_file = case.good_file.as_ref().unwrap_or(&case.file);
+    let fixed =
+        hits.iter().any(|hit| exits(&before, &case.file, hit) > exits(&after, good_file, hit));
+    let rules: BTreeMap<&str, ()> = hits.iter().map(|hit| (&*hit.rule, ())).collect();
+    Ok((!hits.is_empty(), fixed, rules.into_keys().collect::<Vec<_>>().join(" ")))
+}
+
+/// Leaking exits of the finding's rule in its function; a fix may leave some.
+fn exits(findings: &[Finding], file: &Path, like: &Finding) -> usize {
+    let same = findings.iter().filter(|finding| {
+        finding.rule == like.rule && finding.path == file && finding.function == like.function
+    });
+    same.map(|finding| {
+        let exits = finding.related.iter().filter(|place| place.role == "exit").count();
+        exits.max(1)
+    })
+    .sum()
+}
+
+/// The unpacked sources of a crate; `cargo info` fetches them without building.
+fn source(name: &str, version: &str) -> Result<PathBuf, String> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).ok_or("no home")?;
+    let unpacked = || {
+        let registries = std::fs::read_dir(home.join("registry/src")).ok()?;
+        let mut folders =
+            registries.flatten().map(|entry| entry.path().join(format!("{name}-{version}")));
+        folders.find(|folder| folder.join("Cargo.toml").is_file())
+    };
+    if let Some(folder) = unpacked() {
+        return Ok(folder);
+    }
+    let asked = Command::new(env!("CARGO"))
+        .args(["info", "-q", &format!("{name}@{version}")])
+        .current_dir(std::env::temp_dir())
+        .output();
+    let asked = asked.map_err(|error| format!("cannot start cargo: {error}"))?;
+    unpacked().ok_or_else(|| {
+        let why = String::from_utf8_lossy(&asked.stderr);
+        format!("{name}@{version} cannot be had: {}", why.lines().next().unwrap_or_default())
+    })
+}

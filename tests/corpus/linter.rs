@@ -1,0 +1,63 @@
+//! Runs the linter on a package and reads what it found.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::Deserialize;
+
+/// One finding.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Finding {
+    pub(crate) rule: String,
+    pub(crate) severity: String,
+    pub(crate) path: PathBuf,
+    pub(crate) line: usize,
+    #[serde(default)]
+    pub(crate) function: Option<String>,
+    #[serde(default)]
+    pub(crate) related: Vec<Related>,
+}
+
+/// A second place of a finding.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Related {
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) line: usize,
+    #[serde(default)]
+    pub(crate) role: String,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    findings: Vec<Finding>,
+}
+
+impl Finding {
+    /// A warning or an error.
+    pub(crate) fn is_strong(&self) -> bool {
+        self.severity != "note"
+    }
+
+    /// Its own place and the related ones.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&Path, usize)> {
+        let related = self
+            .related
+            .iter()
+            .map(|place| (place.path.as_deref().unwrap_or(&self.path), place.line));
+        std::iter::once((&*self.path, self.line)).chain(related)
+    }
+}
+
+/// Lints a folder; an error is text for a person.
+pub(crate) fn lint(folder: &Path) -> Result<Vec<Finding>, String> {
+    let program = std::env::var_os("POOLSCAN").unwrap_or(env!("CARGO_BIN_EXE_poolscan").into());
+    let output = Command::new(program)
+        .args(["lint", "--format", "json", "--fail-on", "never", "--threads", "1", "."])
+        .current_dir(folder)
+        .output()
+        .map_err(|error| format!("cannot start the linter: {error}"))?;
+    let document: Document = serde_json::from_slice(&output.stdout).map_err(|error| {
+        format!("{}: {error}: {}", folder.display(), String::from_utf8_lossy(&output.stderr))
+    })?;
+    Ok(document.findings)
+}

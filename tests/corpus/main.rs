@@ -1,0 +1,52 @@
+//! Scores the linter on real, fixed bugs and on mutants of code that releases what it takes.
+//!
+//! `cargo test --test corpus` mutates the good examples of the rules;
+//! `cargo test --release --test corpus -- mutants --full DIR…` mutates the crates in folders;
+//! `cargo test --release --test corpus -- bugs` fetches and scores the crates of bugs.toml.
+
+// A test program talks to a person.
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test program of its own")]
+
+mod body;
+mod bugs;
+mod kinds;
+mod linter;
+mod mutants;
+mod owners;
+mod rules;
+mod sample;
+mod sites;
+mod walk;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.iter().any(|arg| arg == "--list") {
+        println!("corpus: test");
+        return ExitCode::SUCCESS;
+    }
+    if args.iter().any(|arg| arg == "bugs") {
+        return if bugs::score() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let after = |flag: &str| args.iter().position(|arg| arg == flag).map(|at| &args[at + 1..]);
+    let kind = after("--kind").and_then(|rest| rest.first()).map(String::as_str);
+    if let Some(folders) = after("--full") {
+        let folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
+        let tried = mutants::measure(&mutants::packages(&folders), kind);
+        mutants::list(&tried);
+        mutants::table(&tried);
+        return ExitCode::SUCCESS;
+    }
+    let tried = match sample::measure(kind) {
+        Ok(tried) => tried,
+        Err(error) => {
+            println!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    mutants::list(&tried);
+    mutants::table(&tried);
+    if sample::good_enough(&tried) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,98 @@
+//! Mutants of types that own something, and of crates that take pointers back.
+
+use crate::body::{Bytes, File};
+use crate::kinds::OWNERS;
+use crate::rules::RAW_OWNER;
+use crate::sites::{Place, Site};
+
+/// Types that own something, without the Drop or the calls that release it.
+pub(crate) fn types(file: &File, sites: &mut Vec<Site>) {
+    for owner in &file.types {
+        for (of, names, rules) in OWNERS {
+            let Some((field, _)) = owner.fields.iter().find(|(_, kind)| {
+                kind.contains(of)
+                    && !kind.contains("fn(")
+                    && (of != "Child" || kind.ends_with("Child") || kind.ends_with("Child>"))
+            }) else {
+                continue;
+            };
+            let impls: Vec<_> = file.impls.iter().filter(|item| item.of == owner.name).collect();
+            let within = |bytes: &Bytes| {
+                impls
+                    .iter()
+                    .any(|item| item.bytes.start <= bytes.start && bytes.end <= item.bytes.end)
+            };
+            let scope = std::iter::once(owner.lines).chain(impls.iter().map(|item| item.lines));
+            let scope = || scope.clone().map(|lines| (file.path.clone(), lines)).collect();
+            let site = |kind, line, edits| Site {
+                kind,
+                rules,
+                path: file.path.clone(),
+                line,
+                function: owner.name.clone(),
+                edits,
+                scope: scope(),
+            };
+            let dropped = impls.iter().find(|item| item.drop);
+            let calls: Vec<_> = file
+                .functions
+                .iter()
+                .filter(|function| within(&function.bytes))
+                .flat_map(|function| {
+                    function
+                        .calls
+                        .iter()
+                        .filter(|call| {
+                            let of_field = file.at(&call.bytes).contains(&format!(".{field}"));
+                            names.contains(&&*call.name) && (of_field || dropped.is_some())
+                        })
+                        .map(move |call| Place { file, function }.without(call))
+                })
+                .collect();
+            if let Some(item) = dropped
+                && calls.iter().any(|(bytes, _)| item.bytes.contains(&bytes.start))
+            {
+                sites.push(site(
+                    "drop-impl",
+                    item.lines.0,
+                    vec![(item.bytes.clone(), String::new())],
+                ));
+            } else if dropped.is_none() && !calls.is_empty() {
+                sites.push(site("field-release", owner.lines.0, calls));
+            }
+        }
+    }
+}
+
+/// The only place of a crate that takes an owner back from a pointer.
+pub(crate) fn only_take_back(files: &[File], sites: &mut Vec<Site>) {
+    for owner in ["Box", "Arc", "Rc", "CString"] {
+        let find = |name: &str| {
+            let mut found = Vec::new();
+            for file in files {
+                for function in &file.functions {
+                    for call in &function.calls {
+                        let path = call.path.replace("::<", "<");
+                        let of = path.split("::").find(|part| part.starts_with(owner));
+                        if call.name == name && of.is_some() {
+                            found.push((Place { file, function }, call));
+                        }
+                    }
+                }
+            }
+            found
+        };
+        let (taken, given) = (find("from_raw"), find("into_raw"));
+        if let [(place, call)] = &taken[..]
+            && !given.is_empty()
+        {
+            let mut site =
+                place.site("only-take-back", RAW_OWNER, call.line, vec![place.without(call)]);
+            site.scope = given
+                .iter()
+                .map(|(place, _)| (place.file.path.clone(), place.function.lines))
+                .collect();
+            sites.push(site);
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Finds the places of a crate where a release or a bound can be taken away.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use crate::body::{Bytes, Call, File, Function, Lines, Local};
+use crate::kinds::{BLOCKING, GUARDS, LIMITS, RELEASES, SETTERS, WAITS};
+use crate::owners;
+use crate::rules::{ACROSS, AT_ONCE, BLOCKS, DEADLINES, SPINS, UNLIMITED};
+
+/// One mutant: what to replace, and where which rules have to speak.
+pub(crate) struct Site {
+    pub(crate) kind: &'static str,
+    pub(crate) rules: &'static [&'static str],
+    pub(crate) path: PathBuf,
+    pub(crate) line: usize,
+    pub(crate) function: String,
+    pub(crate) edits: Vec<(Bytes, String)>,
+    pub(crate) scope: Vec<(PathBuf, Lines)>,
+}
+
+/// The mutants of one crate; `files` are its sources without tests.
+pub(crate) fn of(files: &[File]) -> Vec<Site> {
+    let mut sites = Vec::new();
+    let own: HashSet<&str> = files
+        .iter()
+        .flat_map(|file| file.functions.iter().map(|function| &*function.name))
+        .collect();
+    for file in files {
+        for function in &file.functions {
+            let place = Place { file, function };
+            for call in &function.calls {
+                place.releases(call, &mut sites);
+                // A crate that defines a setter does not use it as others do.
+                if !own.contains(&*call.name) {
+                    place.setters(call, &mut sites);
+                }
+                place.bounds(call, &mut sites);
+            }
+            place.guards(&mut sites);
+        }
+        owners::types(file, &mut sites);
+    }
+    owners::only_take_back(files, &mut sites);
+    sites
+}
+
+/// A function and its file.
+pub(crate) struct Place<'a> {
+    pub(crate) file: &'a File,
+    pub(crate) function: &'a Function,
+}
+
+impl Place<'_> {
+    fn at(&self, bytes: &Bytes) -> &str {
+        self.file.at(bytes)
+    }
+
+    pub(crate) fn site(
+        &self,
+        kind: &'static str,
+        rules: &'static [&'static str],
+        line: usize,
+        edits: Vec<(Bytes, String)>,
+    ) -> Site {
+        Site {
+            kind,
+            rules,
+            path: self.file.path.clone(),
+            line,
+            function: self.function.name.clone(),
+            edits,
+            scope: vec![(self.file.path.clone(), self.function.lines)],
+        }
+    }
+
+    /// The local a call is about: its receiver, or its first argument.
+    fn subject(&self, call: &Call) -> Option<&Local> {
+        let text = self.at(call.receiver.as_ref().or(call.arguments.first())?);
+        let name = root(text);
+        let bound = self.function.locals.iter().rev();
+        bound.into_iter().find(|local| {
+            local.pattern.start < call.bytes.start && local.names.iter().any(|bound| bound == name)
+        })
+    }
+
+    fn releases(&self, call: &Call, sites: &mut Vec<Site>) {
+        for release in RELEASES.iter().filter(|release| release.names.contains(&&*call.name)) {
+            if release.never.iter().any(|word| self.file.text.contains(word))
+                || release.awaited && call.awaited.is_none()
+                || release.kind == "fd-close" && call.receiver.is_some()
+                // A set that is filled up to a known end goes with its function.
+                || release.kind == "task-set-collect" && !self.at(&self.function.bytes).contains("loop {")
+            {
+                continue;
+            }
+            let Some(subject) = self.subject(call).or(self.function.locals.first()) else {
+                continue;
+            };
+            let begun = if release.anywhere {
+                self.at(&self.function.bytes)
+            } else if self.subject(call).is_some() {
+                self.at(&subject.value)
+            } else {
+                continue;
+            };
+            let begins = release.begun.iter().any(|word| begun.contains(word));
+            if begins && (release.kind != "task-stop" || begun.contains("loop")) {
+                sites.push(self.site(
+                    release.kind,
+                    release.rules,
+                    call.line,
+                    vec![self.without(call)],
+                ));
+            }
+        }
+    }
+
+    /// Takes a call away: its statement, or its value.
+    pub(crate) fn without(&self, call: &Call) -> (Bytes, String) {
+        if let Some(statement) = &call.statement {
+            return (statement.clone(), String::new());
+        }
+        let all = call.awaited.as_ref().unwrap_or(&call.bytes).clone();
+        let value = if call.name.starts_with("from_raw") {
+            "Default::default()"
+        } else {
+            "Ok(Default::default())"
+        };
+        (all, value.to_owned())
+    }
+
+    fn setters(&self, call: &Call, sites: &mut Vec<Site>) {
+        let Some(receiver) = &call.receiver else { return };
+        for setter in SETTERS.iter().filter(|setter| setter.names.contains(&&*call.name)) {
+            let mut chain = self.at(receiver).to_owned();
+            if let Some(local) = self.subject(call) {
+                chain.push_str(self.at(&local.value));
+            }
+            if setter.roots.iter().any(|word| chain.contains(word)) && !call.arguments.is_empty() {
+                let edit = (receiver.end..call.bytes.end, String::new());
+                sites.push(self.site(setter.kind, setter.rules, call.line, vec![edit]));
+            }
+        }
+    }
+
+    fn bounds(&self, call: &Call, sites: &mut Vec<Site>) {
+        match (&*call.name, &call.arguments[..]) {
+            ("timeout", [_, inner]) if call.receiver.is_none() => {
+                let wait = self.at(inner);
+                if let Some(all) = &call.awaited
+                    && WAITS.iter().any(|word| wait.contains(word))
+                {
+                    let edit = (all.clone(), format!("Ok::<_, ()>({wait}.await)"));
+                    sites.push(self.site("timeout-wrapper", DEADLINES, call.line, vec![edit]));
+                }
+            }
+            ("spawn_blocking", [work]) => {
+                let work = self.at(work).trim_start_matches("move").trim_start();
+                if let (Some(all), Some(body)) = (&call.awaited, work.strip_prefix("||"))
+                    && BLOCKING.iter().any(|word| body.contains(word))
+                {
+                    let edit = (all.clone(), format!("Ok::<_, ()>({body})"));
+                    sites.push(self.site("blocking-wrapper", BLOCKS, call.line, vec![edit]));
+                }
+            }
+            ("sleep", [_]) if call.receiver.is_none() => {
+                if let (Some(statement), Some(repeated)) = (&call.statement, &call.repeated) {
+                    let body = self.at(repeated);
+                    if ["accept(", "connect(", ".poll()"].iter().any(|word| body.contains(word)) {
+                        let edit = (statement.clone(), String::new());
+                        sites.push(self.site("back-off", SPINS, call.line, vec![edit]));
+                    }
+                }
+            }
+            _ => {}
+        }
+        for (name, at) in LIMITS {
+            let body = call.path.contains("body")
+                || call.path.contains("to_bytes")
+                || call.path.contains("DefaultBodyLimit");
+            if call.name == name
+                && body
+                && let Some(limit) = call.arguments.get(at)
+            {
+                let edit = if name == "max" {
+                    (call.bytes.clone(), "DefaultBodyLimit::disable()".to_owned())
+                } else {
+                    (limit.clone(), "usize::MAX".to_owned())
+                };
+                sites.push(self.site("body-limit", UNLIMITED, call.line, vec![edit]));
+            }
+        }
+    }
+
+    fn guards(&self, sites: &mut Vec<Site>) {
+        for local in &self.function.locals {
+            let name = self.at(&local.pattern);
+            let guard = |call: &&Call| {
+                call.bytes.start >= local.value.start
+                    && call.bytes.end <= local.value.end
+                    && GUARDS.contains(&&*call.name)
+                    && (!call.name.starts_with("enter") || self.file.text.contains("span"))
+                    && thin(&self.file.text[call.bytes.end..local.value.end])
+                    && (call.arguments.is_empty()
+                        || !["read", "write", "lock"].contains(&&*call.name))
+            };
+            let Some(call) = self.function.calls.iter().find(guard) else { continue };
+            let waits = |after: usize, until: usize| {
+                let mut awaits = self.function.awaits.iter();
+                awaits.any(|&(end, body)| body == local.body && end > after && end <= until)
+            };
+            if name.starts_with('_')
+                && name.len() > 1
+                && !self.at(&local.block).contains(&format!("drop({name})"))
+            {
+                let edit = (local.pattern.clone(), "_".to_owned());
+                sites.push(self.site("guard-name", AT_ONCE, local.line, vec![edit]));
+            }
+            if call.awaited.is_some() || !call.arguments.is_empty() {
+                continue;
+            }
+            for ended in self.function.calls.iter().filter(|ended| {
+                ended.name == "drop"
+                    && ended.bytes.start > local.value.end
+                    && ended.bytes.end <= local.block.end
+                    && ended
+                        .arguments
+                        .first()
+                        .is_some_and(|bytes| self.at(bytes) == name.trim_start_matches("mut "))
+            }) {
+                if let Some(statement) = &ended.statement
+                    && waits(ended.bytes.end, local.block.end)
+                {
+                    let edit = (statement.clone(), String::new());
+                    sites.push(self.site("guard-drop", ACROSS, ended.line, vec![edit]));
+                }
+            }
+            let scope = self.function.scopes.iter().find(|scope| {
+                scope.inside.start <= local.block.start + 1
+                    && local.block.end <= scope.inside.end + 1
+                    && scope.inside.contains(&local.pattern.start)
+                    && scope.inside.end + 1 == local.block.end
+            });
+            if let Some(scope) = scope
+                && waits(scope.tail.end, self.function.bytes.end)
+                && !waits(local.value.end, scope.inside.end)
+            {
+                let head = self.at(&scope.head);
+                let opened = (scope.head.clone(), String::new());
+                let mut edits = vec![opened, (scope.tail.clone(), String::new())];
+                if let Some(value) = &scope.value {
+                    let binding = head.trim_end_matches('{');
+                    edits[1].1 = ";".to_owned();
+                    edits.push((value.start..value.start, binding.to_owned()));
+                }
+                sites.push(self.site("guard-scope", ACROSS, scope.line, edits));
+            }
+        }
+    }
+}
+
+/// Only what every guard is reached through.
+fn thin(after: &str) -> bool {
+    let rest = ["unwrap()", "expect", "await", "unwrap_or_else", "ok()"]
+        .iter()
+        .fold(after.replace(['?', '.', ' ', '\n'], ""), |text, word| text.replace(word, ""));
+    rest.is_empty() || rest.starts_with('(')
+}
+
+/// The first name of an expression.
+fn root(text: &str) -> &str {
+    let text = text.trim_start_matches(['&', '*', '(', ' ']).trim_start_matches("mut ");
+    let end = text.find(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    &text[..end.unwrap_or(text.len())]
+}
+
+/// The text with the edits; lines stay where they are.
+pub(crate) fn mutated(text: &str, edits: &[(Bytes, String)]) -> String {
+    let mut edits: Vec<_> = edits.iter().collect();
+    edits.sort_by_key(|(bytes, _)| (bytes.start, bytes.end));
+    let (mut result, mut at) = (String::new(), 0);
+    for (bytes, new) in edits {
+        if bytes.start < at {
+            continue;
+        }
+        result.push_str(&text[at..bytes.start]);
+        result.push_str(new);
+        let lines = text[bytes.clone()].matches('\n').count();
+        result.push_str(&"\n".repeat(lines.saturating_sub(new.matches('\n').count())));
+        at = bytes.end;
+    }
+    result + &text[at..]
+}
+
+/// Reads the sources of a crate that are no tests.
+pub(crate) fn read(folder: &Path) -> Vec<File> {
+    let mut files: Vec<File> = ignore::WalkBuilder::new(folder)
+        .standard_filters(false)
+        .build()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().extension().is_some_and(|end| end == "rs"))
+        .filter_map(|entry| {
+            let path = entry.path().strip_prefix(folder).ok()?.to_owned();
+            let test = path.iter().any(|part| {
+                ["tests", "test", "benches", "examples", "fuzz", "tests.rs", "test.rs", "target"]
+                    .iter()
+                    .any(|word| part == *word)
+            });
+            let text = std::fs::read_to_string(entry.path()).ok()?;
+            (!test && text.len() < 400_000 && worth(&text)).then(|| File::read(path, text))?
+        })
+        .collect();
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    files
+}
+
+/// Cheap: the file has a call that some kind is about.
+fn worth(text: &str) -> bool {
+    let names = RELEASES.iter().flat_map(|release| release.names);
+    let names = names.chain(SETTERS.iter().flat_map(|setter| setter.names));
+    names
+        .chain(&GUARDS)
+        .chain(&["timeout", "sleep", "to_bytes", "into_raw", "kill", "spawn_blocking"])
+        .any(|name| text.contains(&format!("{name}(")))
+}
