@@ -69,6 +69,8 @@ pub struct Macro {
     pub package: Arc<str>,
     /// How its body is read.
     pub grammar: MacroGrammar,
+    /// The type of its value, parsed.
+    pub returns: Option<TypeText>,
 }
 
 /// What an attribute says.
@@ -209,8 +211,11 @@ impl Catalog {
             });
         }
         for fact in file.macros {
+            let returns: Option<TypeText> =
+                fact.returns.as_deref().and_then(|text| text.parse().ok());
             for path in fact.paths {
-                let known = Macro { package: Arc::clone(&package), grammar: fact.grammar };
+                let (package, returns) = (Arc::clone(&package), returns.clone());
+                let known = Macro { package, grammar: fact.grammar, returns };
                 self.macros_by_path.insert(Arc::from(path), known);
             }
         }

@@ -288,6 +288,9 @@ pub struct MacroFact {
     pub paths: Vec<String>,
     /// How its body is read.
     pub grammar: MacroGrammar,
+    /// The type of its value, written as those of functions.
+    #[serde(default)]
+    pub returns: Option<String>,
 }
 
 /// What an attribute says about the function under it.
@@ -463,6 +466,9 @@ pub struct When {
     /// The class that must be there beside the first one.
     #[serde(default)]
     pub with: Option<String>,
+    /// call: not when an argument comes from a call of this class.
+    #[serde(default)]
+    pub without: Option<String>,
 }
 
 /// How many of the paths must miss the release.

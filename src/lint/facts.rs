@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use semver::VersionReq;
 
 use crate::catalog::model::TypeFact;
-use crate::catalog::{Api, ApiId, Catalog};
+use crate::catalog::{Api, ApiId, Catalog, TypeText};
 
 use super::ir::Name;
 
@@ -108,6 +108,11 @@ impl<'c> Facts<'c> {
         let ids = self.catalog.apis_named(name).iter();
         ids.map(|&id| self.catalog.api(id))
             .any(|api| api.fact.releases.iter().any(|known| known == class))
+    }
+
+    /// The type that a macro's value has, when a fact says so.
+    pub(crate) fn macro_returns(&self, path: Name) -> Option<&'c TypeText> {
+        self.catalog.macro_at(path.as_str())?.returns.as_ref()
     }
 
     /// What is known about a type.

@@ -17,7 +17,16 @@ impl<'a> Builder<'a> {
     ) -> Operand {
         match body {
             MacroBody::Select { branches, otherwise } => self.select(branches, *otherwise, span),
-            MacroBody::Known { grammar, args } => self.known_macro(*grammar, args, span),
+            MacroBody::Known { grammar, args } => {
+                let value = self.known_macro(*grammar, args, span);
+                match (value, self.world.macro_value(path, self.request.scope)) {
+                    (Operand::Unit, ty) if !ty.is_unknown() => {
+                        let made = self.made(Value::Opaque(Vec::new()), ty, span);
+                        Operand::Move(Place::of(made))
+                    }
+                    (value, _) => value,
+                }
+            }
             MacroBody::List(args) => self.unknown_macro(path, args, span),
             MacroBody::Opaque(names) => {
                 let mut used = Vec::new();

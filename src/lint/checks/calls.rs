@@ -40,6 +40,12 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     (None, Ok(())) => Ok(String::new()),
                     (Some(with), Ok(())) => beside(checker, site, node, call, with),
                 };
+                let other = match &rule.when.without {
+                    Some(class) if argument_of(checker, site, call, class) => Err(Reason::Context(
+                        "the argument is of the kind that the rule leaves alone",
+                    )),
+                    _ => other,
+                };
                 let outcome = match other {
                     Err(reason) => Outcome::Silent(reason),
                     Ok(other) => Outcome::Reported(Box::new(Reported {
@@ -53,6 +59,16 @@ pub(super) fn check(checker: &mut Checker<'_>) {
             }
         }
     }
+}
+
+/// Whether an argument was made by a call of this class.
+fn argument_of(checker: &Checker<'_>, site: &Site, call: &Call, class: &str) -> bool {
+    let graph = &site.graph;
+    call.args.iter().any(|arg| {
+        let def = arg.place().and_then(|place| graph.local(place.local).def);
+        let maker = def.and_then(|def| graph.call_at(def));
+        maker.is_some_and(|maker| classes_of(checker.world, maker).contains(&class))
+    })
 }
 
 /// What stands beside the call: the class may be that of the value that is given away, of a call

@@ -9,7 +9,7 @@ use crate::catalog::model::{Context, Effect, Engine, When};
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, LocalId, NodeId, NodeKind, Operand, Value};
 use crate::lint::names::FnId;
-use crate::lint::types::Target;
+use crate::lint::types::{Evidence, Target};
 
 use super::callers::Callers;
 use super::doing::{Doing, is_lazy};
@@ -46,7 +46,10 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                         ..Reported::default()
                     })),
                 };
-                checker.add(known, site, site.graph.node(id).span, call.evidence, outcome);
+                let offered = site.function.is_some_and(|id| search.is_offered(id));
+                let evidence =
+                    if offered { call.evidence.min(Evidence::Probable) } else { call.evidence };
+                checker.add(known, site, site.graph.node(id).span, evidence, outcome);
             }
         }
     }
@@ -222,6 +225,19 @@ impl Search<'_, '_> {
             }
         }
         first.map_or(Ok(()), Err)
+    }
+
+    /// Part of what a library offers, and used by nobody here: whoever calls it holds the future,
+    /// and may well bound it.
+    fn is_offered(&self, id: FnId) -> bool {
+        self.callers.is_offered(id)
+            && self.callers.of(id).is_some_and(|callers| {
+                callers.iter().all(|(caller, node)| {
+                    let call = caller.graph.call_at(*node);
+                    let surely = call.is_some_and(|call| matches!(call.target, Target::Own(_)));
+                    caller.function == Some(id) || !surely
+                })
+            })
     }
 }
 

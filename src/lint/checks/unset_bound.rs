@@ -38,10 +38,20 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 if traces[0].param.is_some() {
                     traces = from_callers(checker, &traces[0]);
                 }
+                let later = set_later(checker, site, call.to);
                 let outcomes: Vec<_> = rules
                     .iter()
                     .filter(|known| known.rule.class == *class)
-                    .map(|&known| (known, judge_all(checker, known, site, node, call, &traces)))
+                    .map(|&known| {
+                        let set = known.rule.when.enough.iter().find_map(|set| {
+                            set.iter().find_map(|name| later.get(name.as_str()).copied())
+                        });
+                        let outcome = match set {
+                            Some(span) => Outcome::Silent(Reason::Bounded(span)),
+                            None => judge_all(checker, known, site, node, call, &traces),
+                        };
+                        (known, outcome)
+                    })
                     .collect();
                 for (known, outcome) in outcomes {
                     checker.add(known, site, span, call.evidence, outcome);
@@ -56,6 +66,35 @@ fn operand(call: &Call, at: Handle) -> Option<&Operand> {
         Handle::Arg(number) => call.args.get(usize::from(number)),
         _ => call.receiver.as_ref().or_else(|| call.args.first()),
     }
+}
+
+/// Bounds that are set on what the made value is used for: `client.get(url).timeout(t)`.
+fn set_later(checker: &Checker<'_>, site: &Site, made: LocalId) -> BTreeMap<String, Span> {
+    let graph = &site.graph;
+    let mut same: FxHashSet<LocalId> = FxHashSet::from_iter([made]);
+    let mut sets = BTreeMap::new();
+    // Steps stand in the order of the text: one pass follows what is bound, awaited and chained.
+    for id in graph.ids() {
+        let from =
+            |operand: &Operand| operand.place().is_some_and(|place| same.contains(&place.local));
+        let next = match &graph.node(id).kind {
+            NodeKind::Assign { to, value: Value::Use(operand) } if from(operand) => to.local,
+            NodeKind::Await { to, what } if from(what) => to.local,
+            NodeKind::Call(call) if call.receiver.as_ref().is_some_and(from) => {
+                if let Target::Api(ids, _) = &call.target {
+                    for &api in ids {
+                        for name in &checker.world.facts.api(api).fact.sets {
+                            sets.entry(name.clone()).or_insert(graph.node(id).span);
+                        }
+                    }
+                }
+                call.to
+            }
+            _ => continue,
+        };
+        same.insert(next);
+    }
+    sets
 }
 
 /// The traces of a value that came in by a parameter: one for each caller in the package.

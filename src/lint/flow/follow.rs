@@ -423,7 +423,12 @@ impl Walk<'_> {
                     hold::add(&mut state.lent, Place::of(call.to));
                     return Passed::Kept;
                 }
-                if system.iter().any(|head| text.starts_with(head)) && (copied || !by_value) {
+                // `NonNull::new(p)`, `AtomicPtr::new(p)`: the pointer lives on inside.
+                let wraps = copied && by_value && text.starts_with("std::") && of_type(text);
+                if system.iter().any(|head| text.starts_with(head))
+                    && (copied || !by_value)
+                    && !wraps
+                {
                     return Passed::Kept;
                 }
                 Passed::Escaped
@@ -573,6 +578,12 @@ fn is_failure_name(name: &str) -> bool {
     matches!(name, "MAP_FAILED" | "INVALID_HANDLE_VALUE" | "INVALID_SOCKET" | "SEM_FAILED")
         || name.ends_with("_ERROR") && !is_success_name(name)
         || name.ends_with("_FAILED")
+}
+
+/// A function of a type that may keep what it is given; `CStr` only looks.
+fn of_type(path: &str) -> bool {
+    let owner = path.rsplit("::").nth(1).unwrap_or("");
+    owner.starts_with(char::is_uppercase) && owner != "CStr"
 }
 
 /// Names of C functions: no type in front, or a `-sys` or `ffi` path.

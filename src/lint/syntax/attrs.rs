@@ -205,6 +205,10 @@ fn predicate(input: ParseStream<'_>) -> syn::Result<Predicate> {
     }
     Ok(match (key.as_str(), value.as_deref()) {
         ("test", None) => Predicate::Test,
+        // Switches that only tests of this crate and its kin throw.
+        ("feature", Some(name)) if name.starts_with("__") || name.contains("test") => {
+            Predicate::Test
+        }
         ("unix", None) => Predicate::Is(Truth::True),
         // Releases are what is judged.
         (

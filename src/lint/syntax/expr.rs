@@ -309,6 +309,8 @@ impl Lowering<'_> {
     pub(super) fn stmts(&mut self, stmts: &[Syntax]) -> (Box<[Stmt]>, Option<ExprId>) {
         let mut lowered = Vec::with_capacity(stmts.len());
         let mut tail = None;
+        // Statements without semicolon that only some builds have: tails of those, perhaps.
+        let mut perhaps: Vec<usize> = Vec::new();
         for (number, stmt) in stmts.iter().enumerate() {
             let last = number + 1 == stmts.len();
             match stmt {
@@ -343,6 +345,9 @@ impl Lowering<'_> {
                     if last && semi.is_none() {
                         tail = Some(id);
                     } else {
+                        if semi.is_none() && self.attrs(attributes(expr)).conditional {
+                            perhaps.push(lowered.len());
+                        }
                         lowered.push(Stmt::Expr(id));
                     }
                 }
@@ -358,6 +363,17 @@ impl Lowering<'_> {
                     }
                 }
             }
+        }
+        // `#[cfg(a)] { x } #[cfg(not(a))] { y }`: either is the value.
+        while let (Some(otherwise), Some(at)) = (tail, perhaps.pop()) {
+            if at + 1 != lowered.len() {
+                break;
+            }
+            let Some(Stmt::Expr(then)) = lowered.pop() else { break };
+            let at = self.span_of(then);
+            let condition = self.push(ExprKind::Unknown, at);
+            let branch = ExprKind::If { condition, then, otherwise: Some(otherwise) };
+            tail = Some(self.push(branch, at));
         }
         (lowered.into(), tail)
     }

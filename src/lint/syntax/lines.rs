@@ -78,6 +78,6 @@ mod tests {
                 }
             }
         }
-        assert!(seen > 15);
+        assert!(seen >= 10, "{seen}");
     }
 }

@@ -403,10 +403,33 @@ impl<'a> World<'a> {
         }
         let apis = self.facts.apis(path);
         if apis.is_empty() {
-            // An alias may have a type in front: `io::Result::Ok` and the like.
+            // A function of a trait, called by the type: `UnixListener::from_raw_fd`.
+            if let Some((owner, name)) = path.as_str().rsplit_once("::")
+                && owner
+                    .rsplit("::")
+                    .next()
+                    .is_some_and(|last| last.starts_with(char::is_uppercase))
+                && let found @ (Target::Api(..), _) =
+                    self.by_name(&Ty::Foreign(Name::new(owner), Vec::new()), Name::new(name))
+            {
+                return found;
+            }
             return (Target::Foreign(path), Evidence::Resolved);
         }
         (Target::Api(apis, path), Evidence::Resolved)
+    }
+
+    /// The type of a macro's value.
+    pub(crate) fn macro_value(&self, path: &Path, scope: Scope<'_>) -> Ty {
+        let segments: Vec<Name> = path.segments.iter().map(|segment| segment.name).collect();
+        match self.names.resolve(scope.module, &segments, path.global, Space::Macro) {
+            Resolution::Foreign(path) => {
+                let path = self.facts.canonical(&path);
+                let written = self.facts.macro_returns(path);
+                written.map(|text| known::of_text(text, &Ty::Unknown, &[])).unwrap_or_default()
+            }
+            _ => Ty::Unknown,
+        }
     }
 
     /// `Type::function`
