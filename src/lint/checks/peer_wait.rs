@@ -46,7 +46,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                         ..Reported::default()
                     })),
                 };
-                let offered = site.function.is_some_and(|id| search.is_offered(id));
+                let offered = site.function.is_some_and(|id| search.is_offered(id, 4));
                 let evidence =
                     if offered { call.evidence.min(Evidence::Probable) } else { call.evidence };
                 checker.add(known, site, site.graph.node(id).span, evidence, outcome);
@@ -227,15 +227,18 @@ impl Search<'_, '_> {
         first.map_or(Ok(()), Err)
     }
 
-    /// Part of what a library offers, and used by nobody here: whoever calls it holds the future,
-    /// and may well bound it.
-    fn is_offered(&self, id: FnId) -> bool {
+    /// Part of what a library offers, and used by nobody here but others of the kind: whoever
+    /// calls it holds the future, and may well bound it.
+    fn is_offered(&self, id: FnId, depth: u32) -> bool {
         self.callers.is_offered(id)
             && self.callers.of(id).is_some_and(|callers| {
                 callers.iter().all(|(caller, node)| {
                     let call = caller.graph.call_at(*node);
                     let surely = call.is_some_and(|call| matches!(call.target, Target::Own(_)));
-                    caller.function == Some(id) || !surely
+                    !surely
+                        || caller.function.is_some_and(|caller| {
+                            caller == id || depth > 0 && self.is_offered(caller, depth - 1)
+                        })
                 })
             })
     }

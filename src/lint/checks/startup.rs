@@ -65,9 +65,11 @@ impl Startup {
     }
 }
 
-/// Names of what runs for as long as the program, or a test, does.
+/// Names of what runs for as long as the program, or a test, does, and of what sets up something
+/// that is then kept.
 fn starts(name: &str) -> bool {
     name.starts_with("test_")
+        || ["build", "new", "init", "setup"].contains(&name)
         || ["run", "serve", "main", "launch", "daemon", "bootstrap", "listen"].iter().any(|word| {
             name == *word
                 || name.strip_prefix(word).is_some_and(|rest| rest.starts_with('_'))
