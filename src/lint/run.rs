@@ -174,7 +174,7 @@ impl Run<'_> {
         let mut part = Part::default();
         let started = Instant::now();
         let read: Vec<Result<Source, Skipped>> =
-            files.into_par_iter().map(|file| self.lower(file)).collect();
+            files.into_par_iter().map(|file| self.lower(file, around)).collect();
         part.time("reading and parsing", started.elapsed());
         let mut sources = Vec::new();
         for read in read {
@@ -217,7 +217,7 @@ impl Run<'_> {
         part
     }
 
-    fn lower(&self, file: SourceFile) -> Result<Source, Skipped> {
+    fn lower(&self, file: SourceFile, around: &Surroundings) -> Result<Source, Skipped> {
         let issue = |message: String| {
             Skipped::Issue(Issue { path: Arc::clone(&file.shown), line: 0, message })
         };
@@ -233,7 +233,8 @@ impl Run<'_> {
         if deep {
             return Err(Skipped::Counted("too_deep"));
         }
-        let lowered = syntax::lower(&text, self.grammars);
+        let aside = |root: &Root| root.side == Side::Aside && root.path == file.path;
+        let lowered = syntax::lower(&text, self.grammars, around.roots.iter().any(aside));
         Ok(Source {
             path: file.path,
             shown: file.shown,

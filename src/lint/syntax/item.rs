@@ -24,6 +24,26 @@ impl Lowering<'_> {
         if attrs.disabled {
             return;
         }
+        let test = |path: &Path| {
+            path.last().is_some_and(|last| matches!(last.name.as_str(), "test" | "bench"))
+        };
+        let testing = self.testing || attrs.test_only || attrs.paths.iter().any(test);
+        // No rule is about tests. Of their modules it must be known which files they are.
+        if testing && !matches!(item, Syntax::Mod(_)) {
+            return;
+        }
+        let around = std::mem::replace(&mut self.testing, testing);
+        self.production_item(item, attrs, visibility, into);
+        self.testing = around;
+    }
+
+    fn production_item(
+        &mut self,
+        item: &Syntax,
+        attrs: Attrs,
+        visibility: Option<&Visibility>,
+        into: &mut Vec<Item>,
+    ) {
         let public = visibility.is_some_and(|vis| !matches!(vis, Visibility::Inherited));
         let mut push = |ident: Option<&syn::Ident>, kind| {
             let (name, span) = ident.map_or((Name::new("_"), Span::default()), |ident| {

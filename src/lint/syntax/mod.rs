@@ -25,13 +25,15 @@ pub(crate) use depth::{DEEPEST, depth};
 /// How foreign macros are read, by the last segment of their paths.
 pub(crate) type MacroGrammars = FxHashMap<Name, MacroGrammar>;
 
-/// Parses and lowers one file. What cannot be parsed is in [`File::broken`].
-pub(crate) fn lower(source: &str, grammars: &MacroGrammars) -> File {
+/// Parses and lowers one file. What cannot be parsed is in [`File::broken`]. Of tests (`testing`:
+/// the whole file is one) only modules are kept.
+pub(crate) fn lower(source: &str, grammars: &MacroGrammars, testing: bool) -> File {
     lines::enter(source);
     let parsed = parse::parse(source);
-    let mut lowering = Lowering { file: File::default(), grammars, bodies: Vec::new() };
+    let mut lowering = Lowering { file: File::default(), grammars, bodies: Vec::new(), testing };
     lowering.file.lines = u32::try_from(source.lines().count()).unwrap_or(u32::MAX);
     lowering.file.attrs = lowering.attrs(&parsed.attrs);
+    lowering.testing |= lowering.file.attrs.test_only;
     lowering.file.items = lowering.items(&parsed.items);
     lowering.file.broken = parsed.broken;
     let file = lowering.file;
@@ -53,6 +55,8 @@ struct Lowering<'g> {
     file: File,
     grammars: &'g MacroGrammars,
     bodies: Vec<Open>,
+    /// What is being lowered is there for tests only.
+    testing: bool,
 }
 
 /// A body under construction.

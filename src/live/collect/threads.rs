@@ -145,7 +145,8 @@ impl Threads {
         // The kernel tells the true birth, but never before what was already judged.
         let start = process.started_ms + start_ms(stat.starttime) - start_ms(process.start_ticks);
         let pre = beat.first;
-        let at = if pre { beat.at } else { start.clamp(self.last_beat + 1, beat.at) };
+        // Two beats may fall into one millisecond: then this one wins.
+        let at = if pre { beat.at } else { start.max(self.last_beat + 1).min(beat.at) };
         let name: Arc<str> = Arc::from(stat.comm.as_str());
         beat.out.push(Fact::Open {
             at,
