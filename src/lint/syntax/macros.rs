@@ -49,6 +49,10 @@ impl Lowering<'_> {
     }
 
     fn known(&mut self, grammar: MacroGrammar, tokens: &TokenStream) -> Option<MacroBody> {
+        use MacroGrammar::{Assert, Format, Never, Return};
+        if matches!(grammar, Assert | Format | Never | Return) && only_names(tokens) {
+            return Some(self.looks_at(grammar, tokens));
+        }
         let args = expressions(tokens)?;
         let args = self.list(&args);
         Some(MacroBody::Known { grammar, args })
@@ -60,6 +64,12 @@ impl Lowering<'_> {
         if tokens.is_empty() {
             return Some(MacroBody::List(Box::default()));
         }
+        let first = tokens.clone().into_iter().next();
+        if matches!(&first, Some(TokenTree::Literal(first)) if first.to_string().starts_with('"'))
+            && only_names(tokens)
+        {
+            return Some(self.looks_at(MacroGrammar::Format, tokens));
+        }
         let args = expressions(tokens)?;
         let text =
             matches!(args.first(), Some(Expr::Lit(first)) if matches!(first.lit, syn::Lit::Str(_)));
@@ -69,6 +79,14 @@ impl Lowering<'_> {
         } else {
             MacroBody::List(args)
         })
+    }
+
+    /// A body that only borrows names: nothing of it can matter but that it mentions them.
+    fn looks_at(&mut self, grammar: MacroGrammar, tokens: &TokenStream) -> MacroBody {
+        for name in idents(tokens) {
+            self.mention(name);
+        }
+        MacroBody::Known { grammar, args: Box::default() }
     }
 
     fn matches(&mut self, tokens: &TokenStream) -> Option<MacroBody> {
@@ -120,6 +138,16 @@ impl Lowering<'_> {
             false
         });
     }
+}
+
+/// No calls, no `?`, no `await`: names, fields and literals. Most messages are like that, and
+/// parsing them as expressions would be a good part of the whole run.
+fn only_names(tokens: &TokenStream) -> bool {
+    tokens.clone().into_iter().all(|token| match token {
+        TokenTree::Group(_) => false,
+        TokenTree::Punct(punct) => punct.as_char() != '?',
+        TokenTree::Ident(_) | TokenTree::Literal(_) => true,
+    })
 }
 
 /// Tries the whole, then each group in braces (the arms of `cfg_if!`).
