@@ -22,8 +22,8 @@ struct Lines {
     wide: FxHashMap<usize, String>,
 }
 
-/// Makes `text` the file whose tokens [`span`] is asked about on this thread.
-pub(super) fn enter(text: &str) {
+/// Makes `text` the file whose tokens [`span`] is asked about on this thread; how many lines it has.
+pub(super) fn enter(text: &str) -> u32 {
     LINES.with_borrow_mut(|lines| {
         lines.starts.clear();
         lines.wide.clear();
@@ -35,7 +35,8 @@ pub(super) fn enter(text: &str) {
             }
             start += line.len();
         }
-    });
+        u32::try_from(lines.starts.len()).unwrap_or(u32::MAX)
+    })
 }
 
 /// Bytes of a token.

@@ -28,10 +28,10 @@ pub(crate) type MacroGrammars = FxHashMap<Name, MacroGrammar>;
 /// Parses and lowers one file. What cannot be parsed is in [`File::broken`]. Of tests (`testing`:
 /// the whole file is one) only modules are kept.
 pub(crate) fn lower(source: &str, grammars: &MacroGrammars, testing: bool) -> File {
-    lines::enter(source);
+    let lines = lines::enter(source);
     let parsed = parse::parse(source);
     let mut lowering = Lowering { file: File::default(), grammars, bodies: Vec::new(), testing };
-    lowering.file.lines = u32::try_from(source.lines().count()).unwrap_or(u32::MAX);
+    lowering.file.lines = lines;
     lowering.file.attrs = lowering.attrs(&parsed.attrs);
     lowering.testing |= lowering.file.attrs.test_only;
     lowering.file.items = lowering.items(&parsed.items);
