@@ -302,17 +302,12 @@ impl Run<'_> {
             suppressions.extend(part.suppressions);
             add(&mut report.stats, part.stats);
         }
-        let ids = |name: &str| {
-            let known = self.catalog.rules().iter().find(|known| {
-                known.rule.id == name || known.rule.aliases.iter().any(|alias| alias == name)
-            });
-            match known {
-                None => Known::Unknown,
-                Some(known) if self.rules.iter().any(|on| on.rule.id == known.rule.id) => {
-                    Known::Active(known.rule.id.clone())
-                }
-                Some(_) => Known::Off,
+        let ids = |name: &str| match self.catalog.rule_named(name).map(|id| self.catalog.rule(id)) {
+            None => Known::Unknown,
+            Some(known) if self.rules.iter().any(|on| on.rule.id == known.rule.id) => {
+                Known::Active(known.rule.id.clone())
             }
+            Some(_) => Known::Off,
         };
         let applied = suppress::apply(std::mem::take(&mut report.findings), &suppressions, ids);
         report.findings = applied.kept;

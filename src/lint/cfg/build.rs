@@ -223,6 +223,11 @@ impl<'a> Builder<'a> {
         self.env.iter().rev().find(|(known, _)| *known == name).map(|&(_, id)| id)
     }
 
+    /// Where a variable's value is: of a binding by reference, what it refers to.
+    pub(super) fn place_of(&self, local: LocalId) -> Place {
+        self.graph.local(local).alias.clone().unwrap_or_else(|| Place::of(local))
+    }
+
     /// Drops what the scopes above `depth` hold, the latest first. The scopes stay.
     pub(super) fn drop_to(&mut self, depth: usize, span: Span) {
         let held: Vec<LocalId> = self.scopes[depth.min(self.scopes.len())..]

@@ -28,8 +28,7 @@ impl<'a> Builder<'a> {
             return self.call_value(function, args, span);
         };
         if let Some(local) = path.as_name().and_then(|name| self.find(name)) {
-            let place = self.graph.local(local).alias.clone().unwrap_or_else(|| Place::of(local));
-            return self.call_value(Operand::Ref(place), args, span);
+            return self.call_value(Operand::Ref(self.place_of(local)), args, span);
         }
         let (target, evidence) = self.world.value(path, self.request.scope);
         let args: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
@@ -115,12 +114,6 @@ impl<'a> Builder<'a> {
         }
         let owner = Name::new(owner);
         self.world.facts.type_fact(owner)?.derefs?;
-        // A call that rules can be about stays a call.
-        if let Target::Api(ids, _) = target
-            && ids.iter().any(|&id| !self.world.facts.api(id).fact.classes.is_empty())
-        {
-            return None;
-        }
         let inner = self.ty_of(arg);
         let shared = owner.as_str().ends_with("::Arc") || owner.as_str().ends_with("::Rc");
         let value = if shared { Value::Opaque(vec![arg.clone()]) } else { Value::Use(arg.clone()) };

@@ -32,8 +32,7 @@ impl<'a> Builder<'a> {
                 let mut used = Vec::new();
                 for &name in names {
                     if let Some(local) = self.find(name) {
-                        let alias = self.graph.local(local).alias.clone();
-                        used.push(Operand::Move(alias.unwrap_or_else(|| Place::of(local))));
+                        used.push(Operand::Move(self.place_of(local)));
                     }
                 }
                 let made = self.made(Value::Opaque(used), Ty::Unknown, span);
@@ -148,12 +147,12 @@ impl<'a> Builder<'a> {
                 self.list(values, span)
             }
             MacroGrammar::Defer => {
-                // It runs when the scope is left, on every path: what it names is taken care of.
-                for &arg in args {
-                    let names = self.named_in(arg);
-                    let made = self.made(Value::Opaque(names), Ty::Unknown, span);
-                    self.graph.locals[made.0 as usize].test = None;
-                }
+                // It runs when the scope is left, on every path. What it takes care of is not
+                // worked out: anything in scope may be.
+                let in_scope =
+                    self.env.iter().map(|&(_, local)| Operand::Move(self.place_of(local)));
+                let in_scope = in_scope.collect();
+                self.made(Value::Opaque(in_scope), Ty::Unknown, span);
                 Operand::Unit
             }
             _ => {
@@ -164,18 +163,6 @@ impl<'a> Builder<'a> {
                 last
             }
         }
-    }
-
-    /// Every variable named below an expression, as if it were moved there.
-    fn named_in(&mut self, _arg: ExprId) -> Vec<Operand> {
-        self.env
-            .clone()
-            .into_iter()
-            .map(|(_, local)| {
-                let alias = self.graph.local(local).alias.clone();
-                Operand::Move(alias.unwrap_or_else(|| Place::of(local)))
-            })
-            .collect()
     }
 
     /// A macro without facts. One of the crate's own around a call into libc is that call.

@@ -37,21 +37,20 @@ pub(super) fn check(checker: &mut Checker<'_>) {
         let mut found = Vec::new();
         for site in &sites {
             for (node, call) in site.graph.calls() {
-                for start in starts(checker, site, call, &fresh) {
-                    found.push((Rc::clone(site), node, start));
+                for begin in starts(checker, site, call, &fresh) {
+                    let fate = follow(site, checker.summaries, &begin.start(node));
+                    found.push((Rc::clone(site), node, begin, fate));
                 }
             }
         }
-        for (site, node, begin) in &found {
-            let start = begin.start(*node);
-            let fate = follow(site, checker.summaries, &start);
-            note_returned(site, &start, &fate, &mut fresh);
+        for (site, _, begin, fate) in &found {
+            note_returned(site, begin, fate, &mut fresh);
         }
         let after: usize = fresh.values().map(Vec::len).sum();
         if after == before || round + 1 == ROUNDS {
             // Whether it matters is decided last, when all wrappers are known.
-            for (site, node, begin) in found {
-                judge(checker, &rules, &site, node, &begin);
+            for (site, node, begin, fate) in found {
+                judge(checker, &rules, &site, node, &begin.class, fate);
             }
             return;
         }
@@ -150,7 +149,7 @@ fn raw(ty: &Ty) -> bool {
 }
 
 /// Functions that give what they acquire to their callers acquire it for them.
-fn note_returned(site: &Site, start: &Start<'_>, fate: &Fate, fresh: &mut Fresh) {
+fn note_returned(site: &Site, begin: &Begin, fate: &Fate, fresh: &mut Fresh) {
     let Some(id) = site.function.filter(|_| site.parent.is_none()) else { return };
     if fate.gave_up {
         return;
@@ -158,7 +157,7 @@ fn note_returned(site: &Site, start: &Start<'_>, fate: &Fate, fresh: &mut Fresh)
     for place in &fate.returned {
         // Through an async function the value comes when it is awaited, which is seen through.
         let known = fresh.entry(id).or_default();
-        let entry = (start.class.to_owned(), place.path.clone(), start.copied);
+        let entry = (begin.class.clone(), place.path.clone(), begin.copied);
         if place.path.len() <= 3 && !known.contains(&entry) {
             known.push(entry);
         }
@@ -170,16 +169,16 @@ fn judge<'a>(
     rules: &[&'a LintRule],
     site: &Site,
     node: NodeId,
-    begin: &Begin,
+    class: &str,
+    mut fate: Fate,
 ) {
     let of_class: Vec<_> =
-        rules.iter().filter(|known| known.rule.class == begin.class).copied().collect();
+        rules.iter().filter(|known| known.rule.class == class).copied().collect();
     if of_class.is_empty() {
         return;
     }
     let Some(call) = site.graph.call_at(node) else { return };
     let (span, evidence) = (site.graph.node(node).span, call.evidence);
-    let mut fate = follow(site, checker.summaries, &begin.start(node));
     if let Some(id) = site.function
         && context::is_entry(checker.world.names, id)
         && site.parent.is_none()
@@ -203,7 +202,7 @@ fn judge<'a>(
                 match context::fits(&known.rule.when, &context::contexts(checker.world, site, node))
                 {
                     Err(reason) => Outcome::Silent(Reason::Context(reason)),
-                    Ok(()) => Outcome::Reported(Box::new(reported(checker, site, call, &fate))),
+                    Ok(()) => Outcome::Reported(Box::new(reported(checker, call, &fate))),
                 }
             }
         };
@@ -234,7 +233,7 @@ fn verdict(paths: Paths, fate: &Fate) -> Option<Reason> {
     }
 }
 
-fn reported(checker: &Checker<'_>, site: &Site, call: &Call, fate: &Fate) -> Reported {
+fn reported(checker: &Checker<'_>, call: &Call, fate: &Fate) -> Reported {
     let mut related = Vec::new();
     for loss in fate.lost.iter().take(EXITS) {
         related.push((Role::Exit, loss.span, "it is lost here".to_owned()));
@@ -245,6 +244,5 @@ fn reported(checker: &Checker<'_>, site: &Site, call: &Call, fate: &Fate) -> Rep
     for escape in fate.escaped.iter().filter(|escape| escape.how != How::Returned).take(4) {
         related.push((Role::Step, escape.span, escape.how.as_str().to_owned()));
     }
-    let _ = site;
     Reported { item: item(checker.world, call), related, ..Reported::default() }
 }

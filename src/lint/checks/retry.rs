@@ -13,7 +13,7 @@ use crate::lint::cfg::{
 };
 
 use super::doing::{Doing, is_lazy};
-use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
+use super::{Checker, Outcome, Reason, Reported, classes_of, context, item, track};
 
 /// The class whose loops must not end at an error.
 const ACCEPT: &str = "accept";
@@ -136,21 +136,7 @@ fn results(graph: &Graph, call: &Call) -> Vec<LocalId> {
             }
         }
     }
-    let mut next = 0;
-    while let Some(&at) = results.get(next) {
-        next += 1;
-        for node in &graph.nodes {
-            if let NodeKind::Assign { to, value: Value::Use(Operand::Move(from)) } = &node.kind
-                && from.local == at
-                && from.path.is_empty()
-                && to.path.is_empty()
-                && !results.contains(&to.local)
-            {
-                results.push(to.local);
-            }
-        }
-    }
-    results
+    track::moved_on(graph, results, |_| true)
 }
 
 /// The name that an arm of `select!` gives the result; a pattern that can fail gives none.

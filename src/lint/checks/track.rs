@@ -218,3 +218,27 @@ fn assign(graph: &Graph, to: &Place, value: &Value, held: &mut Holders) -> Turn 
         }
     }
 }
+
+/// These locals, and those of the wanted kinds that their values go on to by plain moves.
+pub(super) fn moved_on(
+    graph: &Graph,
+    mut all: Vec<LocalId>,
+    wanted: impl Fn(LocalKind) -> bool,
+) -> Vec<LocalId> {
+    let mut next = 0;
+    while let Some(&at) = all.get(next) {
+        next += 1;
+        for node in &graph.nodes {
+            if let NodeKind::Assign { to, value: Value::Use(Operand::Move(from)) } = &node.kind
+                && from.local == at
+                && from.path.is_empty()
+                && to.path.is_empty()
+                && wanted(graph.local(to.local).kind)
+                && !all.contains(&to.local)
+            {
+                all.push(to.local);
+            }
+        }
+    }
+    all
+}

@@ -2,12 +2,10 @@
 
 use crate::catalog::model::{Effect, Engine};
 use crate::finding::Role;
-use crate::lint::cfg::{
-    Call, Graph, LocalId, LocalKind, Loop, LoopKind, NodeId, NodeKind, Operand, Value,
-};
+use crate::lint::cfg::{Call, Graph, LocalKind, Loop, LoopKind, NodeId, NodeKind, Operand, Value};
 use crate::lint::types::Ty;
 
-use super::{Checker, Outcome, Reason, Reported, context, item};
+use super::{Checker, Outcome, Reason, Reported, context, item, track};
 
 pub(super) fn check(checker: &mut Checker<'_>) {
     let rules = checker.of_engine(Engine::UnreapedCollection);
@@ -48,7 +46,9 @@ pub(super) fn check(checker: &mut Checker<'_>) {
 
 /// The step that fills it without end, when nothing but filling happens to it.
 fn filled(graph: &Graph, made: &Call) -> Result<NodeId, Reason> {
-    let all = names(graph, made.to);
+    let all = track::moved_on(graph, vec![made.to], |kind| {
+        matches!(kind, LocalKind::Binding | LocalKind::Temp)
+    });
     let is = |operand: &Operand| operand.place().is_some_and(|place| all.contains(&place.local));
     let mut fills = Vec::new();
     for id in graph.ids() {
@@ -91,27 +91,6 @@ fn filled(graph: &Graph, made: &Call) -> Result<NodeId, Reason> {
         graph.loops_around(id).any(|round| outer(round) && without_end(graph, round))
     });
     endless.ok_or(Reason::Context("it is not filled without end"))
-}
-
-/// Locals that the value goes through by plain moves.
-fn names(graph: &Graph, first: LocalId) -> Vec<LocalId> {
-    let mut all = vec![first];
-    let mut next = 0;
-    while let Some(&at) = all.get(next) {
-        next += 1;
-        for node in &graph.nodes {
-            if let NodeKind::Assign { to, value: Value::Use(Operand::Move(from)) } = &node.kind
-                && from.local == at
-                && from.path.is_empty()
-                && to.path.is_empty()
-                && matches!(graph.local(to.local).kind, LocalKind::Binding | LocalKind::Temp)
-                && !all.contains(&to.local)
-            {
-                all.push(to.local);
-            }
-        }
-    }
-    all
 }
 
 fn fills_it(call: &Call) -> bool {

@@ -101,9 +101,7 @@ pub(crate) fn follow(site: &Site, summaries: &Summaries<'_>, start: &Start<'_>) 
             }
             continue;
         }
-        // The acquisition again, in a loop: another obligation.
-        let held = walk.step(id, state);
-        if let Step::On(state) = held {
+        if let Step::On(state) = walk.step(id, state) {
             stack.extend(node.next.iter().map(|&(_, next)| (next, state.clone())));
         }
     }

@@ -81,9 +81,23 @@ impl Names {
             }
             _ => {}
         }
-        let first_space = if rest.is_empty() { space } else { Space::Type };
         let start = if global { here.root } else { module };
-        match self.name(start, first, first_space, hops) {
+        self.first(start, first, rest, space, hops)
+            .unwrap_or_else(|| self.foreign(module, segments))
+    }
+
+    /// Looks the first name up in a module, and follows the rest from what it is; none when it is
+    /// nothing there.
+    fn first(
+        &self,
+        module: ModId,
+        first: Name,
+        rest: &[Name],
+        space: Space,
+        hops: u32,
+    ) -> Option<Resolution> {
+        let first_space = if rest.is_empty() { space } else { Space::Type };
+        Some(match self.name(module, first, first_space, hops) {
             Resolution::Own(Def::Mod(found), none) if none.is_empty() => {
                 self.inside(found, rest, space, hops)
             }
@@ -95,8 +109,8 @@ impl Names {
                 path.extend_from_slice(rest);
                 Resolution::Foreign(path)
             }
-            Resolution::Unknown => self.foreign(module, segments),
-        }
+            Resolution::Unknown => return None,
+        })
     }
 
     /// Follows the rest of a path from a module of the package.
@@ -114,21 +128,7 @@ impl Names {
             let parent = self.module(module).parent.unwrap_or(module);
             return self.inside(parent, rest, space, hops - 1);
         }
-        let first_space = if rest.is_empty() { space } else { Space::Type };
-        match self.name(module, first, first_space, hops) {
-            Resolution::Own(Def::Mod(found), none) if none.is_empty() => {
-                self.inside(found, rest, space, hops)
-            }
-            Resolution::Own(def, mut left) => {
-                left.extend_from_slice(rest);
-                self.variant(def, left, hops)
-            }
-            Resolution::Foreign(mut path) => {
-                path.extend_from_slice(rest);
-                Resolution::Foreign(path)
-            }
-            Resolution::Unknown => Resolution::Unknown,
-        }
+        self.first(module, first, rest, space, hops).unwrap_or(Resolution::Unknown)
     }
 
     /// `Enum::Variant`, and aliases of enums.
