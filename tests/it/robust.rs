@@ -170,11 +170,17 @@ fn items_that_are_no_rust() {
 
 #[test]
 fn words_without_end() {
-    let endless = ["x = ", "return ", "match ", "if ", "let _ = ", "break ", "for x in "];
-    for (number, words) in endless.into_iter().enumerate() {
+    let before = ["x = ", "return ", "match ", "if ", "let _ = ", "break ", "for x in "];
+    let behind = ["? ", "() ", "[0] ", ".a ", " as u8 ", " + () "];
+    // Brackets in comments and strings close nothing; a comma does not end a closure.
+    let around = [("!(/*)*/", ")"), ("(\")\", ", ")"), ("(')', ", ")"), ("[|x, y| ", "]")];
+    let endless = before.map(|words| (words, "")).into_iter();
+    let endless = endless.chain(behind.map(|words| ("", words))).chain(around);
+    for (number, (open, close)) in endless.enumerate() {
         let tree = tree(&[("Cargo.toml", MANIFEST), ("src/lib.rs", LEAK)]);
         for count in [2_000, 400_000] {
-            let text = format!("fn f(x: u32) {{ {}1; }}\n", words.repeat(count));
+            let (open, close) = (open.repeat(count), close.repeat(count));
+            let text = format!("fn f(x: u32) {{ {open}x{close}; }}\n");
             tree.write(&format!("src/f{number}_{count}.rs"), text);
         }
         let report = tree.lint("", &[]);

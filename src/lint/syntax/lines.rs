@@ -27,16 +27,21 @@ pub(super) fn enter(text: &str) -> u32 {
     LINES.with_borrow_mut(|lines| {
         lines.starts.clear();
         lines.wide.clear();
-        let mut start = 0;
-        for (number, line) in text.split_inclusive('\n').enumerate() {
-            lines.starts.push(u32::try_from(start).unwrap_or(u32::MAX));
-            if !line.is_ascii() {
-                lines.wide.insert(number, line.to_owned());
-            }
-            start += line.len();
+        lines.starts.push(0);
+        lines.starts.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| place(at + 1)));
+        if text.ends_with('\n') || text.is_empty() {
+            lines.starts.pop();
+        }
+        if !text.is_ascii() {
+            let wide = text.split_inclusive('\n').enumerate().filter(|(_, line)| !line.is_ascii());
+            lines.wide.extend(wide.map(|(number, line)| (number, line.to_owned())));
         }
         u32::try_from(lines.starts.len()).unwrap_or(u32::MAX)
     })
+}
+
+fn place(byte: usize) -> u32 {
+    u32::try_from(byte).unwrap_or(u32::MAX)
 }
 
 /// Bytes of a token.
@@ -53,7 +58,7 @@ impl Lines {
             Some(text) => text.char_indices().nth(at.column).map_or(text.len(), |(byte, _)| byte),
             None => at.column,
         };
-        start.saturating_add(u32::try_from(column).unwrap_or(u32::MAX))
+        start.saturating_add(place(column))
     }
 }
 
