@@ -387,6 +387,8 @@ pub enum Context {
     Handler,
     /// In a method or function that is no entry and no constructor.
     Function,
+    /// In such a method with a receiver: it belongs to something that could keep what it makes.
+    Method,
     /// In a constructor.
     Constructor,
     /// In `main` or what only `main` calls, or an initialiser that runs once.

@@ -58,11 +58,13 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// The finding that a reported candidate is.
+/// The finding that a reported candidate is; `outside` of the module tree it is one degree lower:
+/// perhaps nobody compiles that file.
 pub(crate) fn finding(
     names: &Names,
     lines: &Lines<'_>,
     candidate: &Candidate<'_>,
+    outside: bool,
 ) -> Option<LintFinding> {
     let Outcome::Reported(reported) = &candidate.outcome else { return None };
     let rule = &candidate.rule.rule;
@@ -72,7 +74,7 @@ pub(crate) fn finding(
         Level::Warning => Severity::Warning,
         Level::Error => Severity::Error,
     };
-    let sure = candidate.evidence == Evidence::Resolved;
+    let sure = candidate.evidence == Evidence::Resolved && !outside;
     let related = reported
         .related
         .iter()

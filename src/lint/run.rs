@@ -263,10 +263,11 @@ impl Run<'_> {
             let candidates = by_file.remove(&id).unwrap_or_default();
             if !candidates.is_empty() || !source.file.broken.is_empty() {
                 let lines = Lines::of(names, id);
-                part.findings.extend(
-                    candidates.iter().filter_map(|candidate| finding(names, &lines, candidate)),
-                );
                 let outside = in_package && names.is_outside(id);
+                let found = candidates
+                    .iter()
+                    .filter_map(|candidate| finding(names, &lines, candidate, outside));
+                part.findings.extend(found);
                 if outside && !source.file.broken.is_empty() {
                     // Templates, expected outputs, snippets: nobody compiles them.
                     *part.stats.skipped.entry("unparsable_outside_modules").or_default() += 1;

@@ -57,6 +57,10 @@ impl Binding {
     }
 
     /// Puts rules for the words behind marks; a word for no rule takes the mark away.
+    fn names(&self, rule: &str) -> bool {
+        self.marks.values().any(|rules| rules.split_whitespace().any(|name| name == rule))
+    }
+
     fn name_rules(&self, text: &str) -> String {
         let mut out = String::new();
         for line in text.lines() {
@@ -87,15 +91,21 @@ fn every_form_of_every_binding() {
         syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", binding.name));
         let name = format!("bound/{}", binding.name);
         tree.package(&name, &binding.deps, &text);
-        texts.push((name, text));
+        texts.push((name, text, binding));
     }
     let report = tree.lint("", &[]);
     let mut wrong = String::new();
     for issue in &report.issues {
         wrong += &format!("{}:{}: {}\n", issue.path, issue.line, issue.message);
     }
-    for (name, text) in &texts {
-        let found = fired(&report, &tree.path(name), Severity::Warning);
+    for (name, text, binding) in &texts {
+        let mut found = fired(&report, &tree.path(name), Severity::Warning);
+        // Of notes, only those that the binding is about.
+        for (line, rules) in fired(&report, &tree.path(name), Severity::Note) {
+            let named = rules.into_iter().filter(|rule| binding.names(rule));
+            found.entry(line).or_default().extend(named);
+        }
+        found.retain(|_, rules| !rules.is_empty());
         wrong += &differences(name, text, &marked(text, ""), &found);
     }
     assert!(wrong.is_empty(), "\n{wrong}");

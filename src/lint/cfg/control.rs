@@ -214,6 +214,17 @@ impl<'a> Builder<'a> {
         (yes, no)
     }
 
+    /// An operand of `&&` or `||`: its temporaries end with it, unless it is a `let`.
+    fn lazy(&mut self, id: ExprId) -> (Vec<Tail>, Vec<Tail>) {
+        let body = self.body();
+        let span = body.expr(id).span;
+        self.asked(
+            id,
+            !has_let(body, id),
+            Span { start: span.end.saturating_sub(1), end: span.end },
+        )
+    }
+
     /// Ends what the innermost scope holds, on a way that leaves it.
     fn dropped(&mut self, tails: Vec<Tail>, end: Span) -> Vec<Tail> {
         let here = std::mem::replace(&mut self.tails, tails);
@@ -227,16 +238,16 @@ impl<'a> Builder<'a> {
         let expr = body.expr(id);
         match &expr.kind {
             ExprKind::Binary { op: BinaryOp::And, left, right } => {
-                let (yes, mut no) = self.condition(*left);
+                let (yes, mut no) = self.lazy(*left);
                 self.tails = yes;
-                let (yes, failed) = self.condition(*right);
+                let (yes, failed) = self.lazy(*right);
                 no.extend(failed);
                 (yes, no)
             }
             ExprKind::Binary { op: BinaryOp::Or, left, right } => {
-                let (mut yes, no) = self.condition(*left);
+                let (mut yes, no) = self.lazy(*left);
                 self.tails = no;
-                let (held, no) = self.condition(*right);
+                let (held, no) = self.lazy(*right);
                 yes.extend(held);
                 (yes, no)
             }

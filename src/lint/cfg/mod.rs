@@ -190,6 +190,49 @@ pub(crate) enum NodeKind {
     Exit(Exit),
 }
 
+impl NodeKind {
+    /// Whether the step looks at, moves or writes into a local.
+    fn uses(&self, local: LocalId) -> bool {
+        let of = |operand: &Operand| operand.place().is_some_and(|place| place.local == local);
+        match self {
+            Self::Join | Self::Drop(_) | Self::Exit(_) => false,
+            Self::Assign { to, value } => {
+                to.local == local && !to.path.is_empty()
+                    || match value {
+                        Value::Use(operand) => of(operand),
+                        Value::Parts { parts, rest, .. } => {
+                            parts.iter().any(|(_, operand)| of(operand))
+                                || rest.as_ref().is_some_and(of)
+                        }
+                        Value::Closure { captured, .. } => {
+                            captured.iter().any(|&(captured, _)| captured == local)
+                        }
+                        Value::Opaque(used) => used.iter().any(of),
+                    }
+            }
+            Self::Call(call) => call.receiver.iter().chain(&call.args).any(of),
+            Self::Await { what, .. } => of(what),
+            Self::Select { futures } => futures.iter().any(of),
+            Self::Branch(test) => test.asks(local),
+        }
+    }
+}
+
+impl Test {
+    fn asks(&self, local: LocalId) -> bool {
+        match self {
+            Self::Success(place) | Self::Variant(place, _) | Self::Null(place) => {
+                place.local == local
+            }
+            Self::Compare(_, left, right) => [left, right]
+                .iter()
+                .any(|operand| operand.place().is_some_and(|place| place.local == local)),
+            Self::Not(inner) => inner.asks(local),
+            Self::Opaque => false,
+        }
+    }
+}
+
 /// How a body is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Exit {
@@ -294,6 +337,23 @@ impl Graph {
             stack.extend(self.node(id).next.iter().map(|&(_, next)| next));
         }
         seen
+    }
+
+    /// Whether a local is used by a step behind this one; going out of scope is no use.
+    pub(crate) fn used_after(&self, from: NodeId, local: LocalId) -> bool {
+        let behind = self.node(from).next.iter().map(|&(_, next)| next);
+        let mut seen = vec![false; self.nodes.len()];
+        let mut stack: Vec<NodeId> = behind.collect();
+        while let Some(id) = stack.pop() {
+            if std::mem::replace(&mut seen[id.0 as usize], true) {
+                continue;
+            }
+            if self.node(id).kind.uses(local) {
+                return true;
+            }
+            stack.extend(self.node(id).next.iter().map(|&(_, next)| next));
+        }
+        false
     }
 
     pub(crate) fn call_at(&self, id: NodeId) -> Option<&Call> {

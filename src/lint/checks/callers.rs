@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::lint::bodies::{Bodies, Site};
 use crate::lint::cfg::NodeId;
 use crate::lint::ir::Name;
-use crate::lint::names::{FnId, Side};
+use crate::lint::names::FnId;
 use crate::lint::types::{Target, World};
 
 use super::context;
@@ -65,8 +65,7 @@ impl<'a> Callers<'a> {
     pub(super) fn is_offered(&self, id: FnId) -> bool {
         let names = self.world.names;
         let function = names.function(id);
-        let library = names.module(function.module).side == Side::Lib;
-        library && function.public && function.sig.is_async && function.of_trait.is_none()
+        function.sig.is_async && function.of_trait.is_none() && names.is_offered(id)
     }
 
     fn index(&self) -> FxHashMap<Name, Vec<FnId>> {

@@ -61,6 +61,13 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     }
 }
 
+/// Made in a method of a type with a `Drop` of its own, which may give one of two owners up.
+fn owner_drops(checker: &Checker<'_>, site: &Site) -> bool {
+    let names = checker.world.names;
+    let of = site.function.and_then(|id| names.function(id).of_type);
+    of.is_some_and(|of| names.type_def(of).implements("Drop"))
+}
+
 /// Whether an argument was made by a call of this class.
 fn argument_of(checker: &Checker<'_>, site: &Site, call: &Call, class: &str) -> bool {
     let graph = &site.graph;
@@ -95,6 +102,9 @@ fn beside(
                     graph.node(id).span,
                     "one of the two owners is given up again",
                 )),
+                None if owner_drops(checker, site) => {
+                    Err(Reason::Context("the type that keeps it implements Drop"))
+                }
                 None => Ok(item(checker.world, other)),
             };
         }

@@ -3,6 +3,7 @@
 use crate::catalog::model::{AttributeMeaning, Context, When};
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, Graph, LoopKind, NodeId};
+use crate::lint::ir::Receiver;
 use crate::lint::names::{FnId, Names, Side};
 use crate::lint::types::World;
 
@@ -60,6 +61,9 @@ pub(super) fn contexts(world: &World<'_>, site: &Site, node: NodeId) -> Vec<Cont
         contexts.push(Context::Constructor);
     } else {
         contexts.push(Context::Function);
+        if function.sig.receiver != Receiver::None {
+            contexts.push(Context::Method);
+        }
     }
     contexts
 }

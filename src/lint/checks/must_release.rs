@@ -8,9 +8,9 @@ use crate::catalog::LintRule;
 use crate::catalog::model::{Engine, Fails, Handle, Paths};
 use crate::finding::Role;
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{Call, NodeId, Part, Place};
+use crate::lint::cfg::{Call, NodeId, Operand, Part, Place};
 use crate::lint::flow::{Fate, How, Start, follow, holders};
-use crate::lint::ir::Name;
+use crate::lint::ir::{Name, Path};
 use crate::lint::names::FnId;
 use crate::lint::types::{Target, Ty};
 
@@ -194,7 +194,13 @@ fn judge<'a>(
             return;
         }
     }
+    let given_up = gives_up(checker, site, call);
     for known in of_class {
+        if given_up {
+            let outcome = Outcome::Silent(Reason::Context("`Drop` gives its owner up"));
+            checker.add(known, site, span, evidence, outcome);
+            continue;
+        }
         let outcome = verdict(known.rule.when.paths.unwrap_or(Paths::Any), &fate);
         let outcome = match outcome {
             Some(reason) => Outcome::Silent(reason),
@@ -208,6 +214,13 @@ fn judge<'a>(
         };
         checker.add(known, site, span, evidence, outcome);
     }
+}
+
+/// A `drop` that takes the raw handle out of an owner: the owner had only borrowed it.
+fn gives_up(checker: &Checker<'_>, site: &Site, call: &Call) -> bool {
+    let of_trait = site.function.and_then(|id| checker.world.names.function(id).of_trait.as_ref());
+    let in_drop = of_trait.and_then(Path::last).is_some_and(|last| last.name.as_str() == "Drop");
+    in_drop && matches!(call.receiver, Some(Operand::Move(_)))
 }
 
 /// None when the rule is to be reported.

@@ -79,7 +79,7 @@ fn fields<'r>(checker: &Checker<'_>, rules: &[&'r LintRule]) -> Vec<Field<'r>> {
 fn silent(checker: &Checker<'_>, index: &Index, field: &Field<'_>) -> Option<Reason> {
     let names = checker.world.names;
     let def = names.type_def(field.owner);
-    if def.traits.iter().any(|(name, _)| name.as_str() == "Drop") {
+    if def.implements("Drop") {
         return Some(Reason::Escapes(field.span, "its type implements Drop"));
     }
     if def.public && is_public(&names.source(def.file).text, field.span) {

@@ -1,8 +1,9 @@
 //! unset-bound: a value with bounds of which the wanted ones are not set.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalog::model::{BoundDefault, Engine, Handle};
 use crate::finding::Role;
@@ -18,9 +19,10 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     if rules.is_empty() {
         return;
     }
+    let elsewhere = OnceCell::new();
     for site in checker.sites {
         for (node, call) in super::calls(site) {
-            let Target::Api(ids, _) = &call.target else { continue };
+            let Target::Api(ids, path) = &call.target else { continue };
             for &id in ids {
                 let fact = &checker.world.facts.api(id).fact;
                 let Some(class) = &fact.finishes else { continue };
@@ -38,7 +40,13 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 if traces[0].param.is_some() {
                     traces = from_callers(checker, &traces[0]);
                 }
-                let later = set_later(checker, site, call.to);
+                let (mut later, used) = set_later(checker, site, call.to);
+                if !used {
+                    // Who gets it may set bounds on each use.
+                    let sets = elsewhere.get_or_init(|| uses_that_set(checker));
+                    let fits = |set: &&Set| set.fits(path.as_str(), class);
+                    later.extend(sets.iter().filter(fits).map(Set::bound));
+                }
                 let outcomes: Vec<_> = rules
                     .iter()
                     .filter(|known| known.rule.class == *class)
@@ -68,9 +76,59 @@ fn operand(call: &Call, at: Handle) -> Option<&Operand> {
     }
 }
 
-/// Bounds that are set on what the made value is used for: `client.get(url).timeout(t)`.
-fn set_later(checker: &Checker<'_>, site: &Site, made: LocalId) -> BTreeMap<String, Span> {
+/// A bound that the package sets on a use of something, such as `request.timeout(t)`.
+struct Set {
+    /// The type whose method sets it.
+    owner: String,
+    name: String,
+    /// What the package finishes with that type, when it is a builder.
+    finishes: Vec<String>,
+}
+
+impl Set {
+    /// Of the same crate as the call that makes the value, but not of a builder of such values.
+    fn fits(&self, maker: &str, class: &String) -> bool {
+        let krate = |path: &str| path.split("::").next().unwrap_or(path).to_owned();
+        krate(maker) == krate(&self.owner) && !self.finishes.contains(class)
+    }
+
+    fn bound(&self) -> (String, Span) {
+        (self.name.clone(), Span::default())
+    }
+}
+
+/// Every type on which the package sets a bound.
+fn uses_that_set(checker: &Checker<'_>) -> Vec<Set> {
+    let mut sets: Vec<Set> = Vec::new();
+    let mut finishes: FxHashMap<String, Vec<String>> = FxHashMap::default();
+    for site in checker.sites {
+        for (_, call) in super::calls(site) {
+            let Target::Api(ids, path) = &call.target else { continue };
+            let Some((owner, _)) = path.as_str().rsplit_once("::") else { continue };
+            for fact in ids.iter().map(|&id| &checker.world.facts.api(id).fact) {
+                if let Some(class) = &fact.finishes {
+                    finishes.entry(owner.to_owned()).or_default().push(class.clone());
+                }
+                for name in &fact.sets {
+                    if !sets.iter().any(|set| set.owner == owner && set.name == *name) {
+                        let (owner, name) = (owner.to_owned(), name.clone());
+                        sets.push(Set { owner, name, finishes: Vec::new() });
+                    }
+                }
+            }
+        }
+    }
+    for set in &mut sets {
+        set.finishes = finishes.get(&set.owner).cloned().unwrap_or_default();
+    }
+    sets
+}
+
+/// Bounds that are set on what the made value is used for: `client.get(url).timeout(t)`; and
+/// whether it is used here at all.
+fn set_later(checker: &Checker<'_>, site: &Site, made: LocalId) -> (BTreeMap<String, Span>, bool) {
     let graph = &site.graph;
+    let mut used = false;
     let mut same: FxHashSet<LocalId> = FxHashSet::from_iter([made]);
     let mut sets = BTreeMap::new();
     // Steps stand in the order of the text: one pass follows what is bound, awaited and chained.
@@ -82,6 +140,7 @@ fn set_later(checker: &Checker<'_>, site: &Site, made: LocalId) -> BTreeMap<Stri
             NodeKind::Await { to, what } if from(what) => to.local,
             NodeKind::Call(call) if call.receiver.as_ref().is_some_and(from) => {
                 if let Target::Api(ids, _) = &call.target {
+                    used |= call.receiver.as_ref().is_some_and(from);
                     for &api in ids {
                         for name in &checker.world.facts.api(api).fact.sets {
                             sets.entry(name.clone()).or_insert(graph.node(id).span);
@@ -94,7 +153,7 @@ fn set_later(checker: &Checker<'_>, site: &Site, made: LocalId) -> BTreeMap<Stri
         };
         same.insert(next);
     }
-    sets
+    (sets, used)
 }
 
 /// The traces of a value that came in by a parameter: one for each caller in the package.

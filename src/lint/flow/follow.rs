@@ -300,8 +300,7 @@ impl Walk<'_> {
     fn has_drop(&self, ty: &Ty) -> bool {
         let Ty::Own(id, _) = ty.bare() else { return false };
         let def = self.world.names.type_def(*id);
-        def.traits.iter().any(|(name, _)| name.as_str() == "Drop")
-            || matches!(def.shape, Shape::Trait)
+        def.implements("Drop") || matches!(def.shape, Shape::Trait)
     }
 
     fn call(&mut self, id: NodeId, mut state: State, call: &Call) -> Step {
@@ -318,10 +317,18 @@ impl Walk<'_> {
                 operand.place().is_some_and(|place| hold::touches(&state.held, place))
             })
             .collect();
+        let asks_status = call
+            .args
+            .iter()
+            .any(|operand| matches!(operand, Operand::Move(place) if state.status.contains(place)));
         if touched.is_empty() {
             // A fresh value where an old one was.
             let to = Place::of(call.to);
             hold::remove(&mut state.status, &to);
+            // `check(status)?`: its failure is that of the call before.
+            if asks_status && !matches!(call.target, Target::Success | Target::Failure) {
+                hold::add(&mut state.status, to.clone());
+            }
             if hold::remove(&mut state.held, &to) {
                 return self.unless_lost(id, state);
             }
@@ -431,11 +438,13 @@ impl Walk<'_> {
                 }
                 Passed::Escaped
             }
-            // A method of the handle itself, or of something inside.
-            Target::Unknown(_) | Target::Shape(_)
-                if handle == Handle::Receiver && (!by_value || copied) =>
-            {
-                Passed::Kept
+            // A method of the handle itself, or of something inside: it may take its receiver.
+            Target::Unknown(_) | Target::Shape(_) if handle == Handle::Receiver => {
+                let goes_on = operand.place().is_some_and(|place| {
+                    matches!(call.receiver_ty.bare(), Ty::Own(..) | Ty::Foreign(..))
+                        && self.graph.used_after(self.at, place.local)
+                });
+                if copied || !by_value && goes_on { Passed::Kept } else { Passed::Escaped }
             }
             _ => Passed::Escaped,
         }

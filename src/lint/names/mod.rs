@@ -2,6 +2,7 @@
 //! `use`, globs, renames and re-exports.
 
 mod define;
+mod offers;
 mod resolve;
 mod tree;
 
@@ -83,6 +84,8 @@ pub(crate) struct Module {
     pub(crate) file: FileId,
     pub(crate) side: Side,
     pub(crate) test: bool,
+    /// Declared with `pub`.
+    public: bool,
     names: FxHashMap<(Space, Name), Vec<Def>>,
     imports: FxHashMap<Name, Vec<Import>>,
     globs: Vec<Import>,
@@ -130,6 +133,13 @@ pub(crate) struct TypeDef {
     /// Traits implemented for it, by last name, with the methods of each.
     pub(crate) traits: Vec<(Name, Vec<FnId>)>,
     pub(crate) public: bool,
+}
+
+impl TypeDef {
+    /// Whether a trait of this name is implemented for it in the package.
+    pub(crate) fn implements(&self, name: &str) -> bool {
+        self.traits.iter().any(|(of, _)| of.as_str() == name)
+    }
 }
 
 #[derive(Debug)]

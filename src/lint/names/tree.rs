@@ -101,6 +101,7 @@ impl Builder {
             file,
             side,
             test,
+            public: false,
             names: FxHashMap::default(),
             imports: FxHashMap::default(),
             globs: Vec::new(),
@@ -129,6 +130,7 @@ impl Builder {
             match item.kind {
                 ItemKind::Mod(module) => {
                     let child = self.module(item.name, Some(id), file, side, test);
+                    self.names.modules[child.0 as usize].public = item.public;
                     self.declare(id, Space::Type, item.name, Def::Mod(child));
                     match module.items {
                         Some(items) => {

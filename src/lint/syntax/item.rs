@@ -44,7 +44,7 @@ impl Lowering<'_> {
         visibility: Option<&Visibility>,
         into: &mut Vec<Item>,
     ) {
-        let public = visibility.is_some_and(|vis| !matches!(vis, Visibility::Inherited));
+        let public = visibility.is_some_and(|vis| matches!(vis, Visibility::Public(_)));
         let mut push = |ident: Option<&syn::Ident>, kind| {
             let (name, span) = ident.map_or((Name::new("_"), Span::default()), |ident| {
                 (name(ident), span(ident.span()))
@@ -235,7 +235,7 @@ impl Lowering<'_> {
                     if attrs.disabled {
                         continue;
                     }
-                    let public = !matches!(item.vis, Visibility::Inherited);
+                    let public = matches!(item.vis, Visibility::Public(_));
                     let kind = ItemKind::Fn(self.function(&item.sig, Some(&item.block), false));
                     lowered.push(named(&item.sig.ident, kind, attrs, public));
                 }

@@ -122,10 +122,14 @@ impl Lowering<'_> {
         self.push(ExprKind::Block { kind: BlockKind::Plain, label: None, stmts, tail }, at)
     }
 
-    /// A macro where items stand: those in its body that parse as items.
+    /// A macro where items stand: those in its body that parse as items. Of a macro that is not
+    /// known, only modules in files of their own: who names them there means to have them.
     pub(super) fn macro_items(&mut self, mac: &syn::Macro, into: &mut Vec<Item>) {
         let Some(last) = mac.path.segments.last() else { return };
         if self.grammars.get(&name(&last.ident)) != Some(&MacroGrammar::Items) {
+            if matches!(mac.delimiter, syn::MacroDelimiter::Brace(_)) && names_module(&mac.tokens) {
+                self.macro_modules(mac, into);
+            }
             return;
         }
         item_groups(&mac.tokens, &mut |tokens| {
@@ -138,6 +142,21 @@ impl Lowering<'_> {
             false
         });
     }
+
+    /// `cfg_feature! { #![feature = "tls"] pub mod tls; }`
+    fn macro_modules(&mut self, mac: &syn::Macro, into: &mut Vec<Item>) {
+        let Ok(file) = syn::parse2::<syn::File>(mac.tokens.clone()) else { return };
+        for item in &file.items {
+            if matches!(item, syn::Item::Mod(module) if module.content.is_none()) {
+                self.item(item, into);
+            }
+        }
+    }
+}
+
+/// Whether `mod` stands somewhere on the top level.
+fn names_module(tokens: &TokenStream) -> bool {
+    tokens.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "mod"))
 }
 
 /// No calls, no `?`, no `await`: names, fields and literals. Most messages are like that, and

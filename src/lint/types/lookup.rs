@@ -283,7 +283,31 @@ impl<'a> World<'a> {
         {
             return (Target::Shape(name), Evidence::Resolved);
         }
-        self.by_name(receiver, name)
+        match self.extension(receiver, name) {
+            Some(found) => (Target::Own(found), Evidence::Resolved),
+            None => self.by_name(receiver, name),
+        }
+    }
+
+    /// A method of a trait of the package, implemented for a type that is not its own: when it is
+    /// the only one of that name for such a type.
+    fn extension(&self, receiver: &Ty, name: Name) -> Option<FnId> {
+        let receiver = receiver.bare();
+        let Ty::Foreign(receiver, _) = receiver else { return None };
+        let fits = |id: &&FnId| {
+            let function = self.names.function(**id);
+            let Some(of) = function.of.as_ref().filter(|_| function.of_trait.is_some()) else {
+                return false;
+            };
+            match self.ty(of, self.scope(**id)) {
+                Ty::Foreign(path, _) => path == *receiver,
+                Ty::Unknown | Ty::Traits(_) => function.of_type.is_none(),
+                _ => false,
+            }
+        };
+        let mut found = self.names.by_name.get(&name)?.iter().filter(fits);
+        let first = found.next().copied()?;
+        found.next().is_none().then_some(first)
     }
 
     fn own_method(&self, id: TypeId, name: Name) -> Option<FnId> {

@@ -1,0 +1,35 @@
+//! What users of a library can name.
+
+use super::{FnId, ModId, Names, Side};
+use crate::lint::ir::Name;
+
+impl Names {
+    /// Whether users of the library can call this function: it and its type are public, and public
+    /// modules or a public `use` lead to them.
+    pub(crate) fn is_offered(&self, id: FnId) -> bool {
+        let function = self.function(id);
+        if !function.public || self.module(function.module).side != Side::Lib {
+            return false;
+        }
+        let (name, module) = match function.of_type.map(|of| self.type_def(of)) {
+            Some(of) if !of.public => return false,
+            Some(of) => (of.name, of.module),
+            None => (function.name, function.module),
+        };
+        let ways = std::iter::successors(Some(module), |&at| self.module(at).parent);
+        ways.clone().all(|at| self.module(at).parent.is_none() || self.module(at).public)
+            || self.is_reexported(name, &ways.collect::<Vec<_>>())
+    }
+
+    /// A public `use` of the item, or of all that is in one of the modules around it.
+    fn is_reexported(&self, item: Name, around: &[ModId]) -> bool {
+        let named =
+            |name: Name| name == item || around.iter().any(|&at| self.module(at).name == name);
+        self.modules.iter().any(|module| {
+            let imports = module.imports.values().flatten().chain(&module.globs);
+            imports
+                .into_iter()
+                .any(|import| import.public && import.path.last().is_some_and(|&last| named(last)))
+        })
+    }
+}
