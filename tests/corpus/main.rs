@@ -2,6 +2,7 @@
 //!
 //! `cargo test --test corpus` mutates the good examples of the rules;
 //! `cargo test --release --test corpus -- mutants --full DIR…` mutates the crates in folders;
+//! `cargo test --release --test corpus -- mutants --listed dev` (or `held-out`) those of mutants.txt;
 //! `cargo test --release --test corpus -- bugs` fetches and scores the crates of bugs.toml.
 
 // A test program talks to a person.
@@ -9,8 +10,10 @@
 
 mod body;
 mod bugs;
+mod fetch;
 mod kinds;
 mod linter;
+mod listed;
 mod mutants;
 mod owners;
 mod rules;
@@ -36,6 +39,18 @@ fn main() -> ExitCode {
         let folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
         let tried = mutants::measure(&mutants::packages(&folders), kind);
         mutants::list(&tried);
+        mutants::table(&tried);
+        return ExitCode::SUCCESS;
+    }
+    if let Some(rest) = after("--listed") {
+        let Some(half) = rest.first().and_then(|name| listed::Half::named(name)) else {
+            println!("--listed takes dev or held-out");
+            return ExitCode::FAILURE;
+        };
+        let tried = mutants::measure(&listed::sources(half), kind);
+        if half == listed::Half::Dev {
+            mutants::list(&tried);
+        }
         mutants::table(&tried);
         return ExitCode::SUCCESS;
     }
