@@ -221,6 +221,9 @@ fn check_api(
             wrong("releases", format!("nothing acquires '{class}'"));
         }
     }
+    if fact.given.as_ref().is_some_and(|given| given.is.is_some() == given.at_least.is_some()) {
+        wrong("given", "needs either 'is' or 'at_least'".to_owned());
+    }
     if fact.effects.contains(&Effect::Awaits) {
         wrong("effects", "'awaits' is for rules".to_owned());
     }
@@ -232,8 +235,8 @@ fn check_api(
     if fact.handle.is_some() && fact.acquires.is_none() {
         wrong("handle", "it acquires nothing".to_owned());
     }
-    if fact.at.is_some() && fact.releases.is_empty() {
-        wrong("at", "it releases nothing".to_owned());
+    if fact.at.is_some() && fact.releases.is_empty() && fact.finishes.is_none() {
+        wrong("at", "it neither releases nor finishes anything".to_owned());
     }
     if fact.frees_on_failure && fact.takes.is_empty() {
         wrong("frees_on_failure", "it takes nothing".to_owned());
@@ -294,17 +297,19 @@ fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place
     if !found {
         wrong("class", format!("no fact that this engine reads has the class '{class}'"));
     }
-    if let Some(with) = &rule.when.with
-        && !produced.any(with)
+    let when = &rule.when;
+    for (key, class) in
+        [("with", &when.with), ("loop_with", &when.loop_with), ("loop_without", &when.loop_without)]
     {
-        wrong("with", format!("no fact has the class '{with}'"));
+        if let Some(class) = class.as_ref().filter(|class| !produced.any(class)) {
+            wrong(key, format!("no fact has the class '{class}'"));
+        }
     }
     for bound in rule.when.enough.iter().flatten().chain(&rule.when.only_with) {
         if !produced.bounds.contains(bound.as_str()) {
             wrong("when", format!("no constructor has the bound '{bound}'"));
         }
     }
-    let when = &rule.when;
     let bounds = matches!(rule.engine, Engine::UnsetBound | Engine::OwnBoundNone);
     if bounds == when.enough.is_empty() || (!bounds && !when.only_with.is_empty()) {
         wrong("when", "'enough' belongs to unset-bound, and only there".to_owned());
@@ -332,16 +337,22 @@ fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place
             wrong(key, "must not be empty".to_owned());
         }
     }
-    if !rule.bad.lines().any(|line| line.ends_with("//~")) {
-        wrong("bad", "no line ends in '//~'".to_owned());
-    }
-    if rule.good.trim().is_empty() || rule.good.lines().any(|line| line.ends_with("//~")) {
-        wrong("good", "must be source in which no line ends in '//~'".to_owned());
-    }
-    for (package, version) in &rule.deps {
-        if let Err(error) = version.parse::<semver::Version>() {
-            wrong("deps", format!("{package}: {error}"));
+    for snippet in rule.snippets() {
+        let marked = snippet.source.lines().any(|line| line.ends_with("//~"));
+        match (snippet.fires, marked) {
+            (true, false) => wrong("bad", "no line ends in '//~'".to_owned()),
+            (false, true) => wrong("good", "a line ends in '//~'".to_owned()),
+            _ if snippet.source.trim().is_empty() => wrong("good", "it is empty".to_owned()),
+            _ => {}
         }
+        for (package, version) in snippet.deps {
+            if let Err(error) = version.parse::<semver::Version>() {
+                wrong("deps", format!("{package}: {error}"));
+            }
+        }
+    }
+    if rule.examples.iter().any(|example| example.bad.is_none() && example.good.is_none()) {
+        wrong("example", "needs 'bad' or 'good'".to_owned());
     }
 }
 
