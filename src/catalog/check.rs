@@ -5,7 +5,7 @@ use semver::VersionReq;
 
 use super::error::Problem;
 use super::load::File;
-use super::model::{ApiFact, ApiFile, Effect, Engine, Rule};
+use super::model::{ApiFact, ApiFile, Effect, Engine, Given, Rule};
 use super::types::{TypeText, is_path};
 
 /// What may stand in `{}` in a message.
@@ -41,14 +41,16 @@ pub(super) fn all(files: &[(&str, &str, File)], problems: &mut Vec<Problem>) {
     }
     let mut ids = FxHashSet::default();
     let mut packages = FxHashSet::default();
+    let mut described = FxHashMap::default();
     for (name, text, file) in files {
         let mut at = Place { file: name, text, problems };
         match file {
             File::Apis(file) => {
-                if !packages.insert(file.package.as_str()) {
+                if !packages.insert(file.package.as_str()) && is_ours(name) {
                     at.report("crate", "", 0, "another file is about this crate");
                 }
                 check_apis(file, &produced, &mut at);
+                check_clashes(name, file, &mut described, &mut at);
             }
             File::Rule { family, rule } => {
                 for id in std::iter::once(&rule.id).chain(&rule.aliases) {
@@ -158,13 +160,40 @@ fn is_word(word: &str) -> bool {
         && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
+/// Whether the file lies where those of the binary do, so that its name says what it is.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("apis/") || name.starts_with("lint/")
+}
+
+/// What makes a fact about a path another fact.
+type Condition<'a> = (&'a str, Option<&'a str>, Option<&'a Given>);
+
+/// Reports what an earlier file says already. Within a file several facts may add up.
+fn check_clashes<'a>(
+    name: &'a str,
+    file: &'a ApiFile,
+    described: &mut FxHashMap<Condition<'a>, &'a str>,
+    at: &mut Place<'_, '_>,
+) {
+    for (number, fact) in file.apis.iter().enumerate() {
+        for path in fact.all_paths() {
+            let condition = (path, fact.versions.as_deref(), fact.given.as_ref());
+            let first = *described.entry(condition).or_insert(name);
+            if first != name {
+                let key = if fact.path.is_empty() { "paths" } else { "path" };
+                at.report(key, "api", number, format!("'{path}' is described in {first} already"));
+            }
+        }
+    }
+}
+
 fn stem(name: &str) -> &str {
     let name = name.rsplit('/').next().unwrap_or(name);
     name.strip_suffix(".toml").unwrap_or(name)
 }
 
 fn check_apis(file: &ApiFile, produced: &Produced<'_>, at: &mut Place<'_, '_>) {
-    if file.package != stem(at.file) {
+    if is_ours(at.file) && file.package != stem(at.file) {
         at.report("crate", "", 0, format!("'{}' is not the name of the file", file.package));
     }
     for (number, fact) in file.types.iter().enumerate() {
@@ -265,8 +294,9 @@ fn check_api(
 
 fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place<'_, '_>) {
     let name = stem(at.file);
+    let ours = is_ours(at.file);
     let mut wrong = |key: &str, message: String| at.report(key, "", 0, message);
-    if rule.id != name {
+    if ours && rule.id != name {
         wrong("id", format!("'{}' is not the name of the file", rule.id));
     }
     if !is_word(family) {

@@ -123,7 +123,7 @@ pub struct ApiFact {
 }
 
 /// What an argument must be, as far as it is written there.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Given {
     /// The argument, counted from 0 without the receiver.
@@ -137,7 +137,7 @@ pub struct Given {
 }
 
 /// Constants that switch something off, or on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Constant {
     /// `None`

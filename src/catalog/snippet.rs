@@ -25,6 +25,25 @@ impl Snippet<'_> {
             (word, number) => format!("{word}-{}", number + 1),
         }
     }
+
+    /// Its lines without the marks, each with whether the rule must fire there.
+    pub fn lines(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.source.trim_end().lines().map(|line| match line.split_once("//~") {
+            Some((code, others)) => (code.trim_end(), others.trim().is_empty()),
+            None => (line, false),
+        })
+    }
+
+    /// `Found`, `Not found with redis 1.0.0`: over the text, for people. Only examples after the
+    /// first say their versions.
+    pub fn title(&self) -> String {
+        let mut title = if self.fires { "Found" } else { "Not found" }.to_owned();
+        if self.name.1 > 0 {
+            let deps: Vec<_> = self.deps.iter().map(|(name, at)| format!("{name} {at}")).collect();
+            title.push_str(&format!(" with {}", deps.join(", ")));
+        }
+        title
+    }
 }
 
 impl Rule {

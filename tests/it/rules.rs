@@ -2,8 +2,9 @@
 
 use poolscan::catalog::Catalog;
 use poolscan::finding::Severity;
+use poolscan::lint::example::only;
 
-use super::linted::{Fired, Tree, differences, fired, marked};
+use super::linted::{Tree, differences, fired, marked};
 
 /// One package for each example.
 fn examples() -> Tree {
@@ -15,12 +16,6 @@ fn examples() -> Tree {
         }
     }
     tree
-}
-
-/// What of `all` is about this rule.
-fn only(all: Fired, rule: &str) -> Fired {
-    let about = all.into_iter().filter(|(_, rules)| rules.contains(rule));
-    about.map(|(line, _)| (line, [rule.to_owned()].into())).collect()
 }
 
 #[test]
