@@ -305,7 +305,7 @@ pub(super) mod tests {
         let document: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
         assert_eq!(document["schema"], "poolscan.explain/1");
         let fields: Vec<_> = document["rule"].as_object().expect("fields").keys().collect();
-        let want = "aliases bad family good help id limits references severity since status \
+        let want = "aliases bad examples family good help id limits references severity since status \
                     summary why";
         let mut sorted = fields.iter().map(|f| f.as_str()).collect::<Vec<_>>();
         sorted.sort_unstable();
