@@ -5,7 +5,7 @@ use semver::VersionReq;
 
 use super::error::Problem;
 use super::load::File;
-use super::model::{ApiFact, ApiFile, Effect, Engine, Rule};
+use super::model::{ApiFact, ApiFile, Effect, Engine, Given, Rule};
 use super::types::{TypeText, is_path};
 
 /// What may stand in `{}` in a message.
@@ -41,14 +41,16 @@ pub(super) fn all(files: &[(&str, &str, File)], problems: &mut Vec<Problem>) {
     }
     let mut ids = FxHashSet::default();
     let mut packages = FxHashSet::default();
+    let mut described = FxHashMap::default();
     for (name, text, file) in files {
         let mut at = Place { file: name, text, problems };
         match file {
             File::Apis(file) => {
-                if !packages.insert(file.package.as_str()) {
+                if !packages.insert(file.package.as_str()) && is_ours(name) {
                     at.report("crate", "", 0, "another file is about this crate");
                 }
                 check_apis(file, &produced, &mut at);
+                check_clashes(name, file, &mut described, &mut at);
             }
             File::Rule { family, rule } => {
                 for id in std::iter::once(&rule.id).chain(&rule.aliases) {
@@ -158,13 +160,40 @@ fn is_word(word: &str) -> bool {
         && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
+/// Whether the file lies where those of the binary do, so that its name says what it is.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("apis/") || name.starts_with("lint/")
+}
+
+/// What makes a fact about a path another fact.
+type Condition<'a> = (&'a str, Option<&'a str>, Option<&'a Given>);
+
+/// Reports what an earlier file says already. Within a file several facts may add up.
+fn check_clashes<'a>(
+    name: &'a str,
+    file: &'a ApiFile,
+    described: &mut FxHashMap<Condition<'a>, &'a str>,
+    at: &mut Place<'_, '_>,
+) {
+    for (number, fact) in file.apis.iter().enumerate() {
+        for path in fact.all_paths() {
+            let condition = (path, fact.versions.as_deref(), fact.given.as_ref());
+            let first = *described.entry(condition).or_insert(name);
+            if first != name {
+                let key = if fact.path.is_empty() { "paths" } else { "path" };
+                at.report(key, "api", number, format!("'{path}' is described in {first} already"));
+            }
+        }
+    }
+}
+
 fn stem(name: &str) -> &str {
     let name = name.rsplit('/').next().unwrap_or(name);
     name.strip_suffix(".toml").unwrap_or(name)
 }
 
 fn check_apis(file: &ApiFile, produced: &Produced<'_>, at: &mut Place<'_, '_>) {
-    if file.package != stem(at.file) {
+    if is_ours(at.file) && file.package != stem(at.file) {
         at.report("crate", "", 0, format!("'{}' is not the name of the file", file.package));
     }
     for (number, fact) in file.types.iter().enumerate() {
@@ -221,6 +250,9 @@ fn check_api(
             wrong("releases", format!("nothing acquires '{class}'"));
         }
     }
+    if fact.given.as_ref().is_some_and(|given| given.is.is_some() == given.at_least.is_some()) {
+        wrong("given", "needs either 'is' or 'at_least'".to_owned());
+    }
     if fact.effects.contains(&Effect::Awaits) {
         wrong("effects", "'awaits' is for rules".to_owned());
     }
@@ -232,8 +264,8 @@ fn check_api(
     if fact.handle.is_some() && fact.acquires.is_none() {
         wrong("handle", "it acquires nothing".to_owned());
     }
-    if fact.at.is_some() && fact.releases.is_empty() {
-        wrong("at", "it releases nothing".to_owned());
+    if fact.at.is_some() && fact.releases.is_empty() && fact.finishes.is_none() {
+        wrong("at", "it neither releases nor finishes anything".to_owned());
     }
     if fact.frees_on_failure && fact.takes.is_empty() {
         wrong("frees_on_failure", "it takes nothing".to_owned());
@@ -262,8 +294,9 @@ fn check_api(
 
 fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place<'_, '_>) {
     let name = stem(at.file);
+    let ours = is_ours(at.file);
     let mut wrong = |key: &str, message: String| at.report(key, "", 0, message);
-    if rule.id != name {
+    if ours && rule.id != name {
         wrong("id", format!("'{}' is not the name of the file", rule.id));
     }
     if !is_word(family) {
@@ -294,17 +327,19 @@ fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place
     if !found {
         wrong("class", format!("no fact that this engine reads has the class '{class}'"));
     }
-    if let Some(with) = &rule.when.with
-        && !produced.any(with)
+    let when = &rule.when;
+    for (key, class) in
+        [("with", &when.with), ("loop_with", &when.loop_with), ("loop_without", &when.loop_without)]
     {
-        wrong("with", format!("no fact has the class '{with}'"));
+        if let Some(class) = class.as_ref().filter(|class| !produced.any(class)) {
+            wrong(key, format!("no fact has the class '{class}'"));
+        }
     }
     for bound in rule.when.enough.iter().flatten().chain(&rule.when.only_with) {
         if !produced.bounds.contains(bound.as_str()) {
             wrong("when", format!("no constructor has the bound '{bound}'"));
         }
     }
-    let when = &rule.when;
     let bounds = matches!(rule.engine, Engine::UnsetBound | Engine::OwnBoundNone);
     if bounds == when.enough.is_empty() || (!bounds && !when.only_with.is_empty()) {
         wrong("when", "'enough' belongs to unset-bound, and only there".to_owned());
@@ -332,16 +367,22 @@ fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place
             wrong(key, "must not be empty".to_owned());
         }
     }
-    if !rule.bad.lines().any(|line| line.ends_with("//~")) {
-        wrong("bad", "no line ends in '//~'".to_owned());
-    }
-    if rule.good.trim().is_empty() || rule.good.lines().any(|line| line.ends_with("//~")) {
-        wrong("good", "must be source in which no line ends in '//~'".to_owned());
-    }
-    for (package, version) in &rule.deps {
-        if let Err(error) = version.parse::<semver::Version>() {
-            wrong("deps", format!("{package}: {error}"));
+    for snippet in rule.snippets() {
+        let marked = snippet.source.lines().any(|line| line.ends_with("//~"));
+        match (snippet.fires, marked) {
+            (true, false) => wrong("bad", "no line ends in '//~'".to_owned()),
+            (false, true) => wrong("good", "a line ends in '//~'".to_owned()),
+            _ if snippet.source.trim().is_empty() => wrong("good", "it is empty".to_owned()),
+            _ => {}
         }
+        for (package, version) in snippet.deps {
+            if let Err(error) = version.parse::<semver::Version>() {
+                wrong("deps", format!("{package}: {error}"));
+            }
+        }
+    }
+    if rule.examples.iter().any(|example| example.bad.is_none() && example.good.is_none()) {
+        wrong("example", "needs 'bad' or 'good'".to_owned());
     }
 }
 

@@ -1,5 +1,6 @@
 //! From the text of the files to tables that are looked up by path, by name and by id.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashMap;
@@ -9,6 +10,9 @@ use super::check;
 use super::error::{CatalogError, Problem};
 use super::model::{ApiFact, ApiFile, AttributeMeaning, MacroGrammar, Rule, TypeFact};
 use super::types::TypeText;
+
+/// The family of rules that users bring.
+pub(super) const OWN: &str = "own";
 
 /// `(name, text)` of every file under `rules/`, listed by build.rs.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
@@ -114,10 +118,20 @@ pub(super) enum File {
 
 impl Catalog {
     /// What the binary carries. Parsed on first use.
-    pub fn embedded() -> &'static Self {
-        static EMBEDDED: OnceLock<Catalog> = OnceLock::new();
+    pub fn embedded() -> &'static Arc<Self> {
+        static EMBEDDED: OnceLock<Arc<Catalog>> = OnceLock::new();
         // That there are no problems is a test.
-        EMBEDDED.get_or_init(|| Self::read(FILES).0)
+        EMBEDDED.get_or_init(|| Arc::new(Self::read(FILES).0))
+    }
+
+    /// What the binary carries, and the files of users: `(name, text)` each, facts about a crate
+    /// or a rule.
+    ///
+    /// # Errors
+    /// When anything is wrong with any of them, or they say what is said already.
+    pub fn extended(files: &[(&str, &str)]) -> Result<Self, CatalogError> {
+        let all: Vec<(&str, &str)> = FILES.iter().chain(files).copied().collect();
+        Self::parse(&all)
     }
 
     /// The files that the binary carries: `("apis/std.toml", text)`.
@@ -292,6 +306,20 @@ impl Catalog {
         &self.rules
     }
 
+    /// The packages with facts that a rule reacts to, sorted.
+    pub fn packages_of(&self, rule: &Rule) -> BTreeSet<&str> {
+        let class = rule.class.as_str();
+        let apis = self.apis.iter().filter(|api| {
+            let fact = &api.fact;
+            fact.acquires.as_deref() == Some(class)
+                || fact.finishes.as_deref() == Some(class)
+                || fact.classes.iter().any(|known| known == class)
+        });
+        let types =
+            self.types.iter().filter(|known| known.fact.classes.iter().any(|known| known == class));
+        apis.map(|api| &*api.package).chain(types.map(|known| &*known.package)).collect()
+    }
+
     /// One rule.
     pub fn rule(&self, id: RuleId) -> &LintRule {
         &self.rules[id.0 as usize]
@@ -336,11 +364,20 @@ fn parse_file(name: &str, text: &str) -> Result<File, Problem> {
         ["lint", family, _] => toml::from_str(text)
             .map(|rule| File::Rule { family: (*family).to_owned(), rule: Box::new(rule) })
             .map_err(refused),
-        _ => Err(Problem {
-            file: name.to_owned(),
-            line: 1,
-            key: String::new(),
-            message: "is neither 'apis/<package>.toml' nor 'lint/<family>/<rule>.toml'".to_owned(),
-        }),
+        _ => parse_own(name, text).map_err(refused),
     }
+}
+
+/// A file of a user, whose name says nothing: facts begin with their crate, rules with their id.
+fn parse_own(name: &str, text: &str) -> Result<File, toml::de::Error> {
+    let keys: toml::Table = toml::from_str(text)?;
+    if keys.contains_key("id") {
+        let rule = Box::new(toml::from_str(text)?);
+        return Ok(File::Rule { family: OWN.to_owned(), rule });
+    }
+    if keys.contains_key("crate") {
+        return toml::from_str(text).map(File::Apis);
+    }
+    let message = format!("'{name}' has neither a 'crate', as facts have, nor the 'id' of a rule");
+    Err(serde::de::Error::custom(message))
 }

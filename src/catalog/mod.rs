@@ -4,10 +4,12 @@ mod check;
 mod error;
 mod load;
 pub mod model;
+mod snippet;
 #[cfg(test)]
 mod tests;
 mod types;
 
 pub use error::{CatalogError, Problem};
 pub use load::{Alias, Api, ApiId, Attribute, Catalog, LintRule, Macro, RuleId, Type, TypeId};
+pub use snippet::Snippet;
 pub use types::TypeText;

@@ -71,6 +71,10 @@ pub struct ApiFact {
     /// Versions for which this holds, as in Cargo.toml; all when absent.
     #[serde(default)]
     pub versions: Option<String>,
+    /// It holds only for calls that are given this. Such a fact replaces those of the same path
+    /// that ask for nothing.
+    #[serde(default)]
+    pub given: Option<Given>,
     /// The type it returns: `Result<std::process::Child>`; `Self` and `Arg0`… are allowed.
     #[serde(default)]
     pub returns: Option<String>,
@@ -83,7 +87,7 @@ pub struct ApiFact {
     /// It ends obligations of these classes on `at`.
     #[serde(default)]
     pub releases: Vec<String>,
-    /// What `releases` ends. Default `receiver`, or `arg:0` for a free function.
+    /// What `releases` ends, or `finishes` judges. Default `receiver`, or `arg:0` for a free function.
     #[serde(default)]
     pub at: Option<Handle>,
     /// Arguments whose raw handle or pointer this call takes over.
@@ -116,6 +120,38 @@ pub struct ApiFact {
     /// Why it is so, and where that was read: `crate-version/path:line`.
     #[serde(default)]
     pub source: Option<String>,
+}
+
+/// What an argument must be, as far as it is written there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Given {
+    /// The argument, counted from 0 without the receiver.
+    pub arg: usize,
+    /// The constant that it is.
+    #[serde(default)]
+    pub is: Option<Constant>,
+    /// The number that it reaches.
+    #[serde(default)]
+    pub at_least: Option<i64>,
+}
+
+/// Constants that switch something off, or on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Constant {
+    /// `None`
+    None,
+    /// 0, `Duration::ZERO`, `Duration::from_secs(0)`
+    Zero,
+    /// `usize::MAX`, `Duration::MAX`
+    Max,
+    /// A constant or variant that is called `Never`.
+    Never,
+    /// `true`
+    True,
+    /// `false`
+    False,
 }
 
 /// What a bound is when nobody sets it.
@@ -441,6 +477,24 @@ pub struct Rule {
     pub bad: String,
     /// Source on which it must be silent.
     pub good: String,
+    /// More of both, with other versions.
+    #[serde(default, rename = "example")]
+    pub examples: Vec<Example>,
+}
+
+/// Sources under versions of their own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Example {
+    /// Versions of crates that it assumes.
+    #[serde(default)]
+    pub deps: BTreeMap<String, String>,
+    /// Source on which the rule must fire, on every line that ends in `//~`.
+    #[serde(default)]
+    pub bad: Option<String>,
+    /// Source on which it must be silent.
+    #[serde(default)]
+    pub good: Option<String>,
 }
 
 /// Conditions of a rule.
@@ -471,6 +525,12 @@ pub struct When {
     /// call: not when an argument comes from a call of this class.
     #[serde(default)]
     pub without: Option<String>,
+    /// call: only when a loop around it makes a call of this class, too.
+    #[serde(default)]
+    pub loop_with: Option<String>,
+    /// call: not when a loop around it makes a call of this class, too.
+    #[serde(default)]
+    pub loop_without: Option<String>,
 }
 
 /// How many of the paths must miss the release.

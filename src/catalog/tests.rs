@@ -144,9 +144,9 @@ fn what_the_binary_carries_is_right() {
 #[test]
 fn snippets_are_rust() {
     for LintRule { rule, .. } in Catalog::embedded().rules() {
-        for (which, text) in [("bad", &rule.bad), ("good", &rule.good)] {
-            if let Err(error) = syn::parse_file(text) {
-                let at = error.span().start();
+        for snippet in rule.snippets() {
+            if let Err(error) = syn::parse_file(snippet.source) {
+                let (which, at) = (snippet.label(), error.span().start());
                 panic!("{} {which}: {error} at {}:{}", rule.id, at.line, at.column);
             }
         }

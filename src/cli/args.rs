@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(super) use lint::{Color, ExplainArgs, FailOnSeverity, LintArgs, PageFormat, RulesArgs};
+pub(super) use lint::{
+    Color, ExplainArgs, FailOnSeverity, LintArgs, PageFormat, RulesArgs, RulesCommand,
+    RulesTestArgs,
+};
 
 use crate::finding::Verdict;
 

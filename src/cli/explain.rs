@@ -9,7 +9,7 @@ use super::terminal::page_style;
 use crate::report::lint;
 
 pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
-    let catalogue = Catalogue::load();
+    let catalogue = Catalogue::load(&args.rules)?;
     let rule = catalogue.find(&args.rule)?;
     let mut out = io::stdout().lock();
     match args.format {

@@ -14,12 +14,13 @@ use crate::report::lint as render;
 
 pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
-    let catalogue = Catalogue::load();
+    let catalogue = Catalogue::load(&args.rules)?;
     let progress = ProgressLine::start();
     let options = Options {
         paths: args.paths.clone(),
         select: catalogue.ids(&args.select)?,
         ignore: catalogue.ids(&args.ignore)?,
+        catalog: Some(catalogue.catalog()),
         threads: args.threads,
         why: args.why.clone(),
         progress: progress.callback(),

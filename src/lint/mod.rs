@@ -4,6 +4,7 @@ mod answer;
 mod bodies;
 mod cfg;
 mod checks;
+pub mod example;
 mod facts;
 mod findings;
 mod flow;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::catalog::Catalog;
+
 /// Settings of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -13,6 +15,8 @@ pub struct Options {
     pub select: Vec<String>,
     /// Not these rules.
     pub ignore: Vec<String>,
+    /// Rules and facts; those of the binary when absent.
+    pub catalog: Option<Arc<Catalog>>,
     /// Threads; as many as there are cores when absent.
     pub threads: Option<usize>,
     /// Explain every candidate on this line, reported or not.

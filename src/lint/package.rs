@@ -38,7 +38,7 @@ pub(crate) struct Analysed<'r> {
 /// What is looked for, and how.
 #[derive(Clone, Copy)]
 pub(crate) struct Job<'r> {
-    pub(crate) catalog: &'static Catalog,
+    pub(crate) catalog: &'r Arc<Catalog>,
     pub(crate) rules: &'r [&'r LintRule],
     pub(crate) interest: &'r Interest,
     pub(crate) edition_2024: bool,
@@ -56,7 +56,8 @@ pub(crate) fn analyse<'r>(
     let Job { catalog, rules, interest, edition_2024, why } = job;
     let started = Instant::now();
     let mut names = names::build(sources, around);
-    names.set_known(|path| Catalog::embedded().knows(path));
+    let known = Arc::clone(catalog);
+    names.set_known(Box::new(move |path| known.knows(path)));
     mark_attributes(&mut names, catalog);
     let named = started.elapsed();
 

@@ -51,7 +51,7 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     let mut workspace =
         workspace::load(&Request { paths: options.paths.clone(), cwd: cwd.clone() })?;
     let loading = started.elapsed();
-    let catalog = Catalog::embedded();
+    let catalog = options.catalog.as_ref().unwrap_or_else(|| Catalog::embedded());
     let rules: Vec<&LintRule> = catalog
         .rules()
         .iter()
@@ -99,7 +99,7 @@ fn grammars(catalog: &Catalog) -> MacroGrammars {
 }
 
 struct Run<'a> {
-    catalog: &'static Catalog,
+    catalog: &'a Arc<Catalog>,
     rules: &'a [&'a LintRule],
     grammars: &'a MacroGrammars,
     interest: Interest,

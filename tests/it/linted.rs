@@ -1,14 +1,12 @@
 //! Packages in a temporary folder, linted in this process and compared with their marks.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use poolscan::finding::Severity;
+use poolscan::lint::example::manifest;
+pub(crate) use poolscan::lint::example::{Fired, differences, marked};
 use poolscan::lint::{Options, Report, run};
-
-/// Lines, from 1, each with the rules that fire there.
-pub(crate) type Fired = BTreeMap<u32, BTreeSet<String>>;
 
 /// A folder of packages.
 pub(crate) struct Tree {
@@ -32,14 +30,7 @@ impl Tree {
 
     /// Writes a package of one file that depends on just these versions.
     pub(crate) fn package(&self, name: &str, deps: &BTreeMap<String, String>, source: &str) {
-        let mut manifest = format!(
-            "[package]\nname = \"{}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[dependencies]\n",
-            name.replace('/', "-")
-        );
-        for (name, version) in deps {
-            writeln!(manifest, "{name} = \"={version}\"").unwrap();
-        }
-        self.write(&format!("{name}/Cargo.toml"), manifest);
+        self.write(&format!("{name}/Cargo.toml"), manifest(name, deps));
         self.write(&format!("{name}/src/lib.rs"), source);
     }
 
@@ -63,34 +54,4 @@ pub(crate) fn fired(report: &Report, package: &Path, least: Severity) -> Fired {
         }
     }
     fired
-}
-
-/// What the marks of a text expect: `//~` alone means `own`, `//~ one two` names the rules.
-pub(crate) fn marked(text: &str, own: &str) -> Fired {
-    let mut marked = Fired::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        let Some((_, names)) = line.split_once("//~") else { continue };
-        let names = names.split_whitespace().map(str::to_owned);
-        let rules: BTreeSet<String> = names.collect();
-        let rules = if rules.is_empty() { [own.to_owned()].into() } else { rules };
-        marked.insert(number, rules);
-    }
-    marked
-}
-
-/// One line for each difference, with the line of the text.
-pub(crate) fn differences(name: &str, text: &str, expected: &Fired, found: &Fired) -> String {
-    let mut out = String::new();
-    let empty = BTreeSet::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        let expected = expected.get(&number).unwrap_or(&empty);
-        let found = found.get(&number).unwrap_or(&empty);
-        for rule in expected.difference(found) {
-            writeln!(out, "{name}:{number}: missing {rule}: {}", line.trim()).unwrap();
-        }
-        for rule in found.difference(expected) {
-            writeln!(out, "{name}:{number}: unexpected {rule}: {}", line.trim()).unwrap();
-        }
-    }
-    out
 }

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod architecture;
+mod cases;
 mod command;
 mod fixtures;
 mod linted;
+mod own_rules;
+mod pages;
 mod recordings;
 mod robust;
 mod rules;

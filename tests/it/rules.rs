@@ -2,24 +2,20 @@
 
 use poolscan::catalog::Catalog;
 use poolscan::finding::Severity;
+use poolscan::lint::example::only;
 
-use super::linted::{Fired, Tree, differences, fired, marked};
+use super::linted::{Tree, differences, fired, marked};
 
 /// One package for each example.
 fn examples() -> Tree {
     let tree = Tree::new();
     for known in Catalog::embedded().rules() {
-        let rule = &known.rule;
-        tree.package(&format!("{}/bad", rule.id), &rule.deps, &rule.bad);
-        tree.package(&format!("{}/good", rule.id), &rule.deps, &rule.good);
+        for snippet in known.rule.snippets() {
+            let name = format!("{}/{}", known.rule.id, snippet.label());
+            tree.package(&name, snippet.deps, snippet.source);
+        }
     }
     tree
-}
-
-/// What of `all` is about this rule.
-fn only(all: Fired, rule: &str) -> Fired {
-    let about = all.into_iter().filter(|(_, rules)| rules.contains(rule));
-    about.map(|(line, _)| (line, [rule.to_owned()].into())).collect()
 }
 
 #[test]
@@ -29,11 +25,11 @@ fn each_rule_alone_fires_where_its_examples_say() {
     for known in Catalog::embedded().rules() {
         let rule = &known.rule;
         let report = tree.lint(&rule.id, &[&rule.id]);
-        for (which, text) in [("bad", &rule.bad), ("good", &rule.good)] {
-            let name = format!("{}/{which}", rule.id);
+        for snippet in rule.snippets() {
+            let name = format!("{}/{}", rule.id, snippet.label());
             let found = fired(&report, &tree.path(&name), Severity::Note);
-            let expected = only(marked(text, &rule.id), &rule.id);
-            wrong += &differences(&name, text, &expected, &found);
+            let expected = only(marked(snippet.source, &rule.id), &rule.id);
+            wrong += &differences(&name, snippet.source, &expected, &found);
         }
         for issue in &report.issues {
             wrong += &format!("{}:{}: {}\n", issue.path, issue.line, issue.message);
@@ -49,9 +45,12 @@ fn no_rule_fires_on_the_cure_of_another() {
     let mut wrong = String::new();
     for known in Catalog::embedded().rules() {
         let rule = &known.rule;
-        let name = format!("{}/good", rule.id);
-        let found = fired(&report, &tree.path(&name), Severity::Warning);
-        wrong += &differences(&name, &rule.good, &marked(&rule.good, &rule.id), &found);
+        for snippet in rule.snippets().iter().filter(|snippet| !snippet.fires) {
+            let name = format!("{}/{}", rule.id, snippet.label());
+            let found = fired(&report, &tree.path(&name), Severity::Warning);
+            let expected = marked(snippet.source, &rule.id);
+            wrong += &differences(&name, snippet.source, &expected, &found);
+        }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
 }

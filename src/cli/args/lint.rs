@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::finding::Severity;
 
@@ -79,6 +79,9 @@ pub(in crate::cli) struct LintArgs {
     /// Not these rules
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub(in crate::cli) ignore: Vec<String>,
+    /// Rules and facts of your own, one TOML file each (format: rules/README.md)
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) rules: Vec<PathBuf>,
     /// Show what was looked at, what became of it, and what it cost
     #[arg(long)]
     pub(in crate::cli) stats: bool,
@@ -94,11 +97,42 @@ pub(in crate::cli) struct LintArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  poolscan rules\n  poolscan rules --format json")]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  \
+        poolscan rules\n  \
+        poolscan rules --format json\n  \
+        poolscan rules --markdown docs/rules        their pages, by family\n  \
+        poolscan rules test my-pool.toml            whether the examples of my rules hold"
+)]
 pub(in crate::cli) struct RulesArgs {
+    #[command(subcommand)]
+    pub(in crate::cli) command: Option<RulesCommand>,
+    /// Rules and facts of your own, one TOML file each
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) rules: Vec<PathBuf>,
+    /// Write a page for each family and an index into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) markdown: Option<PathBuf>,
     /// How to show them
     #[arg(long, value_enum, default_value = "human")]
     pub(in crate::cli) format: PageFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum RulesCommand {
+    /// Lint the examples of rules and say where they differ from their marks
+    Test(RulesTestArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 all examples are as they say, 1 some are not, 2 a file is wrong"
+)]
+pub(in crate::cli) struct RulesTestArgs {
+    /// Rules and facts of your own; all that are built in when absent
+    #[arg(value_name = "FILE")]
+    pub(in crate::cli) files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -107,6 +141,9 @@ pub(in crate::cli) struct ExplainArgs {
     /// Id of a rule, or another name of it
     #[arg(value_name = "RULE")]
     pub(in crate::cli) rule: String,
+    /// Rules and facts of your own, one TOML file each
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) rules: Vec<PathBuf>,
     /// How to show it
     #[arg(long, value_enum, default_value = "human")]
     pub(in crate::cli) format: PageFormat,

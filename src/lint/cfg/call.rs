@@ -199,6 +199,7 @@ impl<'a> Builder<'a> {
     /// Puts the step of a call, and what follows from what the function does.
     pub(super) fn finish(&mut self, ready: Ready) -> Operand {
         let Ready { target, evidence, receiver, receiver_ty, args, generics, name, span } = ready;
+        let target = self.given(target, receiver.as_ref().map(|_| name), &args);
         let effects: Vec<Effect> = match &target {
             Target::Api(ids, _) => {
                 ids.iter().flat_map(|&id| self.world.facts.api(id).fact.effects.clone()).collect()

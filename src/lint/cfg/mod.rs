@@ -4,6 +4,7 @@ mod build;
 mod call;
 mod control;
 mod expr;
+mod given;
 mod macros;
 mod pattern;
 mod shape;

@@ -46,6 +46,17 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     )),
                     _ => other,
                 };
+                let looped = |class| context::shares_loop(checker, site, node, class);
+                let other = match (&rule.when.loop_with, &rule.when.loop_without) {
+                    _ if other.is_err() => other,
+                    (Some(class), _) if !looped(class) => {
+                        Err(Reason::Context("the loop does nothing of the other kind"))
+                    }
+                    (_, Some(class)) if looped(class) => {
+                        Err(Reason::Context("the loop has a limit"))
+                    }
+                    _ => other,
+                };
                 let outcome = match other {
                     Err(reason) => Outcome::Silent(reason),
                     Ok(other) => Outcome::Reported(Box::new(Reported {

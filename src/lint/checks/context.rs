@@ -5,7 +5,7 @@ use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, Graph, LoopKind, NodeId};
 use crate::lint::ir::Receiver;
 use crate::lint::names::{FnId, Names, Side};
-use crate::lint::types::World;
+use crate::lint::types::{Target, World};
 
 /// Tests, benches, examples, build scripts: code that no service runs.
 pub(crate) fn in_tests(names: &Names, id: FnId) -> bool {
@@ -73,6 +73,33 @@ fn runs_once(world: &World<'_>, site: &Site) -> bool {
     let Some((parent, Some(made))) = &site.parent else { return false };
     taken_by(&parent.graph, *made)
         .any(|(_, call)| super::classes_of(world, call).contains(&"once-init"))
+}
+
+/// Whether a loop around the step makes a call of the class, too.
+pub(super) fn shares_loop(
+    checker: &super::Checker<'_>,
+    site: &Site,
+    id: NodeId,
+    class: &str,
+) -> bool {
+    let graph = &site.graph;
+    graph.calls().any(|(other, call)| {
+        graph
+            .loops_around(id)
+            .any(|round| graph.loops_around(other).any(|around| around.head == round.head))
+            && has_class(checker, call, class, 2)
+    })
+}
+
+/// A call of the class, or of a function of the package that makes one.
+fn has_class(checker: &super::Checker<'_>, call: &Call, class: &str, depth: u32) -> bool {
+    if let Target::Own(id) = &call.target {
+        let site = checker.bodies.of_function(*id).filter(|_| depth > 0);
+        return site.is_some_and(|site| {
+            site.graph.calls().any(|(_, call)| has_class(checker, call, class, depth - 1))
+        });
+    }
+    super::classes_of(checker.world, call).contains(&class)
 }
 
 /// Calls that get what a step makes as an argument.

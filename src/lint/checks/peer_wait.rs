@@ -64,24 +64,10 @@ fn fits(checker: &Checker<'_>, site: &Site, id: NodeId, when: &When) -> Result<(
     }
     context::fits(when, &contexts).map_err(Reason::Context)?;
     let Some(with) = when.with.as_deref() else { return Ok(()) };
-    let beside = graph.calls().any(|(other, call)| {
-        has_class(checker, call, with, 2)
-            && graph
-                .loops_around(id)
-                .any(|round| graph.loops_around(other).any(|around| around.head == round.head))
-    });
-    if beside { Ok(()) } else { Err(Reason::Context("the loop does nothing of the other kind")) }
-}
-
-/// A call of the class, or of a function of the package that makes one.
-fn has_class(checker: &Checker<'_>, call: &Call, class: &str, depth: u32) -> bool {
-    if let Target::Own(id) = &call.target {
-        let site = checker.bodies.of_function(*id).filter(|_| depth > 0);
-        return site.is_some_and(|site| {
-            site.graph.calls().any(|(_, call)| has_class(checker, call, class, depth - 1))
-        });
+    if context::shares_loop(checker, site, id, with) {
+        return Ok(());
     }
-    classes_of(checker.world, call).contains(&class)
+    Err(Reason::Context("the loop does nothing of the other kind"))
 }
 
 /// `Ok` when nothing bounds it.

@@ -185,12 +185,11 @@ pub(crate) struct Names {
 }
 
 /// See [`Names::known`].
-#[derive(Clone, Copy)]
-struct Known(fn(&str) -> bool);
+struct Known(Box<dyn Fn(&str) -> bool>);
 
 impl Default for Known {
     fn default() -> Self {
-        Self(|_| false)
+        Self(Box::new(|_| false))
     }
 }
 
@@ -202,7 +201,7 @@ impl std::fmt::Debug for Known {
 
 impl Names {
     /// Tells which foreign paths there are facts about: names from globs are guessed by it.
-    pub(crate) fn set_known(&mut self, known: fn(&str) -> bool) {
+    pub(crate) fn set_known(&mut self, known: Box<dyn Fn(&str) -> bool>) {
         self.known = Known(known);
         self.search = std::cell::RefCell::default();
     }

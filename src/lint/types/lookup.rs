@@ -322,9 +322,10 @@ impl<'a> World<'a> {
 
     /// A method that no type explains: a trait's whose name says enough, or nothing.
     fn by_name(&self, receiver: &Ty, name: Name) -> (Target, Evidence) {
-        // A receiver that is known to be something else is no evidence.
+        // A receiver that is known to be something else is no evidence. What can be awaited may
+        // have setters of its own.
         let known = match receiver.bare() {
-            Ty::Unknown | Ty::Traits(_) => false,
+            Ty::Unknown | Ty::Traits(_) | Ty::Future(_) => false,
             Ty::Foreign(path, _) => self.facts.type_fact(*path).is_some_and(|fact| fact.chain),
             _ => true,
         };

@@ -1,11 +1,13 @@
 //! Shows what a rule is about: why, what it finds, examples, limits.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use serde::Serialize;
 
 use super::cut::cut;
-use crate::catalog::model::{Level, Rule, Status};
+use crate::catalog::Snippet;
+use crate::catalog::model::{Example, Level, Rule, Status};
 use crate::report::Style;
 use crate::report::text::{ascii, sanitise};
 use crate::report::wrap::wrap;
@@ -63,8 +65,9 @@ pub fn explain(
     }
     page.section("Why", &rule.why)?;
     page.section("What to write instead", &rule.help)?;
-    page.code("Found", &rule.bad)?;
-    page.code("Not found", &rule.good)?;
+    for snippet in rule.snippets() {
+        page.code(&snippet)?;
+    }
     page.section("Limits", &rule.limits)?;
     if !rule.references.is_empty() {
         page.section("Seen in", &rule.references.join("\n\n"))?;
@@ -128,18 +131,13 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn code(&mut self, title: &str, code: &str) -> io::Result<()> {
-        if code.trim().is_empty() {
+    fn code(&mut self, snippet: &Snippet<'_>) -> io::Result<()> {
+        if snippet.source.trim().is_empty() {
             return Ok(());
         }
         self.line("", "")?;
-        self.line("1", title)?;
-        for line in code.trim_end().lines() {
-            // The marks say where the tests expect a finding.
-            let (code, marked) = match line.split_once("//~") {
-                Some((code, others)) => (code.trim_end(), others.trim().is_empty()),
-                None => (line, false),
-            };
+        self.line("1", &snippet.title())?;
+        for (code, marked) in snippet.lines() {
             let line = self.plain(&code.replace('\t', "    "));
             let sign = if marked { "  > " } else { "    " };
             self.line("", format!("{sign}{line}").trim_end())?;
@@ -185,12 +183,25 @@ struct Long<'a> {
     references: &'a [String],
     bad: &'a str,
     good: &'a str,
+    examples: Vec<LongExample<'a>>,
+}
+
+/// JSON: an example with versions of its own.
+#[derive(Serialize)]
+struct LongExample<'a> {
+    deps: &'a BTreeMap<String, String>,
+    bad: Option<&'a str>,
+    good: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 struct Document<'a> {
     schema: &'static str,
     rule: Long<'a>,
+}
+
+fn long_example(example: &Example) -> LongExample<'_> {
+    LongExample { deps: &example.deps, bad: example.bad.as_deref(), good: example.good.as_deref() }
 }
 
 /// Writes everything about a rule as one document `poolscan.explain/1`.
@@ -207,6 +218,7 @@ pub fn explain_json(described: Described<'_>, out: &mut dyn io::Write) -> io::Re
         references: &rule.references,
         bad: &rule.bad,
         good: &rule.good,
+        examples: rule.examples.iter().map(long_example).collect(),
     };
     serde_json::to_writer_pretty(&mut *out, &Document { schema: "poolscan.explain/1", rule })?;
     out.write_all(b"\n")
@@ -293,7 +305,7 @@ pub(super) mod tests {
         let document: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
         assert_eq!(document["schema"], "poolscan.explain/1");
         let fields: Vec<_> = document["rule"].as_object().expect("fields").keys().collect();
-        let want = "aliases bad family good help id limits references severity since status \
+        let want = "aliases bad examples family good help id limits references severity since status \
                     summary why";
         let mut sorted = fields.iter().map(|f| f.as_str()).collect::<Vec<_>>();
         sorted.sort_unstable();

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use super::View;
 use super::cut::{cut, cut_path};
 use super::snippet::Window;
-use super::summary::{issue_lines, stats_lines, summary_line};
+use super::summary::{family_table, issue_lines, stats_lines, summary_line};
 use crate::finding::{Confidence, LintFinding, Region, Related, Role, Severity};
 use crate::lint::Report;
 use crate::report::Style;
@@ -43,6 +43,9 @@ pub fn human(report: &Report, view: View, out: &mut dyn io::Write) -> io::Result
         for part in wrap(&plain(&line, view.style), view.style.width) {
             write_cut(&part, view.style, out)?;
         }
+    }
+    if view.stats {
+        write_cut(&family_table(report), view.style, out)?;
     }
     for part in wrap(&summary_line(report, view), view.style.width) {
         write_cut(&part, view.style, out)?;

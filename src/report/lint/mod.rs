@@ -4,6 +4,7 @@ mod cut;
 mod explain;
 mod human;
 mod json;
+mod pages;
 mod rules;
 #[cfg(test)]
 mod samples;
@@ -17,6 +18,7 @@ use std::time::Duration;
 pub use explain::{Described, explain, explain_json};
 pub use human::human;
 pub use json::json;
+pub use pages::{Page, pages};
 pub use rules::{rules, rules_json};
 
 use super::Style;

@@ -1,9 +1,16 @@
 //! The last lines: what could not be analysed, what the run looked at, and how much was found.
 
+use std::collections::BTreeMap;
+
+use tabled::builder::Builder;
+use tabled::settings::object::Columns;
+use tabled::settings::{Alignment, Style as TableStyle};
+
 use super::View;
 use crate::finding::Severity;
 use crate::lint::{Issue, Report};
 use crate::report::number::grouped;
+use crate::report::text::sanitise;
 
 /// Issues shown, at most.
 const MAX_ISSUES: usize = 20;
@@ -22,13 +29,23 @@ pub(super) struct Counts {
 impl Counts {
     /// Counts a report.
     pub(super) fn of(report: &Report) -> Self {
-        let count =
-            |severity| report.findings.iter().filter(|f| f.severity == severity).count() as u64;
-        Self {
-            errors: count(Severity::Error),
-            warnings: count(Severity::Warning),
-            notes: count(Severity::Note),
+        let mut counts = Self::default();
+        for finding in &report.findings {
+            counts.add(finding.severity);
         }
+        counts
+    }
+
+    fn add(&mut self, severity: Severity) {
+        match severity {
+            Severity::Error => self.errors += 1,
+            Severity::Warning => self.warnings += 1,
+            Severity::Note => self.notes += 1,
+        }
+    }
+
+    fn total(self) -> u64 {
+        self.errors + self.warnings + self.notes
     }
 }
 
@@ -84,7 +101,7 @@ pub(super) fn stats_lines(report: &Report) -> Vec<String> {
         some(stats.packages, "package"),
         some(stats.bodies, "function"),
     )];
-    let counted = |what: &str, map: &std::collections::BTreeMap<&'static str, u64>| {
+    let counted = |what: &str, map: &BTreeMap<&'static str, u64>| {
         let mut counts: Vec<_> = map.iter().collect();
         counts.sort_by_key(|&(name, count)| (std::cmp::Reverse(*count), *name));
         let line = move |(name, count): (&&str, &u64)| {
@@ -100,6 +117,29 @@ pub(super) fn stats_lines(report: &Report) -> Vec<String> {
         lines.push(format!("stats: time {name}: {:.1} ms", time.as_secs_f64() * 1000.0));
     }
     lines
+}
+
+/// Findings by family and severity, the family with most first; empty without findings.
+pub(super) fn family_table(report: &Report) -> String {
+    let mut families: BTreeMap<&str, Counts> = BTreeMap::new();
+    for finding in &report.findings {
+        families.entry(&finding.family).or_default().add(finding.severity);
+    }
+    if families.is_empty() {
+        return String::new();
+    }
+    let mut rows: Vec<(&str, Counts)> = families.into_iter().collect();
+    rows.sort_by_key(|(family, counts)| (std::cmp::Reverse(counts.total()), *family));
+    rows.push(("all", Counts::of(report)));
+    let mut table = Builder::default();
+    table.push_record(["family", "errors", "warnings", "notes", "all"].map(str::to_owned));
+    for (family, counts) in rows {
+        let numbers = [counts.errors, counts.warnings, counts.notes, counts.total()].map(grouped);
+        table.push_record([sanitise(family).into_owned()].into_iter().chain(numbers));
+    }
+    let mut table = table.build();
+    table.with(TableStyle::blank()).modify(Columns::new(1..), Alignment::right());
+    table.to_string()
 }
 
 /// A number and its noun.

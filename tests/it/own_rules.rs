@@ -1,0 +1,143 @@
+//! Rules and facts that users bring: loaded beside ours, refused with file and line, tested.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use super::linted::Tree;
+
+const FACTS: &str = r#"
+crate = "my-pool"
+
+[[type]]
+path = "my_pool::Lease"
+classes = ["my-lease"]
+
+[[api]]
+path = "my_pool::lease"
+returns = "Result<my_pool::Lease>"
+acquires = "my-lease"
+handle = "ok"
+
+[[api]]
+path = "my_pool::Lease::give_back"
+returns = "()"
+releases = ["my-lease"]
+"#;
+
+const RULE: &str = r#"
+id = "my-lease-lost"
+engine = "must-release"
+class = "my-lease"
+severity = "warning"
+status = "preview"
+since = "0.1.0"
+summary = "A lease that is not given back"
+message = "{item} is not given back"
+help = "call `give_back`"
+why = "They run out."
+limits = "None known."
+bad = '''
+pub fn one() -> std::io::Result<()> {
+    let lease = my_pool::lease()?; //~
+    println!("{}", lease.id());
+    Ok(())
+}
+'''
+good = '''
+pub fn one() -> std::io::Result<()> {
+    my_pool::lease()?.give_back();
+    Ok(())
+}
+'''
+
+[when]
+paths = "all"
+
+[deps]
+my-pool = "1.0.0"
+"#;
+
+fn poolscan(folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_poolscan"));
+    command.current_dir(folder).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn they_are_used_beside_ours() {
+    let tree = Tree::new();
+    tree.write("facts.toml", FACTS);
+    tree.write("rule.toml", RULE);
+    let deps = [("my-pool".to_owned(), "1.0.0".to_owned())].into();
+    let source = "pub fn one() {\n    let lease = my_pool::lease().unwrap();\n    lease.id();\n}\n\
+                  pub fn two(path: &std::path::Path) {\n    \
+                  std::process::Command::new(path).spawn().unwrap();\n}\n";
+    tree.package("code", &deps, source);
+    let files = ["--rules", "facts.toml", "--rules", "rule.toml"];
+    let run = poolscan(&tree.path(""), &[&["lint", "code"], &files[..]].concat());
+    let shown = text(&run.stdout);
+    assert_eq!(run.status.code(), Some(1), "{shown}{}", text(&run.stderr));
+    for rule in ["my-lease-lost", "child-not-waited"] {
+        assert!(shown.contains(rule), "{rule} in {shown}");
+    }
+    let selected = [&["lint", "code", "--select", "my-lease-lost"], &files[..]].concat();
+    assert!(!text(&poolscan(&tree.path(""), &selected).stdout).contains("child-not-waited"));
+    let explained = poolscan(&tree.path(""), &[&["explain", "my-lease-lost"], &files[..]].concat());
+    assert!(text(&explained.stdout).contains("They run out."));
+}
+
+#[test]
+fn their_examples_are_run() {
+    let tree = Tree::new();
+    tree.write("facts.toml", FACTS);
+    tree.write("rule.toml", RULE);
+    let run = poolscan(&tree.path(""), &["rules", "test", "facts.toml", "rule.toml"]);
+    assert_eq!(text(&run.stdout), "1 rules, 2 examples: all as they say\n");
+    assert_eq!(run.status.code(), Some(0));
+    tree.write("wrong.toml", RULE.replace(".give_back()", ".id()"));
+    let run = poolscan(&tree.path(""), &["rules", "test", "facts.toml", "wrong.toml"]);
+    let shown = text(&run.stdout);
+    assert!(shown.contains("my-lease-lost/good:2: unexpected my-lease-lost"), "{shown}");
+    assert!(shown.ends_with("1 rules, 2 examples: 1 not as they say\n"), "{shown}");
+    assert_eq!(run.status.code(), Some(1));
+}
+
+#[test]
+fn ours_are_run_too() {
+    let run = poolscan(Path::new("."), &["rules", "test"]);
+    let shown = text(&run.stdout);
+    assert!(shown.ends_with("all as they say\n"), "{shown}");
+    assert_eq!(run.status.code(), Some(0));
+}
+
+#[test]
+fn mistakes_are_named_with_file_and_line() {
+    let tree = Tree::new();
+    for (name, content, expected) in [
+        ("a.toml", FACTS.replace("acquires", "aquires"), "a.toml:11: aquires: unknown field"),
+        ("b.toml", "x = 1".to_owned(), "b.toml:1: 'b.toml' has neither a 'crate'"),
+        ("c.toml", FACTS.replace("my_pool::lease", "other::lease"), "is no path of the crate"),
+        (
+            "d.toml",
+            "crate = \"tokio\"\n[[api]]\npath = \"tokio::task::yield_now\"\nreturns = \"_\"\n"
+                .to_owned(),
+            "d.toml:3: path: 'tokio::task::yield_now' is described in apis/tokio.toml already",
+        ),
+        (
+            "e.toml",
+            RULE.replace("my-lease-lost", "child-not-waited").replace("my-lease", "raw-fd"),
+            "e.toml:2: id: 'child-not-waited' names another rule already",
+        ),
+    ] {
+        tree.write(name, content);
+        let run = poolscan(&tree.path(""), &["rules", "--rules", name]);
+        let shown = text(&run.stderr);
+        assert!(shown.contains(expected), "{expected}\nin\n{shown}");
+        assert_eq!(run.status.code(), Some(2));
+    }
+    let run = poolscan(&tree.path(""), &["lint", "--rules", "absent.toml"]);
+    assert!(text(&run.stderr).contains("absent.toml cannot be read"));
+}
