@@ -5,9 +5,7 @@ use rustc_hash::FxHashSet;
 use crate::catalog::LintRule;
 use crate::catalog::model::{Context, Effect, Engine};
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{
-    Call, Edge, LocalId, LocalKind, LoopKind, NodeId, NodeKind, Operand, Test, Value,
-};
+use crate::lint::cfg::{Call, Edge, LocalId, LocalKind, NodeId, NodeKind, Operand, Test, Value};
 use crate::lint::ir::Span;
 use crate::lint::types::{Target, Ty};
 
@@ -53,6 +51,9 @@ fn silent(
     if contexts.contains(&Context::Loop) && !again && !around_loops(site) {
         // A loop that is left as soon as it worked tries again; it does not repeat.
         contexts.retain(|context| *context != Context::Loop);
+    } else if again && !contexts.contains(&Context::Loop) {
+        // A `for` ends, but it does this for each of what it goes through.
+        contexts.push(Context::Loop);
     }
     if let Err(reason) = context::fits(&known.rule.when, &contexts) {
         return Some(Reason::Context(reason));
@@ -103,9 +104,7 @@ fn around_loops(site: &Site) -> bool {
 /// Whether the innermost loop goes on after the call worked.
 fn repeats(site: &Site, node: NodeId, call: &Call) -> bool {
     let graph = &site.graph;
-    let Some(around) = graph.loops_around(node).find(|around| around.kind != LoopKind::For) else {
-        return false;
-    };
+    let Some(around) = graph.loops_around(node).next() else { return false };
     let mut same: FxHashSet<LocalId> = FxHashSet::default();
     same.insert(call.to);
     let mut seen = vec![false; graph.nodes.len()];

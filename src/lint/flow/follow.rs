@@ -438,15 +438,26 @@ impl Walk<'_> {
                 }
                 Passed::Escaped
             }
-            // A method of the handle itself, or of something inside: it may take its receiver.
+            // A method of the handle itself, or of something inside.
             Target::Unknown(_) | Target::Shape(_) if handle == Handle::Receiver => {
-                let goes_on = operand.place().is_some_and(|place| {
-                    matches!(call.receiver_ty.bare(), Ty::Own(..) | Ty::Foreign(..))
-                        && self.graph.used_after(self.at, place.local)
-                });
-                if copied || !by_value && goes_on { Passed::Kept } else { Passed::Escaped }
+                let looks = copied || !by_value && self.looks_at(call, operand);
+                if looks { Passed::Kept } else { Passed::Escaped }
             }
             _ => Passed::Escaped,
+        }
+    }
+
+    /// Whether a method that nobody knows leaves its receiver where it is. Most do. But of std's
+    /// types and of our own all methods are known, so this one is an extension, which may take it;
+    /// and of what is only known by its traits it may be the very release, when it is called like one.
+    fn looks_at(&self, call: &Call, operand: &Operand) -> bool {
+        match self.world.reach(&call.receiver_ty).last() {
+            Some(Ty::Foreign(path, _)) if !path.as_str().starts_with("std::") => true,
+            Some(Ty::Foreign(..) | Ty::Own(..)) => {
+                operand.place().is_some_and(|place| self.graph.used_after(self.at, place.local))
+            }
+            Some(Ty::Traits(_)) => !self.world.facts.ends(call.name.as_str(), self.start.class),
+            _ => false,
         }
     }
 
