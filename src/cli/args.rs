@@ -38,6 +38,12 @@ pub(super) enum Command {
     /// Sample running processes and judge what grows
     #[cfg(target_os = "linux")]
     Watch(WatchArgs),
+    /// Show which process is near its limit of open files
+    #[cfg(target_os = "linux")]
+    Top(TopArgs),
+    /// List the handles that a process holds, and who is at the other end
+    #[cfg(target_os = "linux")]
+    Ls(LsArgs),
     /// Judge recordings again: same findings as the live run
     Replay(ReplayArgs),
     /// Start a small leaking service, watch it and explain it (about 20 s)
@@ -137,6 +143,47 @@ pub(super) struct WatchArgs {
     /// Start this program and watch it to its end
     #[arg(last = true, value_name = "CMD", conflicts_with = "selectors")]
     pub(super) program: Vec<String>,
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    poolscan top                                redrawn until Ctrl-C, on a terminal\n  \
+    poolscan top --once --most 10               two looks, the ten fullest processes\n  \
+    poolscan top --format json")]
+pub(super) struct TopArgs {
+    /// How to show them
+    #[arg(long, value_enum, default_value = "human")]
+    pub(super) format: PageFormat,
+    /// Show one table instead of redrawing it; so does any output that is no terminal
+    #[arg(long)]
+    pub(super) once: bool,
+    /// Time between two looks
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1s")]
+    pub(super) interval: Duration,
+    /// Show so many processes at most
+    #[arg(long, value_name = "N")]
+    pub(super) most: Option<usize>,
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    poolscan ls 4711                            every handle of a process\n  \
+    poolscan ls nginx --group CLOSE_WAIT        those of one state\n  \
+    poolscan ls :8080 --group 'tcp client > 10.0.0.7:5432' --format json\n\n\
+    An age with >= is a lower bound: the handle was there before us, and something happened on it\n\
+    so long ago.")]
+pub(super) struct LsArgs {
+    /// pid, name, :PORT, unit NAME.service, container:ID or cgroup:/PATH
+    #[arg(value_name = "SELECTOR")]
+    pub(super) selector: String,
+    /// Only handles whose group (kind > role > peer > state) holds this text
+    #[arg(long, value_name = "TEXT")]
+    pub(super) group: Option<String>,
+    /// How to show them
+    #[arg(long, value_enum, default_value = "human")]
+    pub(super) format: PageFormat,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,8 @@ mod demo;
 mod exit;
 mod explain;
 mod lint;
+#[cfg(target_os = "linux")]
+mod ls;
 mod output;
 mod progress;
 #[cfg(target_os = "linux")]
@@ -15,7 +17,11 @@ mod replay;
 mod rules;
 #[cfg(target_os = "linux")]
 mod stop;
+#[cfg(target_os = "linux")]
+mod targets;
 mod terminal;
+#[cfg(target_os = "linux")]
+mod top;
 #[cfg(target_os = "linux")]
 mod watch;
 
@@ -36,6 +42,10 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         #[cfg(target_os = "linux")]
         Command::Watch(args) => watch::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Top(args) => top::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Ls(args) => ls::run(&args),
         Command::Replay(args) => replay::run(&args),
         #[cfg(target_os = "linux")]
         Command::Demo(args) => demo::run(&args),

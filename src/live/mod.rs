@@ -9,7 +9,9 @@ pub mod detect;
 pub mod facts;
 #[cfg(target_os = "linux")]
 pub mod host;
+pub mod inventory;
 pub mod outcome;
+pub mod overview;
 pub mod record;
 #[cfg(target_os = "linux")]
 pub mod target;

@@ -69,7 +69,7 @@ pub fn human_changes(
     style: Style,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
-    let mut page = Page { style, lines: Vec::new() };
+    let mut page = Page::new(style);
     for change in changes.iter().filter(|change| !moved(change, changes)) {
         let at = duration(change.at as f64 / 1000.0);
         let text = match change.what {
@@ -93,7 +93,7 @@ pub fn human_refresh(outcome: &Outcome, style: Style, out: &mut dyn io::Write) -
     write_lines(&lines(outcome, style, true), style, out)
 }
 
-fn write_lines(lines: &[Line], style: Style, out: &mut dyn io::Write) -> io::Result<()> {
+pub(super) fn write_lines(lines: &[Line], style: Style, out: &mut dyn io::Write) -> io::Result<()> {
     let mut text = String::new();
     for line in lines {
         line.push_to(style, &mut text);
@@ -104,7 +104,7 @@ fn write_lines(lines: &[Line], style: Style, out: &mut dyn io::Write) -> io::Res
 
 /// All lines of an outcome; `full` adds sparklines and processes.
 pub(crate) fn lines(outcome: &Outcome, style: Style, full: bool) -> Vec<Line> {
-    let mut page = Page { style, lines: Vec::new() };
+    let mut page = Page::new(style);
     if outcome.targets.is_empty() {
         page.add("", "no target is being watched");
     }
@@ -132,14 +132,24 @@ pub(crate) fn lines(outcome: &Outcome, style: Style, full: bool) -> Vec<Line> {
 }
 
 /// Collects lines for one style.
-struct Page {
+pub(super) struct Page {
     style: Style,
     lines: Vec<Line>,
 }
 
 impl Page {
+    /// An empty one.
+    pub(super) fn new(style: Style) -> Self {
+        Self { style, lines: Vec::new() }
+    }
+
+    /// What was added.
+    pub(super) fn into_lines(self) -> Vec<Line> {
+        self.lines
+    }
+
     /// Adds a line; every text, trusted or not, is made harmless here.
-    fn add(&mut self, tone: &'static str, text: &str) {
+    pub(super) fn add(&mut self, tone: &'static str, text: &str) {
         let safe = sanitise(text);
         let (text, mark) =
             if self.style.unicode { (safe.into_owned(), "…") } else { (ascii(&safe), "...") };

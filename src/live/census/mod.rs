@@ -7,7 +7,7 @@
 mod bank;
 mod group;
 mod life_times;
-mod path;
+pub mod path;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -194,6 +194,11 @@ impl Census {
                 self.set_place(slot, at, facts);
             }
             Change::Place(facts) => self.set_place(slot, at, *facts),
+            Change::Flow(flow) => {
+                if let Some(handle) = &mut self.slots[slot as usize] {
+                    handle.facts.flow = flow;
+                }
+            }
         }
     }
 

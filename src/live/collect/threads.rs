@@ -160,6 +160,7 @@ impl Threads {
                 activity: Activity::Awake,
                 label: name,
                 pid: Some(process.pid),
+                born: Some(start),
                 ..HandleFacts::of_kind("thread")
             }),
         });

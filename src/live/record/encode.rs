@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::format::{FIRST_NAMED_ID, FirstTick, Header};
-use super::line::{Id, Line, Text, Value};
+use super::line::{FlowPart, Id, Line, Text, Value};
 use crate::live::facts::{
-    Activity, Change, Fact, HandleFacts, HandleId, Lifecycle, SourceStatus, TargetFacts, TargetId,
+    Activity, Change, Fact, Flow, HandleFacts, HandleId, Lifecycle, SourceStatus, TargetFacts,
+    TargetId,
 };
 
 /// Longest text kept when a line would be too long otherwise, in bytes.
@@ -63,6 +64,7 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
                     Line { state: Some(Text::from(&**state)), ..of_type("change") }
                 }
                 Change::Place(facts) => place("change", facts),
+                Change::Flow(flow) => Line { flow: Some(part_of(flow)), ..of_type("flow") },
             };
             Line { t_ms: Some(*at), id: Some(id_of(*id)), ..line }
         }
@@ -130,7 +132,7 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
             cut(name);
             cut(reason);
         }
-        Fact::Change { change: Change::Activity(_), .. }
+        Fact::Change { change: Change::Activity(_) | Change::Flow(_), .. }
         | Fact::Close { .. }
         | Fact::Lifecycle { .. } => {}
     }
@@ -169,10 +171,27 @@ fn place<'a>(line_type: &'a str, facts: &'a HandleFacts) -> Line<'a> {
         group: facts.group.as_ref().map(|g| g.iter().map(|level| Text::from(&**level)).collect()),
         label: text(&facts.label),
         pid: facts.pid,
+        fd: facts.fd,
+        inode: facts.inode,
+        bytes: facts.bytes,
+        born_ms: facts.born,
+        flow: (facts.flow != Flow::default()).then(|| part_of(&facts.flow)),
         ..of_type(line_type)
     };
     set_activity(&mut line, facts.activity);
     line
+}
+
+fn part_of(flow: &Flow) -> FlowPart {
+    FlowPart {
+        sent_ms: flow.sent,
+        received_ms: flow.received,
+        heard_ms: flow.heard,
+        unread: flow.unread,
+        unsent: flow.unsent,
+        retries: flow.retries,
+        waiting_since_ms: flow.waiting_since,
+    }
 }
 
 fn set_activity(line: &mut Line<'_>, activity: Activity) {

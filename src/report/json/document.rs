@@ -394,7 +394,8 @@ fn gauges(all: &BTreeMap<String, f64>) -> BTreeMap<&str, Option<f64>> {
     all.iter().map(|(name, &v)| (name.as_str(), rounded(v))).collect()
 }
 
-fn status(status: SourceStatus) -> &'static str {
+/// The name of a source's status.
+pub(in crate::report) fn status(status: SourceStatus) -> &'static str {
     match status {
         SourceStatus::Ok => "ok",
         SourceStatus::Partial => "partial",

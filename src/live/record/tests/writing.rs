@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::{open, read, repository, written};
 use crate::live::facts::{
-    Activity, Change, Fact, HandleFacts, HandleId, Lifecycle, SourceStatus, TargetFacts, TargetId,
+    Activity, Change, Fact, Flow, HandleFacts, HandleId, Lifecycle, SourceStatus, TargetFacts,
+    TargetId,
 };
 use crate::live::record::{Header, Item, Reader, Recorder};
 
@@ -33,6 +34,15 @@ fn header_survives() {
 fn every_key_written_is_in_the_schema() {
     let schema = fs::read_to_string(repository("docs/schema/recording.schema.json")).unwrap();
     let schema: Value = serde_json::from_str(&schema).unwrap();
+    let flow = Flow {
+        sent: Some(1),
+        received: Some(1),
+        heard: Some(1),
+        unread: Some(1),
+        unsent: Some(1),
+        retries: Some(1),
+        waiting_since: Some(1),
+    };
     let full = HandleFacts {
         group: Some(vec![Arc::from("g")].into()),
         pid: Some(1),
@@ -42,6 +52,11 @@ fn every_key_written_is_in_the_schema() {
         site: "l".into(),
         label: "l".into(),
         activity: Activity::Awake,
+        fd: Some(1),
+        inode: Some(1),
+        bytes: Some(1),
+        born: Some(1),
+        flow,
         ..HandleFacts::of_kind("socket")
     };
     let place = |activity| Box::new(HandleFacts { activity, ..full.clone() });
@@ -69,6 +84,7 @@ fn every_key_written_is_in_the_schema() {
         },
         change(Change::Place(place(Activity::Awake))),
         change(Change::State(some())),
+        change(Change::Flow(flow)),
         change(Change::Activity(Activity::Unseen)),
         change(Change::Activity(Activity::SilentSince(3))),
         Fact::Gauge { at, target, pid: Some(2), name: some(), value: 1.5 },
