@@ -44,6 +44,14 @@ pub(super) enum Command {
     /// List the handles that a process holds, and who is at the other end
     #[cfg(target_os = "linux")]
     Ls(LsArgs),
+    /// Write down everything that is held now, as evidence before a restart
+    #[cfg(target_os = "linux")]
+    Snapshot(SnapshotArgs),
+    /// Try which sources of evidence work here, and say how to get the others
+    #[cfg(target_os = "linux")]
+    Doctor(DoctorArgs),
+    /// Compare two snapshots or recordings: what opened, what stayed, what grew
+    Diff(DiffArgs),
     /// Judge recordings again: same findings as the live run
     Replay(ReplayArgs),
     /// Start a small leaking service, watch it and explain it (about 20 s)
@@ -182,6 +190,51 @@ pub(super) struct LsArgs {
     #[arg(long, value_name = "TEXT")]
     pub(super) group: Option<String>,
     /// How to show them
+    #[arg(long, value_enum, default_value = "human")]
+    pub(super) format: PageFormat,
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    poolscan snapshot 4711 -o before.jsonl.gz\n  \
+    poolscan replay before.jsonl.gz             what one look says\n  \
+    poolscan diff before.jsonl.gz after.jsonl.gz")]
+pub(super) struct SnapshotArgs {
+    /// pid, name, :PORT, unit NAME.service, container:ID or cgroup:/PATH
+    #[arg(value_name = "SELECTOR", required = true)]
+    pub(super) selectors: Vec<String>,
+    /// The file, a recording of one tick (compressed if it ends in .gz)
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: PathBuf,
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  poolscan doctor\n  poolscan doctor 4711                        can this process be judged"
+)]
+pub(super) struct DoctorArgs {
+    /// A process to try the sources on
+    #[arg(value_name = "PID")]
+    pub(super) pid: Option<u32>,
+    /// How to show it
+    #[arg(long, value_enum, default_value = "human")]
+    pub(super) format: PageFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  poolscan diff before.jsonl.gz after.jsonl.gz\n\n\
+    Of one process, handles are told apart; of two (two workers, canary and stable), only numbers\n\
+    are compared. Of longer recordings the end counts.")]
+pub(super) struct DiffArgs {
+    /// The earlier one
+    #[arg(value_name = "A")]
+    pub(super) before: PathBuf,
+    /// The later one
+    #[arg(value_name = "B")]
+    pub(super) after: PathBuf,
+    /// How to show it
     #[arg(long, value_enum, default_value = "human")]
     pub(super) format: PageFormat,
 }

@@ -1,7 +1,7 @@
 //! `poolscan ls`: which handles processes hold, and who is at the other end.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use super::args::{Color, LsArgs, PageFormat};
 use super::exit::Exit;
@@ -37,7 +37,14 @@ pub(super) fn run(args: &LsArgs) -> anyhow::Result<Exit> {
     list.other_ends_reason = &found.reason;
     let mut out = io::stdout().lock();
     match args.format {
-        PageFormat::Human => listing(&list, page_style(Color::Auto), &mut out)?,
+        PageFormat::Human => {
+            let mut style = page_style(Color::Auto);
+            if !io::stdout().is_terminal() {
+                // What searches the output wants whole paths.
+                style.width = usize::MAX;
+            }
+            listing(&list, style, &mut out)?;
+        }
         PageFormat::Json => listing_json(&list, &mut out)?,
     }
     out.flush()?;

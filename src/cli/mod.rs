@@ -4,6 +4,9 @@ mod args;
 mod catalogue;
 #[cfg(target_os = "linux")]
 mod demo;
+mod diff;
+#[cfg(target_os = "linux")]
+mod doctor;
 mod exit;
 mod explain;
 mod lint;
@@ -15,6 +18,8 @@ mod progress;
 mod recorder;
 mod replay;
 mod rules;
+#[cfg(target_os = "linux")]
+mod snapshot;
 #[cfg(target_os = "linux")]
 mod stop;
 #[cfg(target_os = "linux")]
@@ -46,6 +51,11 @@ pub fn run() -> ExitCode {
         Command::Top(args) => top::run(&args),
         #[cfg(target_os = "linux")]
         Command::Ls(args) => ls::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Snapshot(args) => snapshot::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Replay(args) => replay::run(&args),
         #[cfg(target_os = "linux")]
         Command::Demo(args) => demo::run(&args),

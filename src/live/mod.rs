@@ -3,9 +3,12 @@
 //! What reads /proc and asks the kernel is Linux only; judgement and recordings work everywhere.
 
 pub mod census;
+pub mod checkup;
 #[cfg(target_os = "linux")]
 pub mod collect;
+pub mod compare;
 pub mod detect;
+pub mod diagnose;
 pub mod facts;
 #[cfg(target_os = "linux")]
 pub mod host;

@@ -8,16 +8,18 @@ use unicode_width::UnicodeWidthStr;
 
 use super::number::{bytes, duration, durations, short, sparkline};
 use super::text::{ascii, fit, sanitise};
-use crate::finding::Verdict;
+use crate::finding::{Severity, Verdict};
 use crate::live::facts::SourceStatus;
 use crate::live::outcome::{
-    ChangeKind, FindingChange, Level, Outcome, ResourceOutcome, TargetOutcome,
+    ChangeKind, Diagnosis, FindingChange, Level, Outcome, ResourceOutcome, TargetOutcome,
 };
 
 /// Findings shown, and how many of them with evidence and next steps.
 const MAX_FINDINGS: usize = 12;
 /// See [`MAX_FINDINGS`].
 const EXPLAINED: usize = 4;
+/// Diagnoses shown of each severity.
+const MAX_DIAGNOSES: usize = 5;
 /// Rows of the table of resources, at most.
 const MAX_ROWS: usize = 24;
 
@@ -166,6 +168,8 @@ impl Page {
             .copied()
             .filter(|r| r.verdict.is_finding() && !r.evidence.is_empty())
             .collect();
+        // What is broken now comes before what will be.
+        self.diagnoses(target, Severity::Error);
         for (index, finding) in findings.iter().take(MAX_FINDINGS).enumerate() {
             self.finding(finding, index < EXPLAINED);
         }
@@ -175,12 +179,8 @@ impl Page {
         if findings.is_empty() {
             self.add(tone(target.verdict), &format!("{}  {}", shout(target.verdict), name(target)));
         }
-        for diagnosis in target.diagnoses.iter().take(5) {
-            self.wrapped("31", "  ", &diagnosis.message);
-            for step in diagnosis.next_steps.iter().take(2) {
-                self.add("1", &format!("  next: {step}"));
-            }
-        }
+        self.diagnoses(target, Severity::Warning);
+        self.diagnoses(target, Severity::Note);
         self.add("2", &format!("  {}, pids {}", name(target), pids(&target.facts.pids)));
         if let Some(at) = target.ended_at {
             self.add(
@@ -207,6 +207,31 @@ impl Page {
             let reason =
                 if source.reason.is_empty() { "the source gave no reason" } else { &source.reason };
             self.add("33", &format!("  {}: {what} because {reason}", source.name));
+        }
+    }
+
+    /// The diagnoses of one severity.
+    fn diagnoses(&mut self, target: &TargetOutcome, severity: Severity) {
+        let fitting = target.diagnoses.iter().filter(|d| d.severity == severity);
+        for diagnosis in fitting.take(MAX_DIAGNOSES) {
+            if severity == Severity::Note {
+                let Diagnosis { message, rule, .. } = diagnosis;
+                self.wrapped("2", "  ", &format!("note: {message} ({rule})"));
+            } else {
+                self.diagnosis(diagnosis);
+            }
+        }
+    }
+
+    fn diagnosis(&mut self, diagnosis: &Diagnosis) {
+        let tone = if diagnosis.severity == Severity::Error { "1;31" } else { "1;33" };
+        let severity = diagnosis.severity.as_str().to_uppercase();
+        self.wrapped(tone, "", &format!("{severity}  {} ({})", diagnosis.message, diagnosis.rule));
+        if !diagnosis.examples.is_empty() {
+            self.wrapped("", "  ", &format!("such as {}", diagnosis.examples.join(", ")));
+        }
+        for step in diagnosis.next_steps.iter().take(4) {
+            self.wrapped("1", "  next: ", step);
         }
     }
 

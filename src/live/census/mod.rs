@@ -121,6 +121,15 @@ impl Census {
         self.evictions
     }
 
+    /// Everything that is held, with the time at which it entered its present place;
+    /// `Millis::MIN` if before we came.
+    pub fn held(&self) -> impl Iterator<Item = (&HandleFacts, Millis)> {
+        self.slots.iter().flatten().map(|handle| {
+            let deepest = handle.depth.saturating_sub(1);
+            (&handle.facts, handle.entered[deepest])
+        })
+    }
+
     /// Whether a handle is known.
     pub fn contains(&self, id: HandleId) -> bool {
         self.by_id.contains_key(&id)

@@ -2,6 +2,7 @@
 
 pub mod beat;
 pub mod children;
+pub mod doctor;
 pub mod fd_facts;
 pub mod fd_table;
 pub mod fds;

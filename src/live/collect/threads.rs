@@ -194,7 +194,7 @@ fn tids(process: BorrowedFd<'_>) -> rustix::io::Result<Vec<u32>> {
 }
 
 /// Run time in nanoseconds from `schedstat`; `None` where the kernel keeps none.
-fn run_time(task: BorrowedFd<'_>) -> Option<u64> {
+pub(super) fn run_time(task: BorrowedFd<'_>) -> Option<u64> {
     let file = openat(task, "schedstat", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
     let mut buffer = [0; 96];
     let length = rustix::io::read(&file, &mut buffer).ok()?;

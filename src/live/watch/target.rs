@@ -42,7 +42,7 @@ pub(super) struct TargetWatch {
     pub(super) gauges: BTreeMap<String, Gauge>,
     pub(super) limits: BTreeMap<String, LimitOutcome>,
     pub(super) sources: BTreeMap<String, Source>,
-    processes: BTreeMap<u32, BTreeMap<String, f64>>,
+    pub(super) processes: BTreeMap<u32, BTreeMap<String, f64>>,
     lifecycle: Vec<(Millis, u32, Lifecycle)>,
     living: i64,
     ended_at: Option<Millis>,
