@@ -155,6 +155,8 @@ fn numbers(a: &Inventory, b: &Inventory) -> Vec<(String, Option<f64>, Option<f64
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::live::facts::{Fact, HandleFacts, HandleId, TargetFacts, TargetId};
 
@@ -171,7 +173,7 @@ mod tests {
                 id: HandleId(id as u64),
                 pre: true,
                 start_up: false,
-                facts: Box::new(facts),
+                facts: Arc::new(facts),
             });
         }
         moment

@@ -54,8 +54,8 @@ pub struct HandleFacts {
     pub born: Option<Millis>,
     /// Deleted files: space that it keeps on its file system, in bytes, when it was first seen.
     pub bytes: Option<u64>,
-    /// What is under way on it.
-    pub flow: Flow,
+    /// What is under way on it, where that was told.
+    pub flow: Option<Arc<Flow>>,
 }
 
 /// What is under way on a socket. It is told of silent ones, of those that still connect, and of
@@ -101,7 +101,7 @@ pub enum Fact {
         /// Its process was younger than the start-up guard when it appeared.
         start_up: bool,
         /// What it is.
-        facts: Box<HandleFacts>,
+        facts: Arc<HandleFacts>,
     },
     /// A handle changed.
     Change {
@@ -183,9 +183,9 @@ pub enum Change {
     /// It entered another state.
     State(Arc<str>),
     /// Its whole place changed, as when an unconnected socket connects.
-    Place(Box<HandleFacts>),
+    Place(Arc<HandleFacts>),
     /// Something else is under way on it.
-    Flow(Flow),
+    Flow(Arc<Flow>),
 }
 
 /// What happened to a process.
@@ -259,7 +259,12 @@ impl HandleFacts {
             inode: None,
             born: None,
             bytes: None,
-            flow: Flow::default(),
+            flow: None,
         }
+    }
+
+    /// What is under way on it; nothing where nothing was told.
+    pub fn flow(&self) -> Flow {
+        self.flow.as_deref().copied().unwrap_or_default()
     }
 }

@@ -1,6 +1,7 @@
 //! What is held at one moment: the facts up to it, applied to a table.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::census::path;
 use super::facts::{
@@ -81,7 +82,10 @@ impl Inventory {
             }
             Fact::Open { at, target, id, pre, facts, .. } => {
                 if self.handles.len() < MAX_HANDLES || self.handles.contains_key(&id) {
-                    self.handles.insert(id, Held { target, seen: at, pre, facts: *facts });
+                    self.handles.insert(
+                        id,
+                        Held { target, seen: at, pre, facts: Arc::unwrap_or_clone(facts) },
+                    );
                 } else {
                     self.left_out += 1;
                 }
@@ -91,8 +95,8 @@ impl Inventory {
                     match change {
                         Change::Activity(activity) => held.facts.activity = activity,
                         Change::State(state) => held.facts.state = state,
-                        Change::Place(facts) => held.facts = *facts,
-                        Change::Flow(flow) => held.facts.flow = flow,
+                        Change::Place(facts) => held.facts = Arc::unwrap_or_clone(facts),
+                        Change::Flow(flow) => held.facts.flow = Some(flow),
                     }
                 }
             }
@@ -134,7 +138,7 @@ impl Held {
         if !self.pre {
             return Age::Exactly((now - self.seen).max(0));
         }
-        let flow = &self.facts.flow;
+        let flow = self.facts.flow();
         let past = [flow.sent, flow.received, flow.heard, flow.waiting_since];
         let oldest = past.into_iter().flatten().chain(match self.facts.activity {
             Activity::SilentSince(since) => Some(since),
@@ -150,7 +154,7 @@ mod tests {
     use crate::live::facts::Flow;
 
     fn open(id: u64, pre: bool) -> Fact {
-        let facts = Box::new(HandleFacts::of_kind("socket"));
+        let facts = Arc::new(HandleFacts::of_kind("socket"));
         let (target, id) = (TargetId(0), HandleId(id));
         Fact::Open { at: 1000, target, id, pre, start_up: false, facts }
     }
@@ -163,7 +167,7 @@ mod tests {
             open(1, true),
             open(2, false),
             open(3, true),
-            Fact::Change { at: 2000, id: HandleId(1), change: Change::Flow(flow) },
+            Fact::Change { at: 2000, id: HandleId(1), change: Change::Flow(Arc::new(flow)) },
             Fact::Change { at: 2000, id: HandleId(9), change: Change::State("x".into()) },
             Fact::Close { at: 4000, id: HandleId(3) },
         ] {

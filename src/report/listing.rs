@@ -152,7 +152,7 @@ fn idle(held: &Held, now: Millis) -> String {
 }
 
 fn queued(held: &Held) -> String {
-    let flow = &held.facts.flow;
+    let flow = held.facts.flow();
     if &*held.facts.state == "LISTEN" {
         return match (flow.unread, flow.unsent) {
             (Some(waiting), Some(most)) => format!("{waiting} of {most} wait"),
@@ -273,7 +273,7 @@ pub fn listing_json(list: &Listing<'_>, out: &mut dyn io::Write) -> io::Result<(
 fn handle<'a>(list: &Listing<'a>, id: HandleId, held: &'a Held) -> Handle<'a> {
     let now = list.inventory.now;
     let ago = |at: Option<Millis>| rounded(seconds((now - at?).max(0)));
-    let (facts, flow) = (&held.facts, &held.facts.flow);
+    let (facts, flow) = (&held.facts, held.facts.flow());
     let (age, at_least) = match held.age(now) {
         Age::Exactly(ms) => (Some(ms), false),
         Age::AtLeast(ms) => (Some(ms), true),
@@ -310,6 +310,8 @@ fn handle<'a>(list: &Listing<'a>, id: HandleId, held: &'a Held) -> Handle<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::live::facts::{Fact, Flow, HandleFacts};
 
@@ -322,7 +324,7 @@ mod tests {
                 id: HandleId(id),
                 pre: true,
                 start_up: false,
-                facts: Box::new(facts),
+                facts: Arc::new(facts),
             });
         };
         open(
@@ -334,7 +336,11 @@ mod tests {
                 peer: "10.0.0.7:5432".into(),
                 state: "CLOSE_WAIT".into(),
                 activity: Activity::SilentSince(-90_000),
-                flow: Flow { unread: Some(1536), heard: Some(-60_000), ..Flow::default() },
+                flow: Some(Arc::new(Flow {
+                    unread: Some(1536),
+                    heard: Some(-60_000),
+                    ..Flow::default()
+                })),
                 ..HandleFacts::of_kind("socket")
             },
         );

@@ -202,10 +202,10 @@ impl Census {
                 facts.state = state;
                 self.set_place(slot, at, facts);
             }
-            Change::Place(facts) => self.set_place(slot, at, *facts),
+            Change::Place(facts) => self.set_place(slot, at, Arc::unwrap_or_clone(facts)),
             Change::Flow(flow) => {
                 if let Some(handle) = &mut self.slots[slot as usize] {
-                    handle.facts.flow = flow;
+                    handle.facts.flow = Some(flow);
                 }
             }
         }

@@ -268,7 +268,7 @@ impl Fds {
                     id,
                     pre,
                     start_up,
-                    facts: Box::new(facts),
+                    facts: Arc::new(facts),
                 });
                 match pipe {
                     Some(key) => {

@@ -39,13 +39,14 @@ pub(super) fn is_told(row: &SocketRow<'_>, idle: Idle) -> bool {
 
 /// Whether anything but the jitter of clocks has changed. Data that flows moves the clock by which
 /// silence is told, so that times need not be compared here.
-pub(super) fn differs(before: &Flow, now: &Flow, bucket: Millis) -> bool {
+pub(super) fn differs(before: Option<&Flow>, now: &Flow, bucket: Millis) -> bool {
+    let before = before.copied().unwrap_or_default();
     let queues = |flow: &Flow| (flow.unread, flow.unsent, flow.retries);
     let waits = match (before.waiting_since, now.waiting_since) {
         (Some(before), Some(now)) => before.abs_diff(now) > bucket.unsigned_abs(),
         (before, now) => before != now,
     };
-    queues(before) != queues(now) || waits
+    queues(&before) != queues(now) || waits
 }
 
 /// Connections that nobody has accepted yet: by their own address, since when the oldest waits.
@@ -107,8 +108,8 @@ mod tests {
         let before = of_row(&established, 1000);
         assert_eq!((before.sent, before.received, before.heard), (Some(300), None, Some(980)));
         // Clocks that jitter are no news, another queue is.
-        assert!(!differs(&before, &of_row(&established, 1004), 5000));
-        assert!(differs(&before, &Flow { unread: Some(4), ..before }, 5000));
+        assert!(!differs(Some(&before), &of_row(&established, 1004), 5000));
+        assert!(differs(Some(&before), &Flow { unread: Some(4), ..before }, 5000));
     }
 
     #[test]

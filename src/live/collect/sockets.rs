@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::flow::{self, Unaccepted};
 use super::idle::Idle;
@@ -29,8 +30,8 @@ pub struct Socket {
     fresh: bool,
     missed: u8,
     heard: u32,
-    flow: Flow,
-    facts: Option<Box<HandleFacts>>,
+    flow: Option<Arc<Flow>>,
+    facts: Option<Arc<HandleFacts>>,
 }
 
 /// What is known when a socket is first found in an fd table.
@@ -92,7 +93,7 @@ impl Sockets {
             fresh: true,
             missed: 0,
             heard: self.beat.wrapping_sub(1),
-            flow: Flow::default(),
+            flow: None,
             facts: None,
         };
         self.by_inode.insert(inode, socket);
@@ -169,12 +170,13 @@ impl Sockets {
             socket.state = row.state;
             socket.place = place;
             let activity = socket.idle.activity(bucket);
-            let mut facts = Box::new(describe(row, place, activity, socket.pid, patterns));
+            let mut facts = describe(row, place, activity, socket.pid, patterns);
             facts.fd = Some(socket.fd);
             if flow::is_told(row, socket.idle) && row.state != TCP_LISTEN {
-                facts.flow = flow;
+                facts.flow = Some(Arc::new(flow));
             }
-            socket.flow = facts.flow;
+            socket.flow.clone_from(&facts.flow);
+            let facts = Arc::new(facts);
             if socket.fresh {
                 socket.facts = Some(facts);
             } else {
@@ -195,9 +197,12 @@ impl Sockets {
             let change = Change::Activity(activity);
             out.push(Fact::Change { at, id, change });
         }
-        let news = other_state || activity.is_some() || flow::differs(&socket.flow, &flow, bucket);
+        let news = other_state
+            || activity.is_some()
+            || flow::differs(socket.flow.as_deref(), &flow, bucket);
         if news && flow::is_told(row, socket.idle) && row.state != TCP_LISTEN {
-            socket.flow = flow;
+            let flow = Arc::new(flow);
+            socket.flow = Some(Arc::clone(&flow));
             out.push(Fact::Change { at, id, change: Change::Flow(flow) });
         }
     }
@@ -209,14 +214,17 @@ impl Sockets {
             if flow.unread.is_some_and(|waiting| waiting > 0) {
                 flow.waiting_since = self.unaccepted.oldest(address);
             }
+            let differs = flow::differs(socket.flow.as_deref(), &flow, bucket);
+            let flow = Arc::new(flow);
             if let Some(facts) = &mut socket.facts {
-                facts.flow = flow;
-            } else if flow::differs(&socket.flow, &flow, bucket) {
-                out.push(Fact::Change { at, id: socket.id, change: Change::Flow(flow) });
+                Arc::make_mut(facts).flow = Some(Arc::clone(&flow));
+            } else if differs {
+                let change = Change::Flow(Arc::clone(&flow));
+                out.push(Fact::Change { at, id: socket.id, change });
             } else {
                 continue;
             }
-            socket.flow = flow;
+            socket.flow = Some(flow);
         }
     }
 
@@ -229,7 +237,7 @@ impl Sockets {
         patterns: &mut Patterns,
         protocol: impl Fn(u32, u32) -> Option<String>,
         out: &mut Vec<Fact>,
-    ) -> Vec<(HandleId, bool, bool, Box<HandleFacts>)> {
+    ) -> Vec<(HandleId, bool, bool, Arc<HandleFacts>)> {
         self.tell_waiting(at, bucket, out);
         let mut unheard: Vec<u64> = Vec::new();
         let mut fresh: Vec<u64> = Vec::new();
@@ -254,11 +262,11 @@ impl Sockets {
                 let name = protocol(socket.pid, socket.fd);
                 let mut facts = unlisted(name, true, socket.pid, patterns);
                 (facts.fd, facts.inode) = (Some(socket.fd), Some(inode));
-                socket.flow = Flow::default();
+                socket.flow = None;
                 out.push(Fact::Change {
                     at,
                     id: socket.id,
-                    change: Change::Place(Box::new(facts)),
+                    change: Change::Place(Arc::new(facts)),
                 });
             }
         }
@@ -273,7 +281,7 @@ impl Sockets {
                 let name = protocol(socket.pid, socket.fd);
                 let mut facts = unlisted(name, complete, socket.pid, patterns);
                 (facts.fd, facts.inode) = (Some(socket.fd), Some(inode));
-                Box::new(facts)
+                Arc::new(facts)
             });
             opened.push((socket.id, socket.pre, socket.start_up, facts));
         }

@@ -154,7 +154,7 @@ impl Threads {
             id,
             pre,
             start_up: start - process.started_ms < beat.start_up_ms,
-            facts: Box::new(HandleFacts {
+            facts: Arc::new(HandleFacts {
                 peer: pattern::of_name(&stat.comm).into(),
                 state: state.into(),
                 activity: Activity::Awake,

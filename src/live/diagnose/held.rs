@@ -26,7 +26,7 @@ pub(super) struct Asked<'r> {
 
 /// The groups in which enough handles have waited long enough.
 pub(super) fn find(asked: &Asked<'_>, view: &View<'_>) -> Vec<Match> {
-    let answering = answering(view);
+    let answering = if asked.wait == Wait::Reply { answering(view) } else { BTreeSet::new() };
     let waiting: Vec<&Handle<'_>> = view
         .select(asked.of)
         .filter(|handle| asked.wait != Wait::Reply || answering.contains(&Key::of(handle.facts)))
@@ -99,14 +99,14 @@ pub(super) fn amount(
 
 /// Groups of which at least one member was ever sent something by its peer.
 fn answering(view: &View<'_>) -> BTreeSet<Key> {
-    let answered = |handle: &&Handle<'_>| handle.facts.flow.received.is_some();
+    let answered = |handle: &&Handle<'_>| handle.facts.flow().received.is_some();
     view.handles.iter().filter(answered).map(|handle| Key::of(handle.facts)).collect()
 }
 
 /// Since when a handle has waited, at the latest; `None` when it does not, or nobody knows.
 pub(super) fn since(handle: &Handle<'_>, wait: Wait, view: &View<'_>) -> Option<Millis> {
     let facts = handle.facts;
-    let flow = &facts.flow;
+    let flow = facts.flow();
     let gap = view.ms(GAP_SECONDS);
     match wait {
         Wait::Connect => Some(handle.entered.unwrap_or_else(|| {
@@ -135,7 +135,7 @@ pub(super) fn later(time: Millis, other: Option<Millis>, gap: Millis) -> bool {
 
 /// Since when it is in its state: as we saw it, else as the last sign from outside tells.
 fn in_state(handle: &Handle<'_>, view: &View<'_>) -> Millis {
-    let Flow { heard, .. } = handle.facts.flow;
+    let Flow { heard, .. } = handle.facts.flow();
     let entered = handle.entered.or(heard).unwrap_or(view.origin);
     match handle.facts.activity {
         // Data flowed in this state.
@@ -147,10 +147,10 @@ fn in_state(handle: &Handle<'_>, view: &View<'_>) -> Millis {
 /// The queue of the one handle that is full.
 fn queue(members: &[&Handle<'_>], wait: Wait) -> BTreeMap<&'static str, String> {
     let mut values = BTreeMap::new();
-    let fullest = members.iter().max_by_key(|handle| handle.facts.flow.unread);
+    let fullest = members.iter().max_by_key(|handle| handle.facts.flow().unread);
     if wait == Wait::Accept
         && let Some(Flow { unread: Some(waiting), unsent: Some(most), .. }) =
-            fullest.map(|handle| handle.facts.flow)
+            fullest.map(|handle| handle.facts.flow())
     {
         values.insert("waiting", waiting.to_string());
         values.insert("limit", most.to_string());

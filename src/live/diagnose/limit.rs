@@ -60,6 +60,10 @@ pub(super) fn by_peer(of: &Selection, name: &str, percent: f64, view: &View<'_>)
     else {
         return Vec::new();
     };
+    // Few in all are few to each.
+    if (view.select(of).count() as f64) * 100.0 < percent * most as f64 {
+        return Vec::new();
+    }
     let mut by_ends: BTreeMap<(&str, Key), Vec<&Handle<'_>>> = BTreeMap::new();
     for handle in view.select(of) {
         // `10.0.0.1:40000 -> 10.0.0.7:5432`: a port is needed for each address of our own.

@@ -7,7 +7,7 @@ use super::held::{GAP_SECONDS, later};
 use super::{Handle, Match, View};
 use crate::catalog::live::Selection;
 use crate::finding::Severity;
-use crate::live::facts::{Activity, Millis};
+use crate::live::facts::{Activity, Flow, Millis};
 
 /// What is looked for.
 pub(super) struct Asked<'r> {
@@ -21,6 +21,16 @@ pub(super) struct Asked<'r> {
 /// Pools whose connections are all silent and none of them new, while requests that came later are
 /// not answered, and none that came later was.
 pub(super) fn find(asked: &Asked<'_>, view: &View<'_>) -> Vec<Match> {
+    // Since when each request waits; on one that is awake data has just flowed.
+    let quiet = |handle: &&Handle<'_>| handle.facts.activity != Activity::Awake;
+    let requests: Vec<Flow> =
+        view.select(asked.requests).filter(quiet).map(|handle| handle.facts.flow()).collect();
+    let waits_since = |flow: &Flow| {
+        flow.received.filter(|&at| later(at, flow.sent, 0) && view.now - at >= asked.least_ms)
+    };
+    if (requests.iter().filter(|flow| waits_since(flow).is_some()).count() as u64) < asked.count {
+        return Vec::new();
+    }
     let mut pools: BTreeMap<Key, Vec<&Handle<'_>>> = BTreeMap::new();
     for handle in view.select(asked.pool) {
         pools.entry(Key::of(handle.facts)).or_default().push(handle);
@@ -32,24 +42,12 @@ pub(super) fn find(asked: &Asked<'_>, view: &View<'_>) -> Vec<Match> {
         if (members.len() as u64) < asked.least || still < asked.least_ms {
             continue;
         }
-        let (mut waiting, mut answered) = (0_u64, 0_u64);
-        for request in view.select(asked.requests) {
-            let flow = &request.facts.flow;
-            // One that is awake has had data in this moment: it has not waited.
-            if request.facts.activity == Activity::Awake {
-                continue;
-            }
-            // One that came in the same moment may be the other end of the pool itself.
-            let came = flow.received.filter(|&at| at > still_since + view.ms(GAP_SECONDS));
-            if flow.sent.is_some_and(|at| at > still_since) {
-                answered += 1;
-            } else if came
-                .is_some_and(|at| later(at, flow.sent, 0) && view.now - at >= asked.least_ms)
-            {
-                waiting += 1;
-            }
-        }
-        if waiting >= asked.count && answered == 0 {
+        // One that came in the same moment may be the other end of the pool itself.
+        let after = still_since + view.ms(GAP_SECONDS);
+        let came = requests.iter().filter(|flow| waits_since(flow).is_some_and(|at| at > after));
+        let waiting = came.count() as u64;
+        let answered = requests.iter().any(|flow| flow.sent.is_some_and(|at| at > still_since));
+        if waiting >= asked.count && !answered {
             found.push(Match {
                 severity: Severity::Error,
                 count: members.len() as u64,
@@ -69,7 +67,7 @@ fn still_since(members: &[&Handle<'_>]) -> Option<Millis> {
     let mut latest = Millis::MIN;
     for handle in members {
         let Activity::SilentSince(silent) = handle.facts.activity else { return None };
-        let flow = &handle.facts.flow;
+        let flow = handle.facts.flow();
         // To the millisecond where it is known; a request may come within the same bucket.
         let last = flow.sent.max(flow.received).unwrap_or(silent);
         latest = latest.max(last).max(handle.entered.unwrap_or(Millis::MIN));

@@ -1,6 +1,7 @@
 //! Each rule on facts that show it, and on facts of a healthy look-alike.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::*;
 use crate::live::facts::{Activity, Flow};
@@ -72,7 +73,7 @@ fn socket(role: &str, peer: &str, state: &str, flow: Flow) -> HandleFacts {
         state: state.into(),
         label: "10.0.0.1:40000 -> 10.0.0.7:5432".into(),
         activity: Activity::SilentSince(last),
-        flow,
+        flow: Some(Arc::new(flow)),
         ..HandleFacts::of_kind("socket")
     }
 }

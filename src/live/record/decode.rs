@@ -68,7 +68,7 @@ impl Decoder {
             "flow" => Fact::Change {
                 at: self.time(line)?,
                 id: self.id(line, |names, name| Ok(names.changed(name)))?,
-                change: Change::Flow(flow(line.flow.ok_or("no \"flow\"")?)?),
+                change: Change::Flow(Arc::new(flow(line.flow.ok_or("no \"flow\"")?)?)),
             },
             "gauge" => Fact::Gauge {
                 at: self.time(line)?,
@@ -122,7 +122,7 @@ impl Decoder {
 
     fn open(&mut self, line: &Line<'_>) -> Result<Fact, LineError> {
         let at = self.time(line)?;
-        let facts = Box::new(self.place(line)?);
+        let facts = Arc::new(self.place(line)?);
         Ok(Fact::Open {
             at,
             target: target(line),
@@ -138,7 +138,7 @@ impl Decoder {
         let id = self.id(line, |names, name| Ok(names.changed(name)))?;
         let fact = |change| Fact::Change { at, id, change };
         if line.kind.is_some() {
-            let place = Box::new(self.place(line)?);
+            let place = Arc::new(self.place(line)?);
             return Ok(Decoded::Facts(fact(Change::Place(place)), None));
         }
         let activity = match (activity(line)?, line.unseen) {
@@ -180,7 +180,7 @@ impl Decoder {
             inode: line.inode,
             bytes: line.bytes,
             born: in_range(line.born_ms)?,
-            flow: line.flow.map(flow).transpose()?.unwrap_or_default(),
+            flow: line.flow.map(flow).transpose()?.map(Arc::new),
         })
     }
 

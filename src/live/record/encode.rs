@@ -118,9 +118,9 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
             facts.pids.truncate(SHORT_PIDS);
         }
         Fact::Open { facts, .. } | Fact::Change { change: Change::Place(facts), .. } => {
-            let HandleFacts { kind, role, peer, state, site, label, .. } = &mut **facts;
+            let HandleFacts { kind, role, peer, state, site, label, .. } = Arc::make_mut(facts);
             [kind, role, peer, state, site, label].into_iter().for_each(cut);
-            if let Some(group) = &mut facts.group {
+            if let Some(group) = &mut Arc::make_mut(facts).group {
                 let mut levels: Vec<_> = group.iter().take(SHORT_GROUP).cloned().collect();
                 levels.iter_mut().for_each(cut);
                 *group = levels.into();
@@ -175,7 +175,7 @@ fn place<'a>(line_type: &'a str, facts: &'a HandleFacts) -> Line<'a> {
         inode: facts.inode,
         bytes: facts.bytes,
         born_ms: facts.born,
-        flow: (facts.flow != Flow::default()).then(|| part_of(&facts.flow)),
+        flow: facts.flow.as_deref().map(part_of),
         ..of_type(line_type)
     };
     set_activity(&mut line, facts.activity);

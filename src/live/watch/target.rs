@@ -1,6 +1,7 @@
 //! One target under watch: its census, gauges and limits, judged boundary by boundary.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::explain;
 use super::select;
@@ -305,7 +306,7 @@ impl TargetWatch {
                     true if at >= target_guard => at + self.timing.start_up_ms(),
                     _ => target_guard,
                 };
-                self.census.open(at, id, pre, guard, *facts);
+                self.census.open(at, id, pre, guard, Arc::unwrap_or_clone(facts));
             }
             Fact::Change { at, id, change } => self.census.change(at, id, change),
             Fact::Close { at, id } => self.census.close(at, id),

@@ -20,15 +20,15 @@ prop_compose! {
         activity in activity(),
         pid in option::of(any::<u32>()),
         numbers in (option::of(any::<u32>()), option::of(any::<u64>()), option::of(any::<u64>())),
-        flow in flow(),
+        flow in option::of(flow()),
         born in option::of(time()),
-    ) -> Box<HandleFacts> {
+    ) -> Arc<HandleFacts> {
         let text = |n: usize| Arc::from(texts[n].as_str());
-        Box::new(HandleFacts {
+        Arc::new(HandleFacts {
             kind: text(0), role: text(1), peer: text(2), state: text(3), site: text(4),
             group: group.map(|levels| levels.into_iter().map(Arc::from).collect()),
             activity, label: text(5), pid,
-            fd: numbers.0, inode: numbers.1, bytes: numbers.2, born, flow,
+            fd: numbers.0, inode: numbers.1, bytes: numbers.2, born, flow: flow.map(Arc::new),
         })
     }
 }
@@ -79,7 +79,7 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         activity().prop_map(Change::Activity),
         name().prop_map(Change::State),
         handle().prop_map(Change::Place),
-        flow().prop_map(Change::Flow)
+        flow().prop_map(|flow| Change::Flow(Arc::new(flow)))
     ];
     let facts = ("\\PC{0,9}", vec(any::<u32>(), 0..4), option::of(time()), ".{0,9}", ".{0,9}");
     prop_oneof![

@@ -56,10 +56,10 @@ fn every_key_written_is_in_the_schema() {
         inode: Some(1),
         bytes: Some(1),
         born: Some(1),
-        flow,
+        flow: Some(Arc::new(flow)),
         ..HandleFacts::of_kind("socket")
     };
-    let place = |activity| Box::new(HandleFacts { activity, ..full.clone() });
+    let place = |activity| Arc::new(HandleFacts { activity, ..full.clone() });
     let (at, target, id) = (7, TargetId(3), HandleId(1));
     let some = || Arc::<str>::from("x");
     let change = |change| Fact::Change { at, id, change };
@@ -84,7 +84,7 @@ fn every_key_written_is_in_the_schema() {
         },
         change(Change::Place(place(Activity::Awake))),
         change(Change::State(some())),
-        change(Change::Flow(flow)),
+        change(Change::Flow(Arc::new(flow))),
         change(Change::Activity(Activity::Unseen)),
         change(Change::Activity(Activity::SilentSince(3))),
         Fact::Gauge { at, target, pid: Some(2), name: some(), value: 1.5 },
@@ -184,7 +184,7 @@ fn texts_too_long_for_a_line_are_cut() {
         group: Some(vec!["\u{1b}".repeat(9000).into(); 40].into()),
         ..HandleFacts::of_kind("\u{2}".repeat(70_000))
     };
-    let fact = Fact::Change { at: 0, id: HandleId(1), change: Change::Place(Box::new(facts)) };
+    let fact = Fact::Change { at: 0, id: HandleId(1), change: Change::Place(Arc::new(facts)) };
     let huge = TargetFacts {
         command: "\0".repeat(2_000_000),
         pids: vec![u32::MAX; 50_000],
