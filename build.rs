@@ -24,17 +24,23 @@ fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or(io::ErrorKind::NotFound)?)
         .join("rules");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
+    list(&root, &["apis", "lint"], &out.join("rules.rs"))?;
+    list(&root, &["live"], &out.join("live_rules.rs"))
+}
+
+/// Writes the names and texts of all files in folders of `root`.
+fn list(root: &Path, folders: &[&str], out: &Path) -> io::Result<()> {
     let mut list = String::from("&[\n");
-    for folder in ["apis", "lint"] {
+    for folder in folders {
         let mut found = Vec::new();
         files(&root.join(folder), &mut found)?;
         for path in found {
-            let name = path.strip_prefix(&root).map_err(io::Error::other)?;
+            let name = path.strip_prefix(root).map_err(io::Error::other)?;
             let name = name.to_string_lossy().replace('\\', "/");
             writeln!(list, "({name:?}, include_str!({:?})),", path.display().to_string())
                 .map_err(io::Error::other)?;
         }
     }
     list.push_str("]\n");
-    fs::write(out.join("rules.rs"), list)
+    fs::write(out, list)
 }

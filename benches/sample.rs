@@ -1,4 +1,4 @@
-//! Cost of a sample against its bare system calls and `lsof`, paired in one run.
+//! Cost of a sample against its bare system calls and `lsof`, paired in one run; and of `top`.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -10,6 +10,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use poolscan::live::collect::overview::Overview;
 use poolscan::live::collect::sampler::Sampler;
 use poolscan::live::facts::{TargetFacts, TargetId};
 use poolscan::live::host::sock_diag::{SockDiag, TABLES};
@@ -21,6 +22,8 @@ const ROUNDS: usize = 15;
 /// Pairs of loopback connections: both ends are in the same process.
 const PAIRS: usize = 4_750;
 const FILES: usize = 9_490;
+/// Processes beside those of the host.
+const PROCESSES: usize = 500;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -34,6 +37,7 @@ fn main() {
     let within = measure(pid);
     child.kill().unwrap();
     child.wait().unwrap();
+    let within = measure_overview() && within;
     if check && !within {
         std::process::exit(1);
     }
@@ -126,6 +130,30 @@ fn measure(pid: u32) -> bool {
         && ratio <= 1.3
         && faster >= 4.0
         && tick <= Duration::from_micros(20)
+}
+
+/// All processes of the host at once, of which most are ours.
+fn measure_overview() -> bool {
+    let mut sleepers: Vec<Child> = (0..PROCESSES)
+        .map(|_| Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap())
+        .collect();
+    let mut overview = Overview::new().unwrap();
+    let mut seen = 0;
+    let mut pass = |at: usize| {
+        let at = i64::try_from(at).unwrap() * 1000;
+        timed(|| seen = overview.pass(at).unwrap().rows.len())
+    };
+    let first = pass(0);
+    let later = median((1..=ROUNDS).map(&mut pass).collect());
+    for sleeper in &mut sleepers {
+        sleeper.kill().unwrap();
+        sleeper.wait().unwrap();
+    }
+    let bound = Duration::from_millis(5);
+    let scaled = later * u32::try_from(PROCESSES).unwrap() / u32::try_from(seen).unwrap();
+    println!("overview, {seen} processes: {first:?} first, {later:?} later");
+    println!("for {PROCESSES} processes:  {scaled:?} (bound {bound:?})");
+    scaled <= bound
 }
 
 /// The least that identifying handles can cost: readlinkat from 0 until as many were found as

@@ -344,20 +344,19 @@ fn index(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
+/// Where and why a file is not what it should be.
+pub(super) fn refused(name: &str, text: &str, error: &toml::de::Error) -> Problem {
+    let line = error.span().map_or(1, |span| {
+        1 + text.as_bytes().iter().take(span.start).filter(|byte| **byte == b'\n').count()
+    });
+    let key = error.span().and_then(|span| text.get(span)).unwrap_or_default();
+    let key = if key.len() < 40 && !key.contains('\n') { key.trim() } else { "" };
+    let message = error.message().to_owned();
+    Problem { file: name.to_owned(), line, key: key.to_owned(), message }
+}
+
 fn parse_file(name: &str, text: &str) -> Result<File, Problem> {
-    let refused = |error: toml::de::Error| {
-        let line = error.span().map_or(1, |span| {
-            1 + text.as_bytes().iter().take(span.start).filter(|byte| **byte == b'\n').count()
-        });
-        let key = error.span().and_then(|span| text.get(span)).unwrap_or_default();
-        let key = if key.len() < 40 && !key.contains('\n') { key.trim() } else { "" };
-        Problem {
-            file: name.to_owned(),
-            line,
-            key: key.to_owned(),
-            message: error.message().to_owned(),
-        }
-    };
+    let refused = |error: toml::de::Error| refused(name, text, &error);
     let parts: Vec<&str> = name.split('/').collect();
     match parts.as_slice() {
         ["apis", _] => toml::from_str(text).map(File::Apis).map_err(refused),

@@ -38,6 +38,20 @@ pub(super) enum Command {
     /// Sample running processes and judge what grows
     #[cfg(target_os = "linux")]
     Watch(WatchArgs),
+    /// Show which process is near its limit of open files
+    #[cfg(target_os = "linux")]
+    Top(TopArgs),
+    /// List the handles that a process holds, and who is at the other end
+    #[cfg(target_os = "linux")]
+    Ls(LsArgs),
+    /// Write down everything that is held now, as evidence before a restart
+    #[cfg(target_os = "linux")]
+    Snapshot(SnapshotArgs),
+    /// Try which sources of evidence work here, and say how to get the others
+    #[cfg(target_os = "linux")]
+    Doctor(DoctorArgs),
+    /// Compare two snapshots or recordings: what opened, what stayed, what grew
+    Diff(DiffArgs),
     /// Judge recordings again: same findings as the live run
     Replay(ReplayArgs),
     /// Start a small leaking service, watch it and explain it (about 20 s)
@@ -137,6 +151,92 @@ pub(super) struct WatchArgs {
     /// Start this program and watch it to its end
     #[arg(last = true, value_name = "CMD", conflicts_with = "selectors")]
     pub(super) program: Vec<String>,
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    poolscan top                                redrawn until Ctrl-C, on a terminal\n  \
+    poolscan top --once --most 10               two looks, the ten fullest processes\n  \
+    poolscan top --format json")]
+pub(super) struct TopArgs {
+    /// How to show them
+    #[arg(long, value_enum, default_value = "human")]
+    pub(super) format: PageFormat,
+    /// Show one table instead of redrawing it; so does any output that is no terminal
+    #[arg(long)]
+    pub(super) once: bool,
+    /// Time between two looks
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1s")]
+    pub(super) interval: Duration,
+    /// Show so many processes at most
+    #[arg(long, value_name = "N")]
+    pub(super) most: Option<usize>,
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    poolscan ls 4711                            every handle of a process\n  \
+    poolscan ls nginx --group CLOSE_WAIT        those of one state\n  \
+    poolscan ls :8080 --group 'tcp client > 10.0.0.7:5432' --format json\n\n\
+    An age with >= is a lower bound: the handle was there before us, and something happened on it\n\
+    so long ago.")]
+pub(super) struct LsArgs {
+    /// pid, name, :PORT, unit NAME.service, container:ID or cgroup:/PATH
+    #[arg(value_name = "SELECTOR")]
+    pub(super) selector: String,
+    /// Only handles whose group (kind > role > peer > state) holds this text
+    #[arg(long, value_name = "TEXT")]
+    pub(super) group: Option<String>,
+    /// How to show them
+    #[arg(long, value_enum, default_value = "human")]
+    pub(super) format: PageFormat,
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    poolscan snapshot 4711 -o before.jsonl.gz\n  \
+    poolscan replay before.jsonl.gz             what one look says\n  \
+    poolscan diff before.jsonl.gz after.jsonl.gz")]
+pub(super) struct SnapshotArgs {
+    /// pid, name, :PORT, unit NAME.service, container:ID or cgroup:/PATH
+    #[arg(value_name = "SELECTOR", required = true)]
+    pub(super) selectors: Vec<String>,
+    /// The file, a recording of one tick (compressed if it ends in .gz)
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: PathBuf,
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  poolscan doctor\n  poolscan doctor 4711                        can this process be judged"
+)]
+pub(super) struct DoctorArgs {
+    /// A process to try the sources on
+    #[arg(value_name = "PID")]
+    pub(super) pid: Option<u32>,
+    /// How to show it
+    #[arg(long, value_enum, default_value = "human")]
+    pub(super) format: PageFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  poolscan diff before.jsonl.gz after.jsonl.gz\n\n\
+    Of one process, handles are told apart; of two (two workers, canary and stable), only numbers\n\
+    are compared. Of longer recordings the end counts.")]
+pub(super) struct DiffArgs {
+    /// The earlier one
+    #[arg(value_name = "A")]
+    pub(super) before: PathBuf,
+    /// The later one
+    #[arg(value_name = "B")]
+    pub(super) after: PathBuf,
+    /// How to show it
+    #[arg(long, value_enum, default_value = "human")]
+    pub(super) format: PageFormat,
 }
 
 #[derive(Debug, Args)]

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 
-use crate::catalog::Catalog;
 use crate::catalog::model::Rule;
+use crate::catalog::{Catalog, live};
 use crate::report::lint::Described;
 
 /// No file of rules or facts is longer.
@@ -58,7 +58,8 @@ impl Catalogue {
         if let Some(described) = found {
             return Ok(*described);
         }
-        match nearest(name, all.iter().flat_map(|known| names(known.rule))) {
+        let live = live::rules().iter().map(|rule| &*rule.id);
+        match nearest(name, all.iter().flat_map(|known| names(known.rule)).chain(live)) {
             Some(guess) => bail!("no rule is called '{name}'; did you mean '{guess}'?"),
             None => bail!("no rule is called '{name}'; `poolscan rules` lists them"),
         }

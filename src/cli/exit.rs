@@ -59,6 +59,13 @@ pub(super) fn of_outcome(outcome: &Outcome, judging: &Judging) -> Exit {
     if threshold.is_some_and(|threshold| outcome.verdict >= threshold) {
         return Exit::Findings;
     }
+    // A diagnosis is no verdict about growth: it counts as much as a suspicion.
+    let worst = outcome.targets.iter().flat_map(|t| &t.diagnoses).map(|d| d.severity).max();
+    if threshold.is_some_and(|threshold| threshold <= Verdict::Suspect)
+        && worst >= Some(Severity::Warning)
+    {
+        return Exit::Findings;
+    }
     let undecided =
         |verdict: Verdict| matches!(verdict, Verdict::InsufficientData | Verdict::Suspect);
     if judging.require_verdict && outcome.targets.iter().any(|t| undecided(t.verdict)) {

@@ -4,9 +4,14 @@ mod args;
 mod catalogue;
 #[cfg(target_os = "linux")]
 mod demo;
+mod diff;
+#[cfg(target_os = "linux")]
+mod doctor;
 mod exit;
 mod explain;
 mod lint;
+#[cfg(target_os = "linux")]
+mod ls;
 mod output;
 mod progress;
 #[cfg(target_os = "linux")]
@@ -14,8 +19,14 @@ mod recorder;
 mod replay;
 mod rules;
 #[cfg(target_os = "linux")]
+mod snapshot;
+#[cfg(target_os = "linux")]
 mod stop;
+#[cfg(target_os = "linux")]
+mod targets;
 mod terminal;
+#[cfg(target_os = "linux")]
+mod top;
 #[cfg(target_os = "linux")]
 mod watch;
 
@@ -36,6 +47,15 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         #[cfg(target_os = "linux")]
         Command::Watch(args) => watch::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Top(args) => top::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Ls(args) => ls::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Snapshot(args) => snapshot::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Replay(args) => replay::run(&args),
         #[cfg(target_os = "linux")]
         Command::Demo(args) => demo::run(&args),

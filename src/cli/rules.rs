@@ -1,4 +1,5 @@
-//! `poolscan rules`: the table of all rules, their pages, and whether their examples hold.
+//! `poolscan rules`: the tables of all rules, of lint and of watch, the pages of the former, and
+//! whether their examples hold.
 
 mod test;
 
@@ -12,8 +13,9 @@ use super::args::{Color, PageFormat, RulesArgs, RulesCommand};
 use super::catalogue::Catalogue;
 use super::exit::Exit;
 use super::terminal::page_style;
+use crate::catalog::live;
 use crate::catalog::model::Rule;
-use crate::report::lint;
+use crate::report::{lint, live_rules};
 
 pub(super) fn run(args: &RulesArgs) -> anyhow::Result<Exit> {
     if let Some(RulesCommand::Test(args)) = &args.command {
@@ -26,8 +28,13 @@ pub(super) fn run(args: &RulesArgs) -> anyhow::Result<Exit> {
     }
     let mut out = io::stdout().lock();
     match args.format {
-        PageFormat::Human => lint::rules(&catalogue.all(), page_style(Color::Auto), &mut out)?,
-        PageFormat::Json => lint::rules_json(&catalogue.all(), &mut out)?,
+        PageFormat::Human => {
+            let style = page_style(Color::Auto);
+            lint::rules(&catalogue.all(), style, &mut out)?;
+            writeln!(out)?;
+            live_rules(live::rules(), style, &mut out)?;
+        }
+        PageFormat::Json => lint::rules_json(&catalogue.all(), live::rules(), &mut out)?,
     }
     out.flush()?;
     Ok(Exit::Nothing)

@@ -7,14 +7,14 @@ use anyhow::Context;
 
 use super::args::WatchArgs;
 use super::complain;
-use super::exit::{self, Exit, NoTarget};
+use super::exit::{self, Exit};
 use super::output::Output;
 use super::recorder::Recording;
 use super::stop::Stop;
+use super::targets;
 use crate::live::collect::sampler::Sampler;
 use crate::live::detect::scale::Timing;
 use crate::live::facts::Millis;
-use crate::live::host::select::{self, SelectError, Selector};
 use crate::live::record::Header;
 use crate::live::target::Target;
 use crate::live::watch::{Settings, Watch};
@@ -39,7 +39,8 @@ enum End {
 pub(super) fn run(args: &WatchArgs) -> anyhow::Result<Exit> {
     let stop = Stop::listen().context("cannot listen for Ctrl-C")?;
     let mut program = start_program(&args.program)?;
-    let targets = find_targets(args, program.as_ref())?;
+    let child = program.as_ref().map(Child::id);
+    let targets = targets::find(&args.selectors, child)?;
     let mut output = Output::new(args.judging.format, "watch");
     let result = watch_targets(args, targets, &stop, &mut output);
     if let Some(child) = &mut program
@@ -179,29 +180,6 @@ fn seconds(ms: Millis) -> f64 {
     ms as f64 / 1000.0
 }
 
-fn find_targets(args: &WatchArgs, program: Option<&Child>) -> anyhow::Result<Vec<Target>> {
-    let mut selectors = Vec::new();
-    for text in &args.selectors {
-        selectors.push(text.parse::<Selector>().map_err(anyhow::Error::msg)?);
-    }
-    selectors.extend(program.map(|child| Selector::Pid(child.id())));
-    select::resolve(&selectors).map_err(|error| {
-        if let SelectError::Ambiguous { candidates, .. } = &error {
-            let rows: Vec<_> = candidates
-                .iter()
-                .map(|c| (c.pid, c.started.clone(), c.user.clone(), c.command.clone()))
-                .collect();
-            // The list helps only beside the error; that it cannot be shown is no further error.
-            let _ = crate::report::candidates(&rows, &mut std::io::stderr());
-        }
-        if error.is_usage() {
-            anyhow::Error::new(error)
-        } else {
-            NoTarget(error.to_string()).into()
-        }
-    })
-}
-
 fn start_program(program: &[String]) -> anyhow::Result<Option<Child>> {
     let Some((name, arguments)) = program.split_first() else { return Ok(None) };
     Command::new(name)
@@ -244,7 +222,7 @@ fn millis(duration: Duration) -> Millis {
     Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
 }
 
-fn wall_clock_ms() -> Option<i64> {
+pub(super) fn wall_clock_ms() -> Option<i64> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     i64::try_from(since.as_millis()).ok()
 }

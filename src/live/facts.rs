@@ -46,6 +46,36 @@ pub struct HandleFacts {
     pub label: Arc<str>,
     /// The process that holds it, where that is known.
     pub pid: Option<u32>,
+    /// The (first) number that it has in that process's fd table.
+    pub fd: Option<u32>,
+    /// Its inode: with the kind, what two looks at it have in common.
+    pub inode: Option<u64>,
+    /// When it was born, where the kernel tells that (threads, children).
+    pub born: Option<Millis>,
+    /// Deleted files: space that it keeps on its file system, in bytes, when it was first seen.
+    pub bytes: Option<u64>,
+    /// What is under way on it, where that was told.
+    pub flow: Option<Arc<Flow>>,
+}
+
+/// What is under way on a socket. It is told of silent ones, of those that still connect, and of
+/// listening ones; while a handle is awake, what was told before its activity is out of date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flow {
+    /// When the process last sent data; `None`: never, or not known.
+    pub sent: Option<Millis>,
+    /// When data last came; `None`: never, or not known.
+    pub received: Option<Millis>,
+    /// When the other end was last heard of, be it by an empty acknowledgement or its close.
+    pub heard: Option<Millis>,
+    /// Bytes that came and lie unread; of listening sockets, connections not yet accepted.
+    pub unread: Option<u64>,
+    /// Bytes that the other end has not taken; of listening sockets, how many may wait.
+    pub unsent: Option<u64>,
+    /// How often in a row the last segment was sent again, unanswered.
+    pub retries: Option<u32>,
+    /// Listening sockets: since when the connection waits that waits longest.
+    pub waiting_since: Option<Millis>,
 }
 
 /// One change of what is held, or one reading.
@@ -71,7 +101,7 @@ pub enum Fact {
         /// Its process was younger than the start-up guard when it appeared.
         start_up: bool,
         /// What it is.
-        facts: Box<HandleFacts>,
+        facts: Arc<HandleFacts>,
     },
     /// A handle changed.
     Change {
@@ -153,7 +183,9 @@ pub enum Change {
     /// It entered another state.
     State(Arc<str>),
     /// Its whole place changed, as when an unconnected socket connects.
-    Place(Box<HandleFacts>),
+    Place(Arc<HandleFacts>),
+    /// Something else is under way on it.
+    Flow(Arc<Flow>),
 }
 
 /// What happened to a process.
@@ -223,6 +255,16 @@ impl HandleFacts {
             activity: Activity::Unseen,
             label: none,
             pid: None,
+            fd: None,
+            inode: None,
+            born: None,
+            bytes: None,
+            flow: None,
         }
+    }
+
+    /// What is under way on it; nothing where nothing was told.
+    pub fn flow(&self) -> Flow {
+        self.flow.as_deref().copied().unwrap_or_default()
     }
 }

@@ -3,13 +3,18 @@
 //! What reads /proc and asks the kernel is Linux only; judgement and recordings work everywhere.
 
 pub mod census;
+pub mod checkup;
 #[cfg(target_os = "linux")]
 pub mod collect;
+pub mod compare;
 pub mod detect;
+pub mod diagnose;
 pub mod facts;
 #[cfg(target_os = "linux")]
 pub mod host;
+pub mod inventory;
 pub mod outcome;
+pub mod overview;
 pub mod record;
 #[cfg(target_os = "linux")]
 pub mod target;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::facts::{Lifecycle, Millis, SourceStatus, TargetFacts, TargetId};
-use crate::finding::{Confidence, Evidence, Verdict};
+use crate::finding::{Confidence, Evidence, Severity, Verdict};
 
 /// Everything the watch can say at `now`.
 #[derive(Debug, Clone, PartialEq)]
@@ -235,10 +235,42 @@ pub struct ConfidenceReport {
 pub struct Diagnosis {
     /// Rule id.
     pub rule: String,
+    /// How bad it is.
+    pub severity: Severity,
     /// What is wrong, with the numbers.
     pub message: String,
     /// What to do.
     pub next_steps: Vec<String>,
+    /// Kind of the handles it is about, where it is about handles.
+    pub kind: Option<String>,
+    /// Their group below the kind. Untrusted text.
+    pub group: Vec<String>,
+    /// How many they are.
+    pub count: Option<u64>,
+    /// For how long it has held at least, seconds.
+    pub held_seconds: Option<f64>,
+    /// Up to three of the handles. Untrusted text.
+    pub examples: Vec<String>,
+    /// Rules of the linter that find the cause in source.
+    pub lint_rules: Vec<String>,
+}
+
+impl Diagnosis {
+    /// One that is about the target as a whole.
+    pub fn new(rule: &str, severity: Severity, message: String, next_steps: Vec<String>) -> Self {
+        Self {
+            rule: rule.to_owned(),
+            severity,
+            message,
+            next_steps,
+            kind: None,
+            group: Vec::new(),
+            count: None,
+            held_seconds: None,
+            examples: Vec::new(),
+            lint_rules: Vec::new(),
+        }
+    }
 }
 
 /// A source of evidence.

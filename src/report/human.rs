@@ -8,16 +8,18 @@ use unicode_width::UnicodeWidthStr;
 
 use super::number::{bytes, duration, durations, short, sparkline};
 use super::text::{ascii, fit, sanitise};
-use crate::finding::Verdict;
+use crate::finding::{Severity, Verdict};
 use crate::live::facts::SourceStatus;
 use crate::live::outcome::{
-    ChangeKind, FindingChange, Level, Outcome, ResourceOutcome, TargetOutcome,
+    ChangeKind, Diagnosis, FindingChange, Level, Outcome, ResourceOutcome, TargetOutcome,
 };
 
 /// Findings shown, and how many of them with evidence and next steps.
 const MAX_FINDINGS: usize = 12;
 /// See [`MAX_FINDINGS`].
 const EXPLAINED: usize = 4;
+/// Diagnoses shown of each severity.
+const MAX_DIAGNOSES: usize = 5;
 /// Rows of the table of resources, at most.
 const MAX_ROWS: usize = 24;
 
@@ -69,7 +71,7 @@ pub fn human_changes(
     style: Style,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
-    let mut page = Page { style, lines: Vec::new() };
+    let mut page = Page::new(style);
     for change in changes.iter().filter(|change| !moved(change, changes)) {
         let at = duration(change.at as f64 / 1000.0);
         let text = match change.what {
@@ -93,7 +95,7 @@ pub fn human_refresh(outcome: &Outcome, style: Style, out: &mut dyn io::Write) -
     write_lines(&lines(outcome, style, true), style, out)
 }
 
-fn write_lines(lines: &[Line], style: Style, out: &mut dyn io::Write) -> io::Result<()> {
+pub(super) fn write_lines(lines: &[Line], style: Style, out: &mut dyn io::Write) -> io::Result<()> {
     let mut text = String::new();
     for line in lines {
         line.push_to(style, &mut text);
@@ -104,7 +106,7 @@ fn write_lines(lines: &[Line], style: Style, out: &mut dyn io::Write) -> io::Res
 
 /// All lines of an outcome; `full` adds sparklines and processes.
 pub(crate) fn lines(outcome: &Outcome, style: Style, full: bool) -> Vec<Line> {
-    let mut page = Page { style, lines: Vec::new() };
+    let mut page = Page::new(style);
     if outcome.targets.is_empty() {
         page.add("", "no target is being watched");
     }
@@ -132,14 +134,24 @@ pub(crate) fn lines(outcome: &Outcome, style: Style, full: bool) -> Vec<Line> {
 }
 
 /// Collects lines for one style.
-struct Page {
+pub(super) struct Page {
     style: Style,
     lines: Vec<Line>,
 }
 
 impl Page {
+    /// An empty one.
+    pub(super) fn new(style: Style) -> Self {
+        Self { style, lines: Vec::new() }
+    }
+
+    /// What was added.
+    pub(super) fn into_lines(self) -> Vec<Line> {
+        self.lines
+    }
+
     /// Adds a line; every text, trusted or not, is made harmless here.
-    fn add(&mut self, tone: &'static str, text: &str) {
+    pub(super) fn add(&mut self, tone: &'static str, text: &str) {
         let safe = sanitise(text);
         let (text, mark) =
             if self.style.unicode { (safe.into_owned(), "…") } else { (ascii(&safe), "...") };
@@ -156,6 +168,8 @@ impl Page {
             .copied()
             .filter(|r| r.verdict.is_finding() && !r.evidence.is_empty())
             .collect();
+        // What is broken now comes before what will be.
+        self.diagnoses(target, Severity::Error);
         for (index, finding) in findings.iter().take(MAX_FINDINGS).enumerate() {
             self.finding(finding, index < EXPLAINED);
         }
@@ -165,12 +179,8 @@ impl Page {
         if findings.is_empty() {
             self.add(tone(target.verdict), &format!("{}  {}", shout(target.verdict), name(target)));
         }
-        for diagnosis in target.diagnoses.iter().take(5) {
-            self.wrapped("31", "  ", &diagnosis.message);
-            for step in diagnosis.next_steps.iter().take(2) {
-                self.add("1", &format!("  next: {step}"));
-            }
-        }
+        self.diagnoses(target, Severity::Warning);
+        self.diagnoses(target, Severity::Note);
         self.add("2", &format!("  {}, pids {}", name(target), pids(&target.facts.pids)));
         if let Some(at) = target.ended_at {
             self.add(
@@ -197,6 +207,31 @@ impl Page {
             let reason =
                 if source.reason.is_empty() { "the source gave no reason" } else { &source.reason };
             self.add("33", &format!("  {}: {what} because {reason}", source.name));
+        }
+    }
+
+    /// The diagnoses of one severity.
+    fn diagnoses(&mut self, target: &TargetOutcome, severity: Severity) {
+        let fitting = target.diagnoses.iter().filter(|d| d.severity == severity);
+        for diagnosis in fitting.take(MAX_DIAGNOSES) {
+            if severity == Severity::Note {
+                let Diagnosis { message, rule, .. } = diagnosis;
+                self.wrapped("2", "  ", &format!("note: {message} ({rule})"));
+            } else {
+                self.diagnosis(diagnosis);
+            }
+        }
+    }
+
+    fn diagnosis(&mut self, diagnosis: &Diagnosis) {
+        let tone = if diagnosis.severity == Severity::Error { "1;31" } else { "1;33" };
+        let severity = diagnosis.severity.as_str().to_uppercase();
+        self.wrapped(tone, "", &format!("{severity}  {} ({})", diagnosis.message, diagnosis.rule));
+        if !diagnosis.examples.is_empty() {
+            self.wrapped("", "  ", &format!("such as {}", diagnosis.examples.join(", ")));
+        }
+        for step in diagnosis.next_steps.iter().take(4) {
+            self.wrapped("1", "  next: ", step);
         }
     }
 

@@ -4,7 +4,8 @@ use std::io;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::human::{Style, lines};
+use super::human::{Line, Style, lines};
+use super::top::{self, Top};
 use crate::live::outcome::Outcome;
 
 /// Remembers what stands on the screen, so that the next drawing replaces exactly that.
@@ -39,7 +40,23 @@ impl LiveView {
         style: Style,
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
-        let mut lines = lines(outcome, style, true);
+        self.redraw(lines(outcome, style, true), style, out)
+    }
+
+    /// The same, of all processes.
+    ///
+    /// # Errors
+    /// What `out` returns.
+    pub fn draw_top(&mut self, top: &Top, style: Style, out: &mut dyn io::Write) -> io::Result<()> {
+        self.redraw(top::lines(top, self.rows, style), style, out)
+    }
+
+    fn redraw(
+        &mut self,
+        mut lines: Vec<Line>,
+        style: Style,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
         if self.rows > 1 {
             lines.truncate(self.rows - 1);
         }

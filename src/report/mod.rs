@@ -1,18 +1,28 @@
 //! Renders outcomes: one file a format; untrusted text is made harmless here, once.
 
 mod candidates;
+mod comparison;
+mod doctor;
 mod human;
 mod json;
 pub mod lint;
+mod listing;
+mod live_rules;
 mod live_view;
 mod number;
 #[cfg(test)]
 mod samples;
 mod text;
+mod top;
 mod wrap;
 
 pub use candidates::{Candidate, candidates};
+pub use comparison::{comparison, comparison_json};
+pub use doctor::{doctor, doctor_json};
 pub use human::{Style, human_changes, human_refresh, human_summary};
 pub use json::{json, ndjson_change, ndjson_summary};
+pub use listing::{Listing, listing, listing_json};
+pub use live_rules::{explain_live, explain_live_json, live_rules};
 pub use live_view::LiveView;
 pub use text::sanitise;
+pub use top::{Top, top, top_json};

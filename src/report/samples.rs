@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::finding::{Confidence, Evidence, Verdict};
+use crate::finding::{Confidence, Evidence, Severity, Verdict};
 use crate::live::facts::{SourceStatus, TargetFacts, TargetId};
 use crate::live::outcome::*;
 
@@ -51,9 +51,18 @@ fn target(id: u32, verdict: Verdict, resources: Vec<ResourceOutcome>) -> TargetO
         verdict,
         resources,
         diagnoses: vec![Diagnosis {
-            rule: "fd-limit".into(),
-            message: "fds near limit".into(),
-            next_steps: vec!["raise it".into()],
+            kind: Some("socket".into()),
+            group: vec!["tcp client".into()],
+            count: Some(3),
+            held_seconds: Some(61.5),
+            examples: vec!["a -> b".into()],
+            lint_rules: vec!["handle-forgotten".into()],
+            ..Diagnosis::new(
+                "fd-limit",
+                Severity::Warning,
+                "fds near limit".into(),
+                vec!["raise it".into()],
+            )
         }],
         sources: vec![SourceOutcome {
             name: "sockets".into(),

@@ -13,3 +13,5 @@ mod recordings;
 mod robust;
 mod rules;
 mod soup;
+#[cfg(target_os = "linux")]
+mod toolbox;

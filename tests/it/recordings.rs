@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use poolscan::finding::Verdict;
+use poolscan::finding::{Severity, Verdict};
 use poolscan::live::facts::{Activity, Change, Fact, HandleFacts, HandleId, Millis, TargetId};
 use poolscan::live::outcome::FindingChange;
 use poolscan::live::record::{Item, Reader};
@@ -66,7 +66,7 @@ fn with_leak(facts: Vec<Fact>) -> Vec<Fact> {
                     id,
                     pre: false,
                     start_up: false,
-                    facts: Box::new(HandleFacts {
+                    facts: std::sync::Arc::new(HandleFacts {
                         role: "tcp client".into(),
                         peer: "10.9.9.9:443".into(),
                         state: "ESTABLISHED".into(),
@@ -104,5 +104,52 @@ fn a_leak_put_into_them_is_found() {
         assert!(first.at <= 700_000, "{}: {} ms", path.display(), first.at);
         let place = first.resource.group.join(" > ");
         assert!(place.contains("10.9.9.9"), "{}: {place}", path.display());
+    }
+}
+
+/// One look each at a program that shows something, named after the rule, or at a healthy one.
+#[test]
+fn one_look_names_what_is_wrong() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/recordings/diagnoses");
+    let mut looked = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let mut settings = Settings::default();
+        let mut facts = Vec::new();
+        for item in Reader::open(&path).unwrap() {
+            match item.unwrap() {
+                Item::Header(header) => settings.lifetime_ms = header.lifetime_ms,
+                Item::Fact(fact) => facts.push(fact),
+            }
+        }
+        let mut watch = Watch::new(settings);
+        watch.step(&facts);
+        let outcome = watch.outcome();
+        let found = &outcome.targets[0].diagnoses;
+        let name = path.file_name().unwrap().to_str().unwrap().trim_end_matches(".jsonl.gz");
+        if name.starts_with("healthy") {
+            assert!(found.iter().all(|d| d.severity == Severity::Note), "{name}: {found:?}");
+        } else {
+            assert!(found.iter().any(|d| d.rule == name), "{name}: {found:?}");
+        }
+        // A condition that holds is no verdict about growth.
+        assert!(outcome.verdict < Verdict::Suspect, "{name}: {}", outcome.verdict);
+        looked += 1;
+    }
+    assert!(looked >= 9, "the recordings are missing");
+}
+
+/// What a minute or more of healthy servers holds gives no diagnosis that counts.
+#[test]
+fn healthy_servers_have_no_diagnosis() {
+    for path in recordings() {
+        let mut watch = Watch::new(Settings::default());
+        let mut grave = Vec::new();
+        for some in facts(&path).chunks(512) {
+            watch.step(some);
+            let found = watch.outcome().targets.into_iter().flat_map(|t| t.diagnoses);
+            grave.extend(found.filter(|d| d.severity >= Severity::Warning));
+        }
+        assert!(grave.is_empty(), "{}: {grave:?}", path.display());
     }
 }

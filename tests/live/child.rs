@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, Signal};
 
-use crate::{healthy, leaks, peer};
+use crate::{healthy, leaks, peer, sick};
 
 /// Names the variable with the plan.
 pub(crate) const PLAN: &str = "POOLSCAN_TEST_CHILD";
@@ -89,6 +89,6 @@ pub(crate) fn run(plan: &str) {
         "churn" => healthy::churn_alone(&plan),
         "saw-tooth" => healthy::saw_tooth(&plan),
         "warm-up" => healthy::warm_up(&plan),
-        other => panic!("no role {other}"),
+        other => assert!(sick::run(&plan), "no role {other}"),
     }
 }

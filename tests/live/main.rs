@@ -9,12 +9,14 @@
 
 mod check;
 mod child;
+mod diagnosed;
 mod healthy;
 mod leaks;
 mod observe;
 mod peer;
 mod recordings;
 mod scenarios;
+mod sick;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -65,12 +67,32 @@ fn main() -> ExitCode {
             tally.note(&name, outcome);
         }
     });
+    if !full {
+        let fits = |name: &str| wanted.is_none_or(|word| name.contains(word.as_str()));
+        diagnoses(&fits, &mut tally);
+    }
     if !full && wanted.is_none_or(|word| "replay".contains(word.as_str())) {
         for (name, outcome) in recordings::replay_all() {
             tally.note(&name, outcome);
         }
     }
     tally.end(filtered, start)
+}
+
+/// One look at each child of `sick` whose name fits, a few at a time.
+fn diagnoses(fits: &dyn Fn(&str) -> bool, tally: &mut Tally) {
+    let named = |case: &diagnosed::Case| format!("diagnosis-{}", case.role);
+    let cases: Vec<_> = diagnosed::CASES.iter().filter(|case| fits(&named(case))).collect();
+    for some in cases.chunks(AT_A_TIME) {
+        let looks: Vec<_> = std::thread::scope(|scope| {
+            let looks: Vec<_> =
+                some.iter().map(|case| scope.spawn(|| diagnosed::diagnose(case))).collect();
+            looks.into_iter().map(|look| look.join().unwrap()).collect()
+        });
+        for (case, outcome) in some.iter().zip(looks) {
+            tally.note(&named(case), outcome);
+        }
+    }
 }
 
 #[derive(Default)]

@@ -19,7 +19,7 @@ pub(crate) enum Outcome {
 }
 
 /// A process that ends with its value.
-struct Guard(Child);
+pub(crate) struct Guard(pub(crate) Child);
 
 impl Drop for Guard {
     fn drop(&mut self) {
@@ -123,7 +123,7 @@ fn recording(name: &str, end: &str) -> Option<std::path::PathBuf> {
 }
 
 /// The other end of the connections, in a process of its own.
-fn start_peer(plan: &Plan) -> (Guard, std::net::SocketAddr) {
+pub(crate) fn start_peer(plan: &Plan) -> (Guard, std::net::SocketAddr) {
     let plan = Plan { role: "peer".to_owned(), ..plan.clone() };
     let mut child = Command::new(std::env::current_exe().unwrap())
         .env(PLAN, serde_json::to_string(&plan).unwrap())

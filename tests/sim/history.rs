@@ -135,7 +135,7 @@ pub(crate) fn facts(history: &History, seed: u64, scale: f64, once: bool) -> Vec
                 id: HandleId(index as u64 + 1),
                 pre: beat == 0,
                 start_up: handle.born + history.uptime < 300.0,
-                facts: Box::new(HandleFacts {
+                facts: std::sync::Arc::new(HandleFacts {
                     role: handle.role.into(),
                     peer: handle.peer.as_str().into(),
                     state: handle.state.into(),

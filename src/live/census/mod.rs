@@ -7,7 +7,7 @@
 mod bank;
 mod group;
 mod life_times;
-mod path;
+pub mod path;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -121,6 +121,15 @@ impl Census {
         self.evictions
     }
 
+    /// Everything that is held, with the time at which it entered its present place;
+    /// `Millis::MIN` if before we came.
+    pub fn held(&self) -> impl Iterator<Item = (&HandleFacts, Millis)> {
+        self.slots.iter().flatten().map(|handle| {
+            let deepest = handle.depth.saturating_sub(1);
+            (&handle.facts, handle.entered[deepest])
+        })
+    }
+
     /// Whether a handle is known.
     pub fn contains(&self, id: HandleId) -> bool {
         self.by_id.contains_key(&id)
@@ -193,7 +202,12 @@ impl Census {
                 facts.state = state;
                 self.set_place(slot, at, facts);
             }
-            Change::Place(facts) => self.set_place(slot, at, *facts),
+            Change::Place(facts) => self.set_place(slot, at, Arc::unwrap_or_clone(facts)),
+            Change::Flow(flow) => {
+                if let Some(handle) = &mut self.slots[slot as usize] {
+                    handle.facts.flow = Some(flow);
+                }
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use super::MAX_DEPTH;
 use crate::live::facts::HandleFacts;
 
 /// Names from the kind down, at most `MAX_DEPTH`; levels that do not apply are left out.
-pub(super) fn of(facts: &HandleFacts) -> Vec<Arc<str>> {
+pub fn of(facts: &HandleFacts) -> Vec<Arc<str>> {
     let mut names = vec![Arc::clone(&facts.kind)];
     match &facts.group {
         Some(group) => names.extend(group.iter().filter(|n| !n.is_empty()).cloned()),

@@ -1,6 +1,7 @@
 //! Children of the target that are not part of it, zombies among them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::beat::Beat;
@@ -61,11 +62,12 @@ impl Children {
                         id,
                         pre: beat.first,
                         start_up: born < beat.start_up_ms,
-                        facts: Box::new(HandleFacts {
+                        facts: Arc::new(HandleFacts {
                             peer: entry.comm.as_str().into(),
                             state: state.into(),
                             label: format!("{} {}", entry.pid, entry.comm).into(),
                             pid: Some(entry.parent),
+                            born: Some(parent.started_ms + born),
                             ..HandleFacts::of_kind("child")
                         }),
                     });

@@ -24,6 +24,7 @@ pub fn describe(
     entry: &str,
     patterns: &mut Patterns,
 ) -> HandleFacts {
+    let (mut inode, mut bytes) = (None, None);
     let (kind, peer) = match link {
         Link::Socket(_) => ("socket", patterns.word("")),
         Link::Pipe(_) => ("pipe", patterns.word("")),
@@ -33,8 +34,9 @@ pub fn describe(
             let marked = matches!(link, Link::Deleted(_));
             // No traffic to a file server that may hang: what is cached is good enough.
             let flags = AtFlags::STATX_DONT_SYNC;
-            let mask = StatxFlags::TYPE | StatxFlags::NLINK;
+            let mask = StatxFlags::TYPE | StatxFlags::NLINK | StatxFlags::INO | StatxFlags::BLOCKS;
             let stat = statx(process.dir(), entry, flags, mask).ok();
+            inode = stat.map(|stat| stat.stx_ino);
             let kind = match stat.map(|s| FileType::from_raw_mode(s.stx_mode.into())) {
                 Some(FileType::Directory) => "directory",
                 Some(FileType::CharacterDevice | FileType::BlockDevice) => "device",
@@ -42,8 +44,12 @@ pub fn describe(
                 _ if marked && stat.is_none_or(|stat| stat.stx_nlink == 0) => "deleted_file",
                 _ => "file",
             };
+            if kind == "deleted_file" {
+                // Blocks are of 512 bytes, whatever the file system uses.
+                bytes = stat.map(|stat| stat.stx_blocks.saturating_mul(512));
+            }
             (kind, patterns.path(path))
         }
     };
-    HandleFacts { peer, ..HandleFacts::of_kind(patterns.word(kind)) }
+    HandleFacts { peer, inode, bytes, ..HandleFacts::of_kind(patterns.word(kind)) }
 }

@@ -91,6 +91,13 @@ pub fn count(process: BorrowedFd<'_>, path: &str) -> Result<u64, Errno> {
     Ok(number)
 }
 
+/// Number of our own open fds.
+pub fn count_of_own() -> Option<u64> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let own = openat(CWD, "/proc/self", flags, Mode::empty()).ok()?;
+    count(own.as_fd(), "fd").ok()
+}
+
 /// Whether the size of /proc/PID/fd is the number of fds; tried once, on ourselves.
 pub fn size_is_count() -> bool {
     static PROBE: OnceLock<bool> = OnceLock::new();

@@ -255,6 +255,10 @@ impl Fds {
                 let label = String::from_utf8_lossy(text);
                 facts.label = Arc::from(format!("{label}{end_name}"));
                 facts.pid = Some(pid);
+                facts.fd = Some(new.fd);
+                if let Link::Pipe(inode) = link {
+                    facts.inode = Some(inode);
+                }
                 if &*facts.kind == "io_uring" {
                     self.rings.insert((pid, new.fd));
                 }
@@ -264,7 +268,7 @@ impl Fds {
                     id,
                     pre,
                     start_up,
-                    facts: Box::new(facts),
+                    facts: Arc::new(facts),
                 });
                 match pipe {
                     Some(key) => {
@@ -335,7 +339,8 @@ impl Fds {
             Some(String::from_utf8_lossy(name).into_owned())
         };
         let patterns = &mut self.patterns;
-        let opened = self.sockets.finish(beat.at, complete, patterns, protocol, beat.out);
+        let opened =
+            self.sockets.finish((beat.at, beat.bucket_ms), complete, patterns, protocol, beat.out);
         for (id, pre, start_up, facts) in opened {
             beat.out.push(Fact::Open { at: beat.at, target: target.id, id, pre, start_up, facts });
         }

@@ -2,15 +2,20 @@
 
 pub mod beat;
 pub mod children;
+pub mod doctor;
 pub mod fd_facts;
 pub mod fd_table;
 pub mod fds;
+mod flow;
 pub mod hidden;
 pub mod idle;
 pub mod limits;
 pub mod link;
 pub mod memory;
+mod netns;
+pub mod other_end;
 mod others;
+pub mod overview;
 pub mod pattern;
 pub mod sampler;
 pub mod socket_facts;

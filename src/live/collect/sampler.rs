@@ -10,6 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::beat::{Beat, HandleIds};
 use super::fds::Fds;
 use super::hidden;
+use super::netns;
 use super::others::Others;
 use super::socket_facts::Ports;
 use crate::live::facts::{Fact, Lifecycle, Millis, SourceStatus};
@@ -197,6 +198,11 @@ impl Sampler {
         living
     }
 
+    /// The processes of each target.
+    pub fn processes(&self) -> impl Iterator<Item = &[Process]> {
+        self.watched.iter().map(|watched| watched.target.processes.as_slice())
+    }
+
     /// CPU time used so far.
     pub fn cost(&self) -> Duration {
         self.cost
@@ -296,23 +302,9 @@ impl Namespace {
         if self.diag.is_some() || !self.refused.is_empty() {
             return;
         }
-        let ours = statat(rustix::fs::CWD, "/proc/thread-self/ns/net", AtFlags::empty())
-            .is_ok_and(|stat| (stat.st_dev, stat.st_ino) == key);
-        let opened = if ours {
-            SockDiag::open_here()
-        } else {
-            let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
-            rustix::fs::openat(process.dir(), "ns/net", flags, rustix::fs::Mode::empty())
-                .map_err(Into::into)
-                .and_then(SockDiag::open_in)
-        };
-        match opened {
+        match netns::open(process, key) {
             Ok(diag) => self.diag = Some(diag),
-            Err(error) if ours => self.refused = format!("sock_diag: {error}"),
-            Err(error) => {
-                self.refused =
-                    format!("entering the network namespace: {error}, needs CAP_SYS_ADMIN");
-            }
+            Err(reason) => self.refused = reason,
         }
     }
 

@@ -122,6 +122,7 @@ pub fn describe(
         activity,
         label: Arc::from(label),
         pid: Some(pid),
+        inode: Some(row.inode),
         ..HandleFacts::of_kind(patterns.word("socket"))
     }
 }

@@ -1,11 +1,14 @@
 //! Sockets that a target holds: role, peer, state and silence, from the rows of the tables.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 
+use super::flow::{self, Unaccepted};
 use super::idle::Idle;
 use super::pattern::Patterns;
 use super::socket_facts::{Place, Ports, describe, place, state_of, unlisted};
-use crate::live::facts::{Change, Fact, HandleFacts, HandleId, Millis};
+use crate::live::facts::{Change, Fact, Flow, HandleFacts, HandleId, Millis};
 use crate::live::host::socket_row::{Proto, SocketRow, TCP_CLOSE, TCP_LISTEN};
 
 /// One socket.
@@ -27,7 +30,8 @@ pub struct Socket {
     fresh: bool,
     missed: u8,
     heard: u32,
-    facts: Option<Box<HandleFacts>>,
+    flow: Option<Arc<Flow>>,
+    facts: Option<Arc<HandleFacts>>,
 }
 
 /// What is known when a socket is first found in an fd table.
@@ -52,12 +56,17 @@ pub struct Found {
 pub struct Sockets {
     by_inode: HashMap<u64, Socket>,
     beat: u32,
+    unaccepted: Unaccepted,
+    /// Listening ones heard on this beat, with their address.
+    listening: Vec<(u64, (IpAddr, u16), Flow)>,
 }
 
 impl Sockets {
     /// A new beat begins: what is heard now is told from what was heard before.
     pub fn begin(&mut self) {
         self.beat = self.beat.wrapping_add(1);
+        self.unaccepted.clear();
+        self.listening.clear();
     }
 
     /// Another entry holds this socket. False when it is not known yet.
@@ -84,6 +93,7 @@ impl Sockets {
             fresh: true,
             missed: 0,
             heard: self.beat.wrapping_sub(1),
+            flow: None,
             facts: None,
         };
         self.by_inode.insert(inode, socket);
@@ -139,6 +149,10 @@ impl Sockets {
         out: &mut Vec<Fact>,
     ) {
         let beat = self.beat;
+        if row.inode == 0 {
+            self.unaccepted.hear(row, at);
+            return;
+        }
         let Some(socket) = self.by_inode.get_mut(&row.inode) else {
             return;
         };
@@ -146,12 +160,23 @@ impl Sockets {
         socket.missed = 0;
         let place = place(row, ports);
         let last = last_activity(row, at, socket.born);
+        let flow = flow::of_row(row, at);
+        if row.state == TCP_LISTEN {
+            // The connections that wait for it are heard after it.
+            self.listening.push((row.inode, row.local, flow));
+        }
         if place != socket.place || socket.facts.is_some() {
             socket.idle.hear(last, at, bucket);
             socket.state = row.state;
             socket.place = place;
             let activity = socket.idle.activity(bucket);
-            let facts = Box::new(describe(row, place, activity, socket.pid, patterns));
+            let mut facts = describe(row, place, activity, socket.pid, patterns);
+            facts.fd = Some(socket.fd);
+            if flow::is_told(row, socket.idle) && row.state != TCP_LISTEN {
+                facts.flow = Some(Arc::new(flow));
+            }
+            socket.flow.clone_from(&facts.flow);
+            let facts = Arc::new(facts);
             if socket.fresh {
                 socket.facts = Some(facts);
             } else {
@@ -160,15 +185,46 @@ impl Sockets {
             return;
         }
         let id = socket.id;
-        if row.state != socket.state {
+        let other_state = row.state != socket.state;
+        if other_state {
             socket.state = row.state;
             let state = patterns.word(state_of(row));
             let change = Change::State(state);
             out.push(Fact::Change { at, id, change });
         }
-        if let Some(activity) = socket.idle.hear(last, at, bucket) {
+        let activity = socket.idle.hear(last, at, bucket);
+        if let Some(activity) = activity {
             let change = Change::Activity(activity);
             out.push(Fact::Change { at, id, change });
+        }
+        let news = other_state
+            || activity.is_some()
+            || flow::differs(socket.flow.as_deref(), &flow, bucket);
+        if news && flow::is_told(row, socket.idle) && row.state != TCP_LISTEN {
+            let flow = Arc::new(flow);
+            socket.flow = Some(Arc::clone(&flow));
+            out.push(Fact::Change { at, id, change: Change::Flow(flow) });
+        }
+    }
+
+    /// Tells how many connections wait for the listening sockets, now that all were heard.
+    fn tell_waiting(&mut self, at: Millis, bucket: Millis, out: &mut Vec<Fact>) {
+        for (inode, address, mut flow) in std::mem::take(&mut self.listening) {
+            let Some(socket) = self.by_inode.get_mut(&inode) else { continue };
+            if flow.unread.is_some_and(|waiting| waiting > 0) {
+                flow.waiting_since = self.unaccepted.oldest(address);
+            }
+            let differs = flow::differs(socket.flow.as_deref(), &flow, bucket);
+            let flow = Arc::new(flow);
+            if let Some(facts) = &mut socket.facts {
+                Arc::make_mut(facts).flow = Some(Arc::clone(&flow));
+            } else if differs {
+                let change = Change::Flow(Arc::clone(&flow));
+                out.push(Fact::Change { at, id: socket.id, change });
+            } else {
+                continue;
+            }
+            socket.flow = Some(flow);
         }
     }
 
@@ -176,12 +232,13 @@ impl Sockets {
     /// tables were complete. Gives the new ones, by identity, ready to be reported.
     pub fn finish(
         &mut self,
-        at: Millis,
+        (at, bucket): (Millis, Millis),
         complete: bool,
         patterns: &mut Patterns,
         protocol: impl Fn(u32, u32) -> Option<String>,
         out: &mut Vec<Fact>,
-    ) -> Vec<(HandleId, bool, bool, Box<HandleFacts>)> {
+    ) -> Vec<(HandleId, bool, bool, Arc<HandleFacts>)> {
+        self.tell_waiting(at, bucket, out);
         let mut unheard: Vec<u64> = Vec::new();
         let mut fresh: Vec<u64> = Vec::new();
         #[expect(clippy::iter_over_hash_type, reason = "both lists are sorted below")]
@@ -203,11 +260,13 @@ impl Sockets {
                 socket.place = Place::Unlisted;
                 socket.idle = Idle::Unseen;
                 let name = protocol(socket.pid, socket.fd);
-                let facts = unlisted(name, true, socket.pid, patterns);
+                let mut facts = unlisted(name, true, socket.pid, patterns);
+                (facts.fd, facts.inode) = (Some(socket.fd), Some(inode));
+                socket.flow = None;
                 out.push(Fact::Change {
                     at,
                     id: socket.id,
-                    change: Change::Place(Box::new(facts)),
+                    change: Change::Place(Arc::new(facts)),
                 });
             }
         }
@@ -220,7 +279,9 @@ impl Sockets {
             socket.fresh = false;
             let facts = socket.facts.take().unwrap_or_else(|| {
                 let name = protocol(socket.pid, socket.fd);
-                Box::new(unlisted(name, complete, socket.pid, patterns))
+                let mut facts = unlisted(name, complete, socket.pid, patterns);
+                (facts.fd, facts.inode) = (Some(socket.fd), Some(inode));
+                Arc::new(facts)
             });
             opened.push((socket.id, socket.pre, socket.start_up, facts));
         }
@@ -240,7 +301,7 @@ fn last_activity(row: &SocketRow<'_>, at: Millis, born: Millis) -> Option<Millis
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::Ipv4Addr;
 
     use super::*;
     use crate::live::facts::Activity;
@@ -249,13 +310,8 @@ mod tests {
     fn row(inode: u64, local: u16, state: u8, idle: u32) -> SocketRow<'static> {
         let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
         SocketRow {
-            inode,
-            proto: Proto::Tcp,
-            state,
-            local: (host, local),
-            remote: (host, 5432),
             idle_ms: Some(idle),
-            name: &[],
+            ..SocketRow::inet(inode, Proto::Tcp, state, (host, local), (host, 5432))
         }
     }
 
@@ -280,7 +336,7 @@ mod tests {
         hear(&mut sockets, &mut patterns, row(7, 80, established, 0), &mut out);
         hear(&mut sockets, &mut patterns, row(8, 9999, established, 5000), &mut out);
         hear(&mut sockets, &mut patterns, row(1234, 1, established, 0), &mut out);
-        let opened = sockets.finish(10_000, true, &mut patterns, |_, _| None, &mut out);
+        let opened = sockets.finish((10_000, 1000), true, &mut patterns, |_, _| None, &mut out);
         let role = |at: usize| (&*opened[at].3.role, &*opened[at].3.peer);
         assert_eq!(role(0), ("tcp server", ":80"));
         assert_eq!(role(1), ("tcp client", "127.0.0.1:5432"));
@@ -299,7 +355,7 @@ mod tests {
         out.clear();
         for _ in 0..3 {
             sockets.begin();
-            sockets.finish(10_000, true, &mut patterns, |_, _| None, &mut out);
+            sockets.finish((10_000, 1000), true, &mut patterns, |_, _| None, &mut out);
         }
         assert_eq!(out.len(), 2);
         assert!(sockets.release(7));

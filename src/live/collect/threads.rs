@@ -154,12 +154,13 @@ impl Threads {
             id,
             pre,
             start_up: start - process.started_ms < beat.start_up_ms,
-            facts: Box::new(HandleFacts {
+            facts: Arc::new(HandleFacts {
                 peer: pattern::of_name(&stat.comm).into(),
                 state: state.into(),
                 activity: Activity::Awake,
                 label: name,
                 pid: Some(process.pid),
+                born: Some(start),
                 ..HandleFacts::of_kind("thread")
             }),
         });
@@ -193,7 +194,7 @@ fn tids(process: BorrowedFd<'_>) -> rustix::io::Result<Vec<u32>> {
 }
 
 /// Run time in nanoseconds from `schedstat`; `None` where the kernel keeps none.
-fn run_time(task: BorrowedFd<'_>) -> Option<u64> {
+pub(super) fn run_time(task: BorrowedFd<'_>) -> Option<u64> {
     let file = openat(task, "schedstat", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
     let mut buffer = [0; 96];
     let length = rustix::io::read(&file, &mut buffer).ok()?;

@@ -1,10 +1,10 @@
 //! Socket tables by /proc/PID/net: needs no rights, but shows no idle times.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::socket_row::{Proto, SocketRow};
+use super::socket_row::{Proto, SocketRow, TCP_CLOSE, TCP_ESTABLISHED};
 
 /// Shows every socket in the network namespace of a process to `visit`, listening TCP first.
 ///
@@ -21,7 +21,9 @@ pub fn read(pid: u32, visit: &mut dyn FnMut(&SocketRow<'_>)) -> io::Result<()> {
             if matches!(entry.state, procfs::net::TcpState::Listen) == listening {
                 let (local, remote) = (entry.local_address, entry.remote_address);
                 let state = entry.state.to_u8();
-                inet(Proto::Tcp, entry.inode, state, local, remote, visit);
+                let queues = (Some(entry.rx_queue), (!listening).then_some(entry.tx_queue));
+                let ends = (local, remote);
+                inet(Proto::Tcp, entry.inode, state, ends, queues, visit);
             }
         }
     }
@@ -29,23 +31,15 @@ pub fn read(pid: u32, visit: &mut dyn FnMut(&SocketRow<'_>)) -> io::Result<()> {
     for entry in udp.iter().chain(&process.udp6().unwrap_or_default()) {
         let (local, remote) = (entry.local_address, entry.remote_address);
         let state = entry.state.to_u8();
-        inet(Proto::Udp, entry.inode, state, local, remote, visit);
+        inet(Proto::Udp, entry.inode, state, (local, remote), (None, None), visit);
     }
     for entry in process.unix().unwrap_or_default() {
-        let nobody = (IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
         let path = entry.path.as_ref().map(|path| path.as_os_str().as_bytes());
-        visit(&SocketRow {
-            inode: entry.inode,
-            proto: Proto::Unix,
-            state: match entry.state {
-                procfs::net::UnixState::CONNECTED => 1,
-                _ => 7,
-            },
-            local: nobody,
-            remote: nobody,
-            idle_ms: None,
-            name: path.unwrap_or_default(),
-        });
+        let state = match entry.state {
+            procfs::net::UnixState::CONNECTED => TCP_ESTABLISHED,
+            _ => TCP_CLOSE,
+        };
+        visit(&SocketRow::unix(entry.inode, state, path.unwrap_or_default()));
     }
     Ok(())
 }
@@ -54,21 +48,14 @@ fn inet(
     proto: Proto,
     inode: u64,
     state: u8,
-    local: std::net::SocketAddr,
-    remote: std::net::SocketAddr,
+    (local, remote): (SocketAddr, SocketAddr),
+    queues: (Option<u32>, Option<u32>),
     visit: &mut dyn FnMut(&SocketRow<'_>),
 ) {
     // TIME_WAIT sockets belong to nobody and have no inode.
     if inode != 0 {
-        visit(&SocketRow {
-            inode,
-            proto,
-            state,
-            local: (local.ip(), local.port()),
-            remote: (remote.ip(), remote.port()),
-            idle_ms: None,
-            name: &[],
-        });
+        let (local, remote) = ((local.ip(), local.port()), (remote.ip(), remote.port()));
+        visit(&SocketRow { queues, ..SocketRow::inet(inode, proto, state, local, remote) });
     }
 }
 

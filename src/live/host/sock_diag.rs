@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use netlink_packet_core::{
     Emitable, ErrorBuffer, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NlasIterator, Parseable,
 };
 use netlink_packet_sock_diag::inet::{
-    ExtensionFlags, InetRequest, InetResponseHeader, SocketId, StateFlags,
+    ExtensionFlags, InetRequest, InetResponseHeader, SocketId, StateFlags, Timer,
 };
 use netlink_packet_sock_diag::unix::{
     ShowFlags, StateFlags as UnixStates, UnixRequest, UnixResponseHeader,
@@ -24,7 +23,9 @@ use rustix::net::{
     sockopt,
 };
 
-use super::socket_row::{Proto, SocketRow, TCP_LISTEN};
+use super::socket_row::{
+    Ago, Proto, SocketRow, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_LISTEN, TCP_SYN_SENT,
+};
 
 /// Which table to dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +93,8 @@ const HEADER: usize = 16;
 const INET_RESPONSE: usize = 72;
 const UNIX_RESPONSE: usize = 16;
 const UNIX_DIAG_NAME: u16 = 0;
+const UNIX_DIAG_PEER: u16 = 2;
+const UNIX_DIAG_RQLEN: u16 = 4;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const NLM_F_DUMP_INTR: u16 = 0x10;
@@ -99,6 +102,9 @@ const ENOENT: i32 = 2;
 /// Offsets in `struct tcp_info`.
 const LAST_DATA_SENT: usize = 44;
 const LAST_DATA_RECV: usize = 52;
+const LAST_ACK_RECV: usize = 56;
+const DATA_SEGS_IN: usize = 152;
+const DATA_SEGS_OUT: usize = 156;
 /// TIME_WAIT and half-open connections belong to no process.
 const HELD_STATES: u32 = !((1 << 3) | (1 << 6) | (1 << TCP_LISTEN) | (1 << 12));
 
@@ -192,7 +198,7 @@ fn request(table: Table, sequence: u32) -> Vec<u8> {
             let request = UnixRequest {
                 state_flags: UnixStates::from_bits_retain(u32::MAX),
                 inode: 0,
-                show_flags: ShowFlags::NAME,
+                show_flags: ShowFlags::NAME | ShowFlags::PEER | ShowFlags::RQLEN,
                 cookie: [0xff; 8],
             };
             emit(&request)
@@ -298,33 +304,39 @@ fn inet_row(payload: &[u8], proto: Proto, visit: &mut dyn FnMut(&SocketRow<'_>))
         return None;
     }
     let header = InetResponseHeader::parse(payload).ok()?;
-    if header.inode == 0 {
+    // Without an inode it is nobody's: closed already, or not accepted yet.
+    let unaccepted =
+        proto == Proto::Tcp && matches!(header.state, TCP_ESTABLISHED | TCP_CLOSE_WAIT);
+    if header.inode == 0 && !unaccepted {
         return Some(());
     }
     let id = &header.socket_id;
+    let local = (id.source_address, id.source_port);
+    let remote = (id.destination_address, id.destination_port);
+    let info = attribute(payload.get(INET_RESPONSE..)?, INET_DIAG_INFO);
     visit(&SocketRow {
-        inode: u64::from(header.inode),
-        proto,
-        state: header.state,
-        local: (id.source_address, id.source_port),
-        remote: (id.destination_address, id.destination_port),
-        idle_ms: attribute(payload.get(INET_RESPONSE..)?, INET_DIAG_INFO).and_then(idle_ms),
-        name: &[],
+        idle_ms: info.and_then(idle_ms),
+        ago: info.filter(|_| header.state != TCP_SYN_SENT).map(ago).unwrap_or_default(),
+        queues: (Some(header.recv_queue), Some(header.send_queue)),
+        retries: match header.timer {
+            Some(Timer::Retransmit(_, retries)) => Some(retries),
+            _ if proto == Proto::Tcp => Some(0),
+            _ => None,
+        },
+        ..SocketRow::inet(u64::from(header.inode), proto, header.state, local, remote)
     });
     Some(())
 }
 
 fn unix_row(payload: &[u8], visit: &mut dyn FnMut(&SocketRow<'_>)) -> Option<()> {
     let header = UnixResponseHeader::parse(payload).ok()?;
-    let nobody = (IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+    let attributes = payload.get(UNIX_RESPONSE..)?;
+    let name = attribute(attributes, UNIX_DIAG_NAME).unwrap_or_default();
+    let lengths = attribute(attributes, UNIX_DIAG_RQLEN);
     visit(&SocketRow {
-        inode: u64::from(header.inode),
-        proto: Proto::Unix,
-        state: header.state,
-        local: nobody,
-        remote: nobody,
-        idle_ms: None,
-        name: attribute(payload.get(UNIX_RESPONSE..)?, UNIX_DIAG_NAME).unwrap_or_default(),
+        queues: (lengths.and_then(|of| number(of, 0)), lengths.and_then(|of| number(of, 4))),
+        peer: attribute(attributes, UNIX_DIAG_PEER).and_then(|peer| number(peer, 0)),
+        ..SocketRow::unix(u64::from(header.inode), header.state, name)
     });
     Some(())
 }
@@ -349,12 +361,26 @@ fn attribute(attributes: &[u8], kind: u16) -> Option<&[u8]> {
 /// The kernel sets both clocks when a connection is established, so that one which never carried
 /// data counts from there; before that they count from boot, for the caller to limit.
 fn idle_ms(info: &[u8]) -> Option<u32> {
-    let field = |at: usize| {
-        let bytes = info.get(at..)?.first_chunk::<4>()?;
-        Some(u32::from_ne_bytes(*bytes))
+    let sent = number(info, LAST_DATA_SENT)?;
+    Some(number(info, LAST_DATA_RECV).map_or(sent, |received| received.min(sent)))
+}
+
+/// The clocks of a `struct tcp_info` by direction. Since Linux 4.6 it also counts segments with
+/// data: without any, the clock only tells when the connection was established.
+fn ago(info: &[u8]) -> Ago {
+    let unless_never = |clock, segments| {
+        number(info, clock).filter(|_| number(info, segments).is_none_or(|count| count > 0))
     };
-    let sent = field(LAST_DATA_SENT)?;
-    Some(field(LAST_DATA_RECV).map_or(sent, |received| received.min(sent)))
+    Ago {
+        sent: unless_never(LAST_DATA_SENT, DATA_SEGS_OUT),
+        received: unless_never(LAST_DATA_RECV, DATA_SEGS_IN),
+        heard: number(info, LAST_ACK_RECV),
+    }
+}
+
+/// A 32-bit field, if the kernel sent that much.
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk::<4>()?))
 }
 
 #[cfg(test)]
@@ -408,5 +434,13 @@ mod tests {
         assert_eq!(idle_ms(&info), Some(500));
         assert_eq!(idle_ms(&info[..50]), Some(700));
         assert_eq!(idle_ms(&info[..40]), None);
+        let known = Ago { sent: Some(700), received: Some(500), heard: Some(0) };
+        assert_eq!(ago(&info), known);
+        // No segment with data went out or came in: the clocks tell nothing about data.
+        let mut long = [0_u8; 200];
+        long[..104].copy_from_slice(&info);
+        assert_eq!(ago(&long), Ago { heard: Some(0), ..Ago::default() });
+        long[156] = 1;
+        assert_eq!(ago(&long).sent, Some(700));
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::format::{FIRST_NAMED_ID, FirstTick, Header, MAX_TIME_MS};
 use super::intern::{HandleNames, NameError, Texts};
-use super::line::{Id, Line, Probe, Text, Value};
+use super::line::{FlowPart, Id, Line, Probe, Text, Value};
 use crate::live::facts::{
-    Activity, Change, Fact, HandleFacts, HandleId, Lifecycle, Millis, SourceStatus, TargetFacts,
-    TargetId,
+    Activity, Change, Fact, Flow, HandleFacts, HandleId, Lifecycle, Millis, SourceStatus,
+    TargetFacts, TargetId,
 };
 
 /// What a line says.
@@ -65,6 +65,11 @@ impl Decoder {
                 let at = self.time(line)?;
                 Fact::Close { at, id: self.id(line, |names, name| Ok(names.closed(name)))? }
             }
+            "flow" => Fact::Change {
+                at: self.time(line)?,
+                id: self.id(line, |names, name| Ok(names.changed(name)))?,
+                change: Change::Flow(Arc::new(flow(line.flow.ok_or("no \"flow\"")?)?)),
+            },
             "gauge" => Fact::Gauge {
                 at: self.time(line)?,
                 target: target(line),
@@ -117,7 +122,7 @@ impl Decoder {
 
     fn open(&mut self, line: &Line<'_>) -> Result<Fact, LineError> {
         let at = self.time(line)?;
-        let facts = Box::new(self.place(line)?);
+        let facts = Arc::new(self.place(line)?);
         Ok(Fact::Open {
             at,
             target: target(line),
@@ -133,7 +138,7 @@ impl Decoder {
         let id = self.id(line, |names, name| Ok(names.changed(name)))?;
         let fact = |change| Fact::Change { at, id, change };
         if line.kind.is_some() {
-            let place = Box::new(self.place(line)?);
+            let place = Arc::new(self.place(line)?);
             return Ok(Decoded::Facts(fact(Change::Place(place)), None));
         }
         let activity = match (activity(line)?, line.unseen) {
@@ -171,6 +176,11 @@ impl Decoder {
                 None => self.texts.empty(),
             },
             pid: line.pid,
+            fd: line.fd,
+            inode: line.inode,
+            bytes: line.bytes,
+            born: in_range(line.born_ms)?,
+            flow: line.flow.map(flow).transpose()?.map(Arc::new),
         })
     }
 
@@ -224,8 +234,8 @@ fn of_misfit(bytes: &[u8]) -> Option<Decoded> {
                 _ => None,
             }
         }
-        "open" | "change" | "close" | "gauge" | "limit" | "source" | "lifecycle" | "target"
-        | "end" => None,
+        "open" | "change" | "flow" | "close" | "gauge" | "limit" | "source" | "lifecycle"
+        | "target" | "end" => None,
         _ => Some(Decoded::Unknown),
     }
 }
@@ -252,6 +262,18 @@ fn activity(line: &Line<'_>) -> Result<Activity, LineError> {
         (Some(true), Some(_)) => return Err("both awake and silent".into()),
         (_, Some(since)) => Activity::SilentSince(since),
         (_, None) => Activity::Unseen,
+    })
+}
+
+fn flow(part: FlowPart) -> Result<Flow, LineError> {
+    Ok(Flow {
+        sent: in_range(part.sent_ms)?,
+        received: in_range(part.received_ms)?,
+        heard: in_range(part.heard_ms)?,
+        unread: part.unread,
+        unsent: part.unsent,
+        retries: part.retries,
+        waiting_since: in_range(part.waiting_since_ms)?,
     })
 }
 

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::format::{FIRST_NAMED_ID, FirstTick, Header};
-use super::line::{Id, Line, Text, Value};
+use super::line::{FlowPart, Id, Line, Text, Value};
 use crate::live::facts::{
-    Activity, Change, Fact, HandleFacts, HandleId, Lifecycle, SourceStatus, TargetFacts, TargetId,
+    Activity, Change, Fact, Flow, HandleFacts, HandleId, Lifecycle, SourceStatus, TargetFacts,
+    TargetId,
 };
 
 /// Longest text kept when a line would be too long otherwise, in bytes.
@@ -63,6 +64,7 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
                     Line { state: Some(Text::from(&**state)), ..of_type("change") }
                 }
                 Change::Place(facts) => place("change", facts),
+                Change::Flow(flow) => Line { flow: Some(part_of(flow)), ..of_type("flow") },
             };
             Line { t_ms: Some(*at), id: Some(id_of(*id)), ..line }
         }
@@ -116,9 +118,9 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
             facts.pids.truncate(SHORT_PIDS);
         }
         Fact::Open { facts, .. } | Fact::Change { change: Change::Place(facts), .. } => {
-            let HandleFacts { kind, role, peer, state, site, label, .. } = &mut **facts;
+            let HandleFacts { kind, role, peer, state, site, label, .. } = Arc::make_mut(facts);
             [kind, role, peer, state, site, label].into_iter().for_each(cut);
-            if let Some(group) = &mut facts.group {
+            if let Some(group) = &mut Arc::make_mut(facts).group {
                 let mut levels: Vec<_> = group.iter().take(SHORT_GROUP).cloned().collect();
                 levels.iter_mut().for_each(cut);
                 *group = levels.into();
@@ -130,7 +132,7 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
             cut(name);
             cut(reason);
         }
-        Fact::Change { change: Change::Activity(_), .. }
+        Fact::Change { change: Change::Activity(_) | Change::Flow(_), .. }
         | Fact::Close { .. }
         | Fact::Lifecycle { .. } => {}
     }
@@ -169,10 +171,27 @@ fn place<'a>(line_type: &'a str, facts: &'a HandleFacts) -> Line<'a> {
         group: facts.group.as_ref().map(|g| g.iter().map(|level| Text::from(&**level)).collect()),
         label: text(&facts.label),
         pid: facts.pid,
+        fd: facts.fd,
+        inode: facts.inode,
+        bytes: facts.bytes,
+        born_ms: facts.born,
+        flow: facts.flow.as_deref().map(part_of),
         ..of_type(line_type)
     };
     set_activity(&mut line, facts.activity);
     line
+}
+
+fn part_of(flow: &Flow) -> FlowPart {
+    FlowPart {
+        sent_ms: flow.sent,
+        received_ms: flow.received,
+        heard_ms: flow.heard,
+        unread: flow.unread,
+        unsent: flow.unsent,
+        retries: flow.retries,
+        waiting_since_ms: flow.waiting_since,
+    }
 }
 
 fn set_activity(line: &mut Line<'_>, activity: Activity) {

@@ -51,6 +51,16 @@ pub(super) struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pid: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fd: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) inode: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) born_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) flow: Option<FlowPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pre: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) start_up: Option<bool>,
@@ -90,6 +100,25 @@ pub(super) struct Line<'a> {
     pub(super) lifetime_ms: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sources: Option<bool>,
+}
+
+/// What is under way on a socket, as a part of a line.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct FlowPart {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sent_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) received_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) heard_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unread: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unsent: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) retries: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) waiting_since_ms: Option<i64>,
 }
 
 /// The two fields that keep their meaning in all versions, for lines that do not fit [`Line`].

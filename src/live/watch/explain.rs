@@ -3,13 +3,14 @@
 mod advice;
 mod words;
 
-use crate::finding::{Confidence, Evidence, Verdict};
+use crate::finding::{Confidence, Evidence, Severity, Verdict};
 use crate::live::census::{Group, GroupId};
 use crate::live::detect::clock::Clock;
 use crate::live::detect::engine::Stats;
 use crate::live::detect::first_sample::SpreadOfSilence;
 use crate::live::detect::rules::Judged;
-use crate::live::facts::{Activity, SourceStatus};
+use crate::live::diagnose::{self, Handle, View};
+use crate::live::facts::{Activity, Millis, SourceStatus};
 use crate::live::outcome::{
     ConfidenceReport, Diagnosis, Level, Rate, ResourceOutcome, TimeToLimit,
 };
@@ -24,6 +25,10 @@ const MIN_GROWTH: f64 = 5.0;
 const MIN_RSS_GROWTH: f64 = 1_048_576.0;
 /// Handles needed to be 90 % sure of seeing a leak.
 const NEEDED: f64 = 12.0;
+/// The rule that says more than a water level does.
+const AT_LIMIT: &str = "fds-at-limit";
+/// Share of a limit above which a flat line is a capped one.
+const CAPPED: f64 = 0.98;
 
 /// A limit with its headroom.
 #[derive(Debug, Clone)]
@@ -31,6 +36,16 @@ struct Headroom {
     name: String,
     limit: u64,
     left: f64,
+}
+
+/// What a line at its limit lacks.
+const CAPPED_LINE: &str = "the limit caps it, so that a flat line says nothing about growth";
+
+impl Headroom {
+    /// Whether so little is left that what would grow cannot.
+    fn is_capped(&self) -> bool {
+        self.left <= self.limit as f64 * (1.0 - CAPPED)
+    }
 }
 
 /// All resources: totals, kinds, then reported groups.
@@ -118,6 +133,11 @@ fn gauge_total(
             row.verdict = if seen >= needed { Verdict::Stable } else { Verdict::InsufficientData };
             row.conclusive = seen >= needed;
             row.missing = words::more_time(needed - seen, None);
+            if row.conclusive && headroom.as_ref().is_some_and(Headroom::is_capped) {
+                row.verdict = Verdict::InsufficientData;
+                row.conclusive = false;
+                row.missing = CAPPED_LINE.to_owned();
+            }
         }
     } else {
         row.conclusive = true;
@@ -257,6 +277,9 @@ fn base_verdict(
     let needed = ages.old + ages.span;
     if seen < needed {
         return (Verdict::InsufficientData, false, words::more_time(needed - seen, None));
+    }
+    if headroom.is_some_and(Headroom::is_capped) {
+        return (Verdict::InsufficientData, false, CAPPED_LINE.to_owned());
     }
     let detectable = NEEDED * 1000.0 / (seen - ages.old) as f64;
     let Some(headroom) = headroom else {
@@ -464,45 +487,55 @@ fn report(judged: &Judged, groups: usize) -> ConfidenceReport {
     }
 }
 
-/// Conditions that hold now: the time to a limit, and handles that the table does not show.
+/// Conditions that hold now: by rules over what is held, and what a water level or a source says.
 pub(super) fn diagnoses(target: &TargetWatch) -> Vec<Diagnosis> {
-    let mut found = Vec::new();
+    let view = View {
+        now: target.judged.max(target.origin),
+        origin: target.origin,
+        handles: target
+            .census
+            .held()
+            .map(|(facts, entered)| Handle {
+                facts,
+                entered: (entered != Millis::MIN).then_some(entered),
+            })
+            .collect(),
+        pids: &target.facts.pids,
+        processes: &target.processes,
+        limits: &target.limits,
+        scale: target.timing.scaled(1_000_000) as f64 / 1_000_000.0,
+    };
+    let mut found = diagnose::diagnose(&view);
     for (resource, gauge) in [("fds", "fds"), ("threads", "threads"), ("rss", "rss_bytes")] {
         let (Some(gauge), Some(headroom)) = (target.gauges.get(gauge), headroom(target, resource))
         else {
             continue;
         };
-        if water_level(target, resource, &headroom, 0.0) != Level::Critical {
+        let told = found.iter().any(|diagnosis| diagnosis.rule == AT_LIMIT) && resource == "fds";
+        if told || water_level(target, resource, &headroom, 0.0) != Level::Critical {
             continue;
         }
         let level = gauge.water.level(headroom.limit, 0.0);
-        found.push(Diagnosis {
-            rule: "limit-near".to_owned(),
-            message: words::critical(
+        found.push(Diagnosis::new(
+            "limit-near",
+            Severity::Warning,
+            words::critical(
                 resource,
                 gauge.fullest,
                 headroom.limit,
                 &headroom.name,
                 level.and_then(|l| l.seconds_left),
             ),
-            next_steps: advice::for_limit(
-                resource,
-                &target.facts.pids,
-                headroom.limit,
-                hard_limit(target),
-            ),
-        });
+            advice::for_limit(resource, &target.facts.pids, headroom.limit, hard_limit(target)),
+        ));
     }
     for (name, source) in &target.sources {
         if source.status == SourceStatus::Unavailable && name == "fds" {
-            found.push(Diagnosis {
-                rule: "handles-unreadable".to_owned(),
-                message: format!(
-                    "which handles grow is unknown: {}; the verdict rests on the count alone",
-                    source.reason
-                ),
-                next_steps: Vec::new(),
-            });
+            let message = format!(
+                "which handles grow is unknown: {}; the verdict rests on the count alone",
+                source.reason
+            );
+            found.push(Diagnosis::new("handles-unreadable", Severity::Note, message, Vec::new()));
         }
     }
     found

@@ -1,6 +1,7 @@
 //! One target under watch: its census, gauges and limits, judged boundary by boundary.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::explain;
 use super::select;
@@ -42,7 +43,7 @@ pub(super) struct TargetWatch {
     pub(super) gauges: BTreeMap<String, Gauge>,
     pub(super) limits: BTreeMap<String, LimitOutcome>,
     pub(super) sources: BTreeMap<String, Source>,
-    processes: BTreeMap<u32, BTreeMap<String, f64>>,
+    pub(super) processes: BTreeMap<u32, BTreeMap<String, f64>>,
     lifecycle: Vec<(Millis, u32, Lifecycle)>,
     living: i64,
     ended_at: Option<Millis>,
@@ -305,7 +306,7 @@ impl TargetWatch {
                     true if at >= target_guard => at + self.timing.start_up_ms(),
                     _ => target_guard,
                 };
-                self.census.open(at, id, pre, guard, *facts);
+                self.census.open(at, id, pre, guard, Arc::unwrap_or_clone(facts));
             }
             Fact::Change { at, id, change } => self.census.change(at, id, change),
             Fact::Close { at, id } => self.census.close(at, id),

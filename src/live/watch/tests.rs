@@ -36,7 +36,7 @@ impl History {
             id,
             pre: at == 0,
             start_up: false,
-            facts: Box::new(place),
+            facts: std::sync::Arc::new(place),
         });
         id
     }

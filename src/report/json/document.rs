@@ -295,13 +295,31 @@ impl Report {
 #[derive(Serialize)]
 pub(super) struct Diagnosis<'a> {
     rule: &'a str,
+    severity: &'static str,
     message: &'a str,
     next_steps: &'a [String],
+    kind: Option<&'a str>,
+    group: &'a [String],
+    count: Option<u64>,
+    held_seconds: Option<f64>,
+    examples: &'a [String],
+    lint_rules: &'a [String],
 }
 
 impl<'a> Diagnosis<'a> {
     pub(super) fn new(o: &'a outcome::Diagnosis) -> Self {
-        Self { rule: &o.rule, message: &o.message, next_steps: &o.next_steps }
+        Self {
+            rule: &o.rule,
+            severity: o.severity.as_str(),
+            message: &o.message,
+            next_steps: &o.next_steps,
+            kind: o.kind.as_deref(),
+            group: &o.group,
+            count: o.count,
+            held_seconds: o.held_seconds.and_then(rounded),
+            examples: &o.examples,
+            lint_rules: &o.lint_rules,
+        }
     }
 }
 
@@ -394,7 +412,8 @@ fn gauges(all: &BTreeMap<String, f64>) -> BTreeMap<&str, Option<f64>> {
     all.iter().map(|(name, &v)| (name.as_str(), rounded(v))).collect()
 }
 
-fn status(status: SourceStatus) -> &'static str {
+/// The name of a source's status.
+pub(in crate::report) fn status(status: SourceStatus) -> &'static str {
     match status {
         SourceStatus::Ok => "ok",
         SourceStatus::Partial => "partial",

@@ -6,6 +6,7 @@ mod tests;
 
 use std::io;
 
+pub(super) use document::status;
 use document::{ChangeLine, Document, SummaryLine};
 
 use crate::live::outcome::{FindingChange, Outcome};

@@ -188,8 +188,18 @@ struct Report {
 #[allow(dead_code)]
 struct Diagnosis {
     rule: String,
+    severity: String,
     message: String,
     next_steps: Vec<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    kind: Option<String>,
+    group: Vec<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    count: Option<u64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    held_seconds: Option<f64>,
+    examples: Vec<String>,
+    lint_rules: Vec<String>,
 }
 
 #[derive(Deserialize)]

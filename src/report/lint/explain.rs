@@ -23,7 +23,12 @@ pub struct Described<'a> {
 
 /// The name of a severity as rule files write it.
 pub(super) fn severity(rule: &Rule) -> &'static str {
-    match rule.severity {
+    level(rule.severity)
+}
+
+/// The name of a severity.
+pub(in crate::report) fn level(level: Level) -> &'static str {
+    match level {
         Level::Note => "note",
         Level::Warning => "warning",
         Level::Error => "error",
@@ -32,7 +37,12 @@ pub(super) fn severity(rule: &Rule) -> &'static str {
 
 /// The name of a status as rule files write it.
 pub(super) fn status(rule: &Rule) -> &'static str {
-    match rule.status {
+    maturity(rule.status)
+}
+
+/// The name of a status.
+pub(in crate::report) fn maturity(status: Status) -> &'static str {
+    match status {
         Status::Stable => "stable",
         Status::Preview => "preview",
     }
@@ -80,13 +90,13 @@ pub fn explain(
 }
 
 /// Writes lines of one style.
-struct Page<'a> {
-    style: Style,
-    out: &'a mut dyn io::Write,
+pub(in crate::report) struct Page<'a> {
+    pub(in crate::report) style: Style,
+    pub(in crate::report) out: &'a mut dyn io::Write,
 }
 
 impl Page<'_> {
-    fn line(&mut self, tone: &str, text: &str) -> io::Result<()> {
+    pub(in crate::report) fn line(&mut self, tone: &str, text: &str) -> io::Result<()> {
         let text = cut(text, self.style.width);
         if self.style.color && !tone.is_empty() {
             writeln!(self.out, "\x1b[{tone}m{text}\x1b[0m")
@@ -101,7 +111,12 @@ impl Page<'_> {
     }
 
     /// A paragraph behind an indent; white space in it only separates words.
-    fn text(&mut self, tone: &str, indent: &str, text: &str) -> io::Result<()> {
+    pub(in crate::report) fn text(
+        &mut self,
+        tone: &str,
+        indent: &str,
+        text: &str,
+    ) -> io::Result<()> {
         let width = self.style.width.saturating_sub(indent.len());
         // Words are made harmless one by one: a whole paragraph would be cut.
         let words: Vec<_> = text.split_whitespace().map(|word| self.plain(word)).collect();
@@ -111,7 +126,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn section(&mut self, title: &str, text: &str) -> io::Result<()> {
+    pub(in crate::report) fn section(&mut self, title: &str, text: &str) -> io::Result<()> {
         if text.trim().is_empty() {
             return Ok(());
         }

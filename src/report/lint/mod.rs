@@ -1,11 +1,11 @@
 //! Renders what the linter found, and what its rules are.
 
 mod cut;
-mod explain;
+pub(super) mod explain;
 mod human;
 mod json;
 mod pages;
-mod rules;
+pub(super) mod rules;
 #[cfg(test)]
 mod samples;
 mod snippet;

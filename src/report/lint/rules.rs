@@ -8,9 +8,10 @@ use tabled::settings::Style as TableStyle;
 
 use super::cut::cut;
 use super::explain::{Described, Short, filled, severity, status};
-use crate::report::Style;
+use crate::catalog::live::LiveRule;
 use crate::report::text::{ascii, sanitise};
 use crate::report::wrap::wrap;
+use crate::report::{Style, live_rules};
 
 /// Columns that a summary gets at least.
 const LEAST: usize = 24;
@@ -20,14 +21,30 @@ const LEAST: usize = 24;
 /// # Errors
 /// What `out` returns.
 pub fn rules(list: &[Described<'_>], style: Style, out: &mut dyn io::Write) -> io::Result<()> {
-    let rows: Vec<[&str; 4]> = std::iter::once(["id", "family", "severity", "status"])
-        .chain(list.iter().map(|d| [&d.rule.id, d.family, severity(d.rule), status(d.rule)]))
-        .collect();
+    let row = |d: &'_ Described<'_>| -> ([String; 4], String) {
+        let cells = [&*d.rule.id, d.family, severity(d.rule), status(d.rule)];
+        (cells.map(str::to_owned), d.rule.summary.clone())
+    };
+    table(&list.iter().map(row).collect::<Vec<_>>(), style, out)
+}
+
+/// Writes rows of id, family, severity and status, with a summary.
+///
+/// # Errors
+/// What `out` returns.
+pub(in crate::report) fn table(
+    list: &[([String; 4], String)],
+    style: Style,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let head = ["id", "family", "severity", "status"].map(str::to_owned);
+    let rows: Vec<&[String; 4]> =
+        std::iter::once(&head).chain(list.iter().map(|(cells, _)| cells)).collect();
     // What the other columns, with a blank on either side, leave for the summary.
     let taken: usize =
         (0..4).map(|i| rows.iter().map(|row| row[i].len()).max().unwrap_or(0) + 3).sum();
     let room = style.width.saturating_sub(taken + 2).max(LEAST);
-    let summaries = std::iter::once("summary").chain(list.iter().map(|d| &*d.rule.summary));
+    let summaries = std::iter::once("summary").chain(list.iter().map(|(_, summary)| &**summary));
     let mut table = Builder::default();
     for (row, summary) in rows.iter().zip(summaries) {
         let safe = sanitise(summary);
@@ -47,15 +64,24 @@ pub fn rules(list: &[Described<'_>], style: Style, out: &mut dyn io::Write) -> i
 struct Document<'a> {
     schema: &'static str,
     rules: Vec<Short<'a>>,
+    live_rules: Vec<live_rules::Short<'a>>,
 }
 
 /// Writes all rules as one document `poolscan.rules/1`.
 ///
 /// # Errors
 /// What `out` returns.
-pub fn rules_json(list: &[Described<'_>], out: &mut dyn io::Write) -> io::Result<()> {
-    let rules = list.iter().copied().map(Short::new).collect();
-    serde_json::to_writer_pretty(&mut *out, &Document { schema: "poolscan.rules/1", rules })?;
+pub fn rules_json(
+    list: &[Described<'_>],
+    live: &[LiveRule],
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let document = Document {
+        schema: "poolscan.rules/1",
+        rules: list.iter().copied().map(Short::new).collect(),
+        live_rules: live.iter().map(live_rules::Short::new).collect(),
+    };
+    serde_json::to_writer_pretty(&mut *out, &document)?;
     out.write_all(b"\n")
 }
 
@@ -81,7 +107,7 @@ mod tests {
             assert!(text.lines().all(|line| columns(line) <= width), "{text}");
         }
         let mut out = Vec::new();
-        rules_json(&list, &mut out).expect("written");
+        rules_json(&list, &[], &mut out).expect("written");
         let document: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
         assert_eq!(document["rules"][0]["id"], "child-not-waited");
     }

@@ -6,6 +6,7 @@ mod round_trip;
 mod writing;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Header, Issues, Item, Reader, Recorder};
 use crate::live::facts::{Fact, HandleFacts, HandleId, TargetId};
@@ -45,7 +46,7 @@ fn read_text(lines: &str) -> (Vec<Fact>, Issues) {
 }
 
 fn open(at: i64, id: u64, pre: bool) -> Fact {
-    let facts = Box::new(HandleFacts::of_kind("socket"));
+    let facts = Arc::new(HandleFacts::of_kind("socket"));
     Fact::Open { at, target: TargetId(0), id: HandleId(id), pre, start_up: false, facts }
 }
 

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 
 use super::{read, read_cut, written};
 use crate::live::facts::{
-    Activity, Change, Fact, HandleFacts, HandleId, Lifecycle, SourceStatus, TargetFacts, TargetId,
+    Activity, Change, Fact, Flow, HandleFacts, HandleId, Lifecycle, SourceStatus, TargetFacts,
+    TargetId,
 };
 use crate::live::record::{MAX_TIME_MS, Reader};
 
@@ -18,18 +19,35 @@ prop_compose! {
         group in option::of(vec(".{0,5}", 0..3)),
         activity in activity(),
         pid in option::of(any::<u32>()),
-    ) -> Box<HandleFacts> {
+        numbers in (option::of(any::<u32>()), option::of(any::<u64>()), option::of(any::<u64>())),
+        flow in option::of(flow()),
+        born in option::of(time()),
+    ) -> Arc<HandleFacts> {
         let text = |n: usize| Arc::from(texts[n].as_str());
-        Box::new(HandleFacts {
+        Arc::new(HandleFacts {
             kind: text(0), role: text(1), peer: text(2), state: text(3), site: text(4),
             group: group.map(|levels| levels.into_iter().map(Arc::from).collect()),
             activity, label: text(5), pid,
+            fd: numbers.0, inode: numbers.1, bytes: numbers.2, born, flow: flow.map(Arc::new),
         })
     }
 }
 
 fn time() -> impl Strategy<Value = i64> {
     prop_oneof![0..5_i64, -100_000..1_000_000_i64, -MAX_TIME_MS..=MAX_TIME_MS]
+}
+
+prop_compose! {
+    fn flow()(
+        times in vec(option::of(time()), 4),
+        queues in vec(option::of(any::<u64>()), 2),
+        retries in option::of(any::<u32>()),
+    ) -> Flow {
+        Flow {
+            sent: times[0], received: times[1], heard: times[2], waiting_since: times[3],
+            unread: queues[0], unsent: queues[1], retries,
+        }
+    }
 }
 
 fn activity() -> impl Strategy<Value = Activity> {
@@ -60,7 +78,8 @@ fn any_fact() -> impl Strategy<Value = Fact> {
     let change = prop_oneof![
         activity().prop_map(Change::Activity),
         name().prop_map(Change::State),
-        handle().prop_map(Change::Place)
+        handle().prop_map(Change::Place),
+        flow().prop_map(|flow| Change::Flow(Arc::new(flow)))
     ];
     let facts = ("\\PC{0,9}", vec(any::<u32>(), 0..4), option::of(time()), ".{0,9}", ".{0,9}");
     prop_oneof![

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::{open, read, repository, written};
 use crate::live::facts::{
-    Activity, Change, Fact, HandleFacts, HandleId, Lifecycle, SourceStatus, TargetFacts, TargetId,
+    Activity, Change, Fact, Flow, HandleFacts, HandleId, Lifecycle, SourceStatus, TargetFacts,
+    TargetId,
 };
 use crate::live::record::{Header, Item, Reader, Recorder};
 
@@ -33,6 +34,15 @@ fn header_survives() {
 fn every_key_written_is_in_the_schema() {
     let schema = fs::read_to_string(repository("docs/schema/recording.schema.json")).unwrap();
     let schema: Value = serde_json::from_str(&schema).unwrap();
+    let flow = Flow {
+        sent: Some(1),
+        received: Some(1),
+        heard: Some(1),
+        unread: Some(1),
+        unsent: Some(1),
+        retries: Some(1),
+        waiting_since: Some(1),
+    };
     let full = HandleFacts {
         group: Some(vec![Arc::from("g")].into()),
         pid: Some(1),
@@ -42,9 +52,14 @@ fn every_key_written_is_in_the_schema() {
         site: "l".into(),
         label: "l".into(),
         activity: Activity::Awake,
+        fd: Some(1),
+        inode: Some(1),
+        bytes: Some(1),
+        born: Some(1),
+        flow: Some(Arc::new(flow)),
         ..HandleFacts::of_kind("socket")
     };
-    let place = |activity| Box::new(HandleFacts { activity, ..full.clone() });
+    let place = |activity| Arc::new(HandleFacts { activity, ..full.clone() });
     let (at, target, id) = (7, TargetId(3), HandleId(1));
     let some = || Arc::<str>::from("x");
     let change = |change| Fact::Change { at, id, change };
@@ -69,6 +84,7 @@ fn every_key_written_is_in_the_schema() {
         },
         change(Change::Place(place(Activity::Awake))),
         change(Change::State(some())),
+        change(Change::Flow(Arc::new(flow))),
         change(Change::Activity(Activity::Unseen)),
         change(Change::Activity(Activity::SilentSince(3))),
         Fact::Gauge { at, target, pid: Some(2), name: some(), value: 1.5 },
@@ -168,7 +184,7 @@ fn texts_too_long_for_a_line_are_cut() {
         group: Some(vec!["\u{1b}".repeat(9000).into(); 40].into()),
         ..HandleFacts::of_kind("\u{2}".repeat(70_000))
     };
-    let fact = Fact::Change { at: 0, id: HandleId(1), change: Change::Place(Box::new(facts)) };
+    let fact = Fact::Change { at: 0, id: HandleId(1), change: Change::Place(Arc::new(facts)) };
     let huge = TargetFacts {
         command: "\0".repeat(2_000_000),
         pids: vec![u32::MAX; 50_000],

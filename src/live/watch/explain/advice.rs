@@ -1,6 +1,7 @@
 //! What to do next, per kind of handle and state, with lines that can be pasted.
 
 use crate::finding::Verdict;
+use crate::live::diagnose::raise;
 use crate::live::outcome::ResourceOutcome;
 
 /// Steps for a group that grows.
@@ -102,20 +103,5 @@ pub(super) fn for_limit(
             vec![format!("prlimit --pid {pid} {}   # buys time", raise(limit, hard).0)]
         }
         _ => Vec::new(),
-    }
-}
-
-/// The option of prlimit that raises the soft limit, and to what; above the hard limit it needs
-/// CAP_SYS_RESOURCE and raises both.
-fn raise(limit: u64, hard: Option<u64>) -> (String, u64) {
-    match hard {
-        Some(hard) if hard > limit => {
-            let raised = hard.min(limit.saturating_mul(2));
-            (format!("--nofile={raised}:"), raised)
-        }
-        _ => {
-            let raised = limit.saturating_mul(2);
-            (format!("--nofile={raised}:{raised}"), raised)
-        }
     }
 }

@@ -1,5 +1,7 @@
 //! Sentences: evidence and what is missing, with numbers and units.
 
+pub(super) use crate::live::diagnose::duration;
+
 use super::speaks_of_silence;
 use crate::finding::{Evidence, Verdict};
 use crate::live::detect::first_sample::SpreadOfSilence;
@@ -22,21 +24,6 @@ pub(super) fn number(value: f64) -> String {
         format!("{value:.2}")
     } else {
         format!("{value:.4}")
-    }
-}
-
-/// A duration in the largest unit that keeps it readable.
-pub(super) fn duration(seconds: f64) -> String {
-    if seconds < 1.0 {
-        format!("{:.1} s", seconds.max(0.0))
-    } else if seconds < 120.0 {
-        format!("{seconds:.0} s")
-    } else if seconds < 7_200.0 {
-        format!("{:.0} min", seconds / 60.0)
-    } else if seconds < 172_800.0 {
-        format!("{:.1} h", seconds / 3600.0)
-    } else {
-        format!("{:.1} d", seconds / 86_400.0)
     }
 }
 

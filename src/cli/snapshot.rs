@@ -1,0 +1,46 @@
+//! `poolscan snapshot`: evidence before a restart, as a recording of one tick.
+
+use std::io::{self, Write};
+
+use anyhow::Context as _;
+
+use super::args::SnapshotArgs;
+use super::exit::Exit;
+use super::targets;
+use super::watch::wall_clock_ms;
+use crate::live::collect::sampler::Sampler;
+use crate::live::detect::scale::Timing;
+use crate::live::facts::{Fact, SourceStatus};
+use crate::live::record::{Header, Recorder};
+use crate::report::sanitise;
+
+pub(super) fn run(args: &SnapshotArgs) -> anyhow::Result<Exit> {
+    let targets = targets::find(&args.selectors, None)?;
+    let timing = Timing::new(None);
+    let header = Header {
+        wall_start_ms: wall_clock_ms(),
+        bucket_ms: Some(timing.bucket_ms()),
+        command: format!("snapshot {}", args.selectors.join(" ")),
+        ..Header::new(env!("CARGO_PKG_VERSION"))
+    };
+    let mut sampler = Sampler::new(targets, timing.bucket_ms(), timing.start_up_ms());
+    let mut facts = sampler.describe();
+    sampler.identity_beat(0, &mut facts);
+    let mut recorder = Recorder::create(&args.output, &header, None)
+        .with_context(|| format!("cannot write to {}", args.output.display()))?;
+    recorder.write(&facts)?;
+    recorder.finish("snapshot")?;
+    let handles = facts.iter().filter(|fact| matches!(fact, Fact::Open { .. })).count();
+    let mut out = io::stdout().lock();
+    let path = args.output.display().to_string();
+    writeln!(out, "{handles} handles in {}", sanitise(&path))?;
+    for fact in &facts {
+        if let Fact::Source { name, status, reason, .. } = fact
+            && *status != SourceStatus::Ok
+        {
+            writeln!(out, "{name}: not all of it, because {}", sanitise(reason))?;
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Nothing)
+}

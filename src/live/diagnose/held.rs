@@ -1,0 +1,159 @@
+//! Handles that have been in a state, or have waited for something, for long enough.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::group::{self, Key};
+use super::{Handle, Match, View};
+use crate::catalog::live::{Selection, Wait};
+use crate::finding::Severity;
+use crate::live::facts::{Activity, Flow, Millis};
+
+/// Sent or received so much later than the other way is an order, not the end of one exchange:
+/// protocols with windows and pings answer an answer within moments.
+pub(super) const GAP_SECONDS: f64 = 1.0;
+
+/// Bytes of a GiB.
+const GIB: f64 = 1_073_741_824.0;
+
+/// What is looked for.
+pub(super) struct Asked<'r> {
+    pub(super) of: &'r Selection,
+    pub(super) wait: Wait,
+    pub(super) least_ms: Millis,
+    pub(super) count: u64,
+    pub(super) note_count: Option<u64>,
+}
+
+/// The groups in which enough handles have waited long enough.
+pub(super) fn find(asked: &Asked<'_>, view: &View<'_>) -> Vec<Match> {
+    let answering = if asked.wait == Wait::Reply { answering(view) } else { BTreeSet::new() };
+    let waiting: Vec<&Handle<'_>> = view
+        .select(asked.of)
+        .filter(|handle| asked.wait != Wait::Reply || answering.contains(&Key::of(handle.facts)))
+        .filter(|handle| {
+            since(handle, asked.wait, view).is_some_and(|since| view.now - since >= asked.least_ms)
+        })
+        .collect();
+    let mut found = Vec::new();
+    for (key, members) in group::split(&waiting, asked.count) {
+        let count = members.len() as u64;
+        let severity = if count >= asked.count {
+            None
+        } else if asked.note_count.is_some_and(|least| count >= least) {
+            Some(Severity::Note)
+        } else {
+            continue;
+        };
+        // What all of them have in common: the youngest has waited for so long.
+        let held = members
+            .iter()
+            .filter_map(|handle| since(handle, asked.wait, view))
+            .max()
+            .map(|since| view.now - since);
+        found.push(Match {
+            severity: severity.unwrap_or(Severity::Error),
+            group: key,
+            count,
+            held_ms: held,
+            examples: group::examples(&members),
+            values: queue(&members, asked.wait),
+        });
+    }
+    found
+}
+
+/// Handles that are many, or large.
+pub(super) fn amount(
+    of: &Selection,
+    count: Option<u64>,
+    bytes: Option<u64>,
+    note_bytes: Option<u64>,
+    view: &View<'_>,
+) -> Option<Match> {
+    let members: Vec<&Handle<'_>> = view.select(of).collect();
+    // Two entries may lead to one file.
+    let mut seen = BTreeSet::new();
+    let total: u64 = members
+        .iter()
+        .filter(|handle| handle.facts.inode.is_none_or(|inode| seen.insert(inode)))
+        .filter_map(|handle| handle.facts.bytes)
+        .fold(0, u64::saturating_add);
+    let number = members.len() as u64;
+    let enough =
+        count.is_some_and(|least| number >= least) || bytes.is_some_and(|least| total >= least);
+    let severity = match (enough, note_bytes.is_some_and(|least| total >= least)) {
+        (true, _) => Severity::Error,
+        (false, true) => Severity::Note,
+        (false, false) => return None,
+    };
+    let largest = members.iter().max_by_key(|handle| handle.facts.bytes)?;
+    Some(Match {
+        severity,
+        group: Key::of(largest.facts),
+        count: number,
+        held_ms: None,
+        examples: group::examples(&[largest]),
+        values: BTreeMap::from([("bytes", format!("{:.1} GiB", total as f64 / GIB))]),
+    })
+}
+
+/// Groups of which at least one member was ever sent something by its peer.
+fn answering(view: &View<'_>) -> BTreeSet<Key> {
+    let answered = |handle: &&Handle<'_>| handle.facts.flow().received.is_some();
+    view.handles.iter().filter(answered).map(|handle| Key::of(handle.facts)).collect()
+}
+
+/// Since when a handle has waited, at the latest; `None` when it does not, or nobody knows.
+pub(super) fn since(handle: &Handle<'_>, wait: Wait, view: &View<'_>) -> Option<Millis> {
+    let facts = handle.facts;
+    let flow = facts.flow();
+    let gap = view.ms(GAP_SECONDS);
+    match wait {
+        Wait::Connect => Some(handle.entered.unwrap_or_else(|| {
+            // Repeated after a second or more each time.
+            let tried = view.now - Millis::from(flow.retries.unwrap_or(0)) * 1000;
+            tried.min(view.origin)
+        })),
+        Wait::Accept => {
+            let full = flow.unread.zip(flow.unsent).is_some_and(|(now, most)| now >= most.max(1));
+            flow.waiting_since.filter(|_| full)
+        }
+        // While data flows nothing else is known.
+        _ if facts.activity == Activity::Awake => None,
+        Wait::State => Some(in_state(handle, view)),
+        Wait::Reply => flow.sent.filter(|&sent| later(sent, flow.received, gap)),
+        Wait::Answer => flow.received.filter(|&received| later(received, flow.sent, gap)),
+        Wait::Read => flow.received.filter(|_| flow.unread.is_some_and(|bytes| bytes > 0)),
+        Wait::Taken => flow.sent.filter(|_| flow.unsent.is_some_and(|bytes| bytes > 0)),
+    }
+}
+
+/// Whether one time is later than the other by more than the gap, or the other never was.
+pub(super) fn later(time: Millis, other: Option<Millis>, gap: Millis) -> bool {
+    other.is_none_or(|other| time - other > gap)
+}
+
+/// Since when it is in its state: as we saw it, else as the last sign from outside tells.
+fn in_state(handle: &Handle<'_>, view: &View<'_>) -> Millis {
+    let Flow { heard, .. } = handle.facts.flow();
+    let entered = handle.entered.or(heard).unwrap_or(view.origin);
+    match handle.facts.activity {
+        // Data flowed in this state.
+        Activity::SilentSince(since) => entered.max(since),
+        Activity::Awake | Activity::Unseen => entered,
+    }
+}
+
+/// The queue of the one handle that is full.
+fn queue(members: &[&Handle<'_>], wait: Wait) -> BTreeMap<&'static str, String> {
+    let mut values = BTreeMap::new();
+    let fullest = members.iter().max_by_key(|handle| handle.facts.flow().unread);
+    if wait == Wait::Accept
+        && let Some(Flow { unread: Some(waiting), unsent: Some(most), .. }) =
+            fullest.map(|handle| handle.facts.flow())
+    {
+        values.insert("waiting", waiting.to_string());
+        values.insert("limit", most.to_string());
+    }
+    values
+}

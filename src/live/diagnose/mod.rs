@@ -1,0 +1,127 @@
+//! Diagnoses: what is wrong now, by predicates over facts; the named patterns are rules (data).
+//!
+//! Everything here is a pure function of a [`View`], so that one sample, a live watch and a replay
+//! say the same.
+
+mod group;
+mod held;
+mod limit;
+mod peer;
+mod say;
+mod starved;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+pub(super) use say::{duration, raise};
+
+use crate::catalog::live::{LiveRule, Predicate, Selection, rules};
+use crate::finding::Severity;
+use crate::live::facts::{HandleFacts, Millis};
+use crate::live::outcome::{Diagnosis, LimitOutcome};
+
+/// Most diagnoses of one rule; the ones about most handles stay.
+const PER_RULE: usize = 5;
+
+/// What is known of a target at one moment.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// Event time.
+    pub now: Millis,
+    /// When the watch of this target began.
+    pub origin: Millis,
+    /// Everything that is held.
+    pub handles: Vec<Handle<'a>>,
+    /// Its processes, root first.
+    pub pids: &'a [u32],
+    /// Latest gauges by process.
+    pub processes: &'a BTreeMap<u32, BTreeMap<String, f64>>,
+    /// Limits by name.
+    pub limits: &'a BTreeMap<String, LimitOutcome>,
+    /// The stated longest life of a handle over the default one.
+    pub scale: f64,
+}
+
+/// One handle.
+#[derive(Debug, Clone, Copy)]
+pub struct Handle<'a> {
+    /// What it is.
+    pub facts: &'a HandleFacts,
+    /// When it entered its present place; `None`: before we came.
+    pub entered: Option<Millis>,
+}
+
+/// What a predicate found, before it is put into words.
+#[derive(Debug, Clone, PartialEq)]
+struct Match {
+    severity: Severity,
+    group: group::Key,
+    count: u64,
+    held_ms: Option<Millis>,
+    examples: Vec<String>,
+    /// Values of the references that only this predicate knows.
+    values: BTreeMap<&'static str, String>,
+}
+
+/// All diagnoses, the worst first.
+pub fn diagnose(view: &View<'_>) -> Vec<Diagnosis> {
+    let mut found: Vec<Diagnosis> = rules().iter().flat_map(|rule| by_rule(rule, view)).collect();
+    found.sort_by_key(|diagnosis| std::cmp::Reverse(diagnosis.severity));
+    found
+}
+
+fn by_rule(rule: &LiveRule, view: &View<'_>) -> Vec<Diagnosis> {
+    let mut matches = match &rule.when {
+        Predicate::Held { of, wait, seconds, count, note_count } => {
+            let asked = held::Asked {
+                of,
+                wait: *wait,
+                least_ms: view.ms(*seconds),
+                count: *count,
+                note_count: *note_count,
+            };
+            held::find(&asked, view)
+        }
+        Predicate::Amount { of, count, bytes, note_bytes } => {
+            held::amount(of, *count, *bytes, *note_bytes, view).into_iter().collect()
+        }
+        Predicate::Limit { gauge, of, limit, percent } => {
+            limit::find(gauge.as_deref(), of.as_ref(), limit, *percent, view).into_iter().collect()
+        }
+        Predicate::PeerLimit { of, limit, percent } => limit::by_peer(of, limit, *percent, view),
+        Predicate::Starved { pool, requests, least, count, seconds } => {
+            let asked = starved::Asked {
+                pool,
+                requests,
+                least: *least,
+                count: *count,
+                least_ms: view.ms(*seconds),
+            };
+            starved::find(&asked, view)
+        }
+    };
+    matches.sort_by_key(|found| std::cmp::Reverse((found.severity, found.count)));
+    matches.truncate(PER_RULE);
+    matches.into_iter().filter_map(|found| say::diagnosis(rule, found, view)).collect()
+}
+
+impl<'a> View<'a> {
+    /// The handles that a rule is about.
+    fn select<'s>(&'s self, of: &'s Selection) -> impl Iterator<Item = &'s Handle<'a>> {
+        self.handles.iter().filter(|handle| selects(of, handle.facts))
+    }
+
+    /// Seconds of a rule as milliseconds in the scale of this watch.
+    fn ms(&self, seconds: f64) -> Millis {
+        (seconds * 1000.0 * self.scale) as Millis
+    }
+}
+
+fn selects(of: &Selection, facts: &HandleFacts) -> bool {
+    let any = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
+    any(&of.kinds, &facts.kind)
+        && any(&of.roles, &facts.role)
+        && any(&of.peers, &facts.peer)
+        && any(&of.states, &facts.state)
+}

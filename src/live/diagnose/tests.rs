@@ -1,0 +1,269 @@
+//! Each rule on facts that show it, and on facts of a healthy look-alike.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::*;
+use crate::live::facts::{Activity, Flow};
+
+const NOW: Millis = 1_000_000;
+
+/// A target whose parts a test fills in.
+#[derive(Default)]
+struct Scene {
+    handles: Vec<(HandleFacts, Option<Millis>)>,
+    processes: BTreeMap<u32, BTreeMap<String, f64>>,
+    limits: BTreeMap<String, LimitOutcome>,
+}
+
+impl Scene {
+    fn with(mut self, count: usize, facts: &HandleFacts) -> Self {
+        self.handles.extend((0..count).map(|_| (facts.clone(), None)));
+        self
+    }
+
+    fn limit(mut self, name: &str, value: u64, used: Option<u64>) -> Self {
+        self.limits.insert(name.to_owned(), LimitOutcome { value: Some(value), used });
+        self
+    }
+
+    fn fds(mut self, number: f64) -> Self {
+        self.processes.insert(7, BTreeMap::from([("fds".to_owned(), number)]));
+        self
+    }
+
+    fn diagnoses(&self) -> Vec<Diagnosis> {
+        diagnose(&View {
+            now: NOW,
+            origin: NOW,
+            handles: self
+                .handles
+                .iter()
+                .map(|(facts, entered)| Handle { facts, entered: *entered })
+                .collect(),
+            pids: &[7],
+            processes: &self.processes,
+            limits: &self.limits,
+            scale: 1.0,
+        })
+    }
+
+    /// Rules with their severities.
+    fn rules(&self) -> Vec<(String, Severity)> {
+        self.diagnoses().into_iter().map(|found| (found.rule, found.severity)).collect()
+    }
+}
+
+#[track_caller]
+fn only(scene: &Scene, rule: &str, severity: Severity) -> Diagnosis {
+    assert_eq!(scene.rules(), [(rule.to_owned(), severity)]);
+    scene.diagnoses().remove(0)
+}
+
+/// So many seconds ago.
+fn ago(seconds: i64) -> Option<Millis> {
+    Some(NOW - seconds * 1000)
+}
+
+fn socket(role: &str, peer: &str, state: &str, flow: Flow) -> HandleFacts {
+    let last = flow.sent.max(flow.received).unwrap_or(NOW);
+    HandleFacts {
+        role: role.into(),
+        peer: peer.into(),
+        state: state.into(),
+        label: "10.0.0.1:40000 -> 10.0.0.7:5432".into(),
+        activity: Activity::SilentSince(last),
+        flow: Some(Arc::new(flow)),
+        ..HandleFacts::of_kind("socket")
+    }
+}
+
+fn client(flow: Flow) -> HandleFacts {
+    socket("tcp client", "10.0.0.7:5432", "ESTABLISHED", flow)
+}
+
+fn server(flow: Flow) -> HandleFacts {
+    socket("tcp server", ":8080", "ESTABLISHED", flow)
+}
+
+/// Sent and received so many seconds ago; 0 for never.
+fn flow(sent: i64, received: i64) -> Flow {
+    let time = |seconds| (seconds > 0).then_some(ago(seconds)).flatten();
+    Flow { sent: time(sent), received: time(received), heard: time(received), ..Flow::default() }
+}
+
+#[test]
+fn at_the_limit() {
+    let held = client(flow(400, 399));
+    let full = Scene::default().with(40, &held).limit("nofile_soft", 100, None).fds(99.0);
+    let found = only(&full, "fds-at-limit", Severity::Error);
+    assert!(found.message.contains("99 of 100") && found.message.contains("10.0.0.7:5432"));
+    assert!(found.next_steps.iter().any(|step| step.starts_with("prlimit --pid 7 --nofile=200")));
+    let near = Scene::default().with(40, &held).limit("nofile_soft", 100, None).fds(90.0);
+    assert_eq!(near.rules(), []);
+    let tasks = Scene::default().limit("pids_max", 100, Some(95));
+    only(&tasks, "tasks-near-limit", Severity::Warning);
+    assert_eq!(Scene::default().limit("pids_max", 100, Some(80)).rules(), []);
+    assert_eq!(Scene::default().limit("pids_max", 100, None).rules(), []);
+    // Limits of the host are about no handle of this process.
+    for (name, rule) in
+        [("file_max", "host-files-near-limit"), ("conntrack_max", "conntrack-near-limit")]
+    {
+        let found = only(&Scene::default().limit(name, 100, Some(95)), rule, Severity::Warning);
+        assert_eq!((found.kind, found.count), (None, None));
+        assert_eq!(Scene::default().limit(name, 100, Some(80)).rules(), []);
+    }
+    let watchers = Scene::default().with(110, &HandleFacts::of_kind("inotify"));
+    only(
+        &watchers.limit("inotify_max_user_instances", 128, None),
+        "inotify-near-limit",
+        Severity::Warning,
+    );
+    let few = Scene::default().with(20, &HandleFacts::of_kind("inotify"));
+    assert_eq!(few.limit("inotify_max_user_instances", 128, None).rules(), []);
+}
+
+#[test]
+fn closed_by_the_other_end() {
+    let closed = |flow| socket("tcp client", "10.0.0.7:5432", "CLOSE_WAIT", flow);
+    let pile = Scene::default().with(12, &closed(flow(400, 90)));
+    let found = only(&pile, "close-wait-pile-up", Severity::Warning);
+    assert_eq!((found.count, found.held_seconds), (Some(12), Some(90.0)));
+    let kill = "ss -K state close-wait dst 10.0.0.7 dport = :5432 ";
+    assert!(found.next_steps.iter().any(|step| step.starts_with(kill)), "{found:?}");
+    // The close came just now; too few; and streams on which data still flows.
+    assert_eq!(Scene::default().with(12, &closed(flow(400, 20))).rules(), []);
+    assert_eq!(Scene::default().with(9, &closed(flow(400, 90))).rules(), []);
+    let busy = HandleFacts { activity: Activity::Awake, ..closed(flow(400, 90)) };
+    assert_eq!(Scene::default().with(12, &busy).rules(), []);
+    // Few to each of many peers are many to all of them.
+    let mut many = Scene::default();
+    for peer in 0..20 {
+        let one = HandleFacts { peer: format!("10.0.0.{peer}:80").into(), ..closed(flow(400, 90)) };
+        many = many.with(1, &one);
+    }
+    let found = only(&many, "close-wait-pile-up", Severity::Warning);
+    assert_eq!(found.group, ["tcp client", "several peers", "CLOSE_WAIT"]);
+}
+
+#[test]
+fn replies_that_do_not_come() {
+    let overdue = client(flow(400, 500));
+    only(&Scene::default().with(5, &overdue), "reply-overdue", Severity::Warning);
+    // One slow query is a note; an answer with an acknowledgement of windows is at rest.
+    only(&Scene::default().with(1, &overdue), "reply-overdue", Severity::Note);
+    let mut at_rest = flow(400, 400);
+    at_rest.sent = at_rest.sent.map(|sent| sent + 40);
+    assert_eq!(Scene::default().with(9, &client(at_rest)).rules(), []);
+    assert_eq!(Scene::default().with(9, &client(flow(500, 400))).rules(), []);
+    // A sink never answers; a first request to a peer that answers others does wait.
+    let first = client(flow(400, 0));
+    assert_eq!(Scene::default().with(9, &first).rules(), []);
+    let other = client(flow(500, 400));
+    only(&Scene::default().with(9, &first).with(1, &other), "reply-overdue", Severity::Warning);
+}
+
+#[test]
+fn requests_and_the_pool_they_wait_for() {
+    let pinned = client(flow(95, 94));
+    let waiting = server(flow(200, 40));
+    let starved = Scene::default().with(10, &pinned).with(4, &waiting);
+    let found = only(&starved, "pool-starved", Severity::Warning);
+    assert_eq!(found.group, ["tcp client", "10.0.0.7:5432"]);
+    assert!(found.message.contains("4 requests"), "{}", found.message);
+    // Nobody waits; or somebody was answered since; or a connection is in use; or is new.
+    assert_eq!(Scene::default().with(10, &pinned).with(4, &server(flow(39, 40))).rules(), []);
+    let answered =
+        Scene::default().with(10, &pinned).with(4, &waiting).with(1, &server(flow(20, 21)));
+    assert_eq!(answered.rules(), []);
+    let busy = HandleFacts { activity: Activity::Awake, ..pinned.clone() };
+    assert_eq!(Scene::default().with(10, &pinned).with(1, &busy).with(4, &waiting).rules(), []);
+    let mut new = Scene::default().with(10, &pinned).with(4, &waiting);
+    new.handles[0].1 = ago(10);
+    assert_eq!(new.rules(), []);
+    // Both ends in one process: what came is what the pool itself sent.
+    let own = Scene::default().with(10, &client(flow(95, 0))).with(4, &server(flow(0, 95)));
+    assert_eq!(own.rules(), []);
+    // Without the pool there is only a note, and none where the server spoke last.
+    only(&Scene::default().with(5, &server(flow(200, 90))), "requests-unanswered", Severity::Note);
+    assert_eq!(Scene::default().with(50, &server(flow(90, 200))).rules(), []);
+}
+
+#[test]
+fn connections_that_do_not_come_about() {
+    let trying = |retries| {
+        socket("tcp client", "10.9.9.9:80", "SYN_SENT", Flow { retries, ..Flow::default() })
+    };
+    let hang = Scene::default().with(3, &trying(Some(4)));
+    assert!(only(&hang, "connect-hang", Severity::Warning).message.contains("10.9.9.9:80"));
+    only(&Scene::default().with(1, &trying(Some(4))), "connect-hang", Severity::Note);
+    assert_eq!(Scene::default().with(3, &trying(Some(0))).rules(), []);
+    assert_eq!(Scene::default().with(3, &trying(None)).rules(), []);
+    let never = |peer: &str| HandleFacts {
+        peer: peer.into(),
+        ..socket("unconnected", "", "", Flow::default())
+    };
+    only(&Scene::default().with(20, &never("TCP")), "sockets-never-connected", Severity::Warning);
+    assert_eq!(Scene::default().with(20, &never("UDP")).with(5, &never("TCP")).rules(), []);
+}
+
+#[test]
+fn queues_that_nobody_empties() {
+    let listening = |unread, waiting_since| {
+        let flow =
+            Flow { unread: Some(unread), unsent: Some(128), waiting_since, ..Flow::default() };
+        HandleFacts { activity: Activity::Unseen, ..socket("tcp listen", ":8080", "LISTEN", flow) }
+    };
+    let full = Scene::default().with(1, &listening(129, ago(20)));
+    let found = only(&full, "accept-queue-full", Severity::Warning);
+    assert!(found.message.contains("129") && found.message.contains("128"), "{}", found.message);
+    // A burst that is being accepted; a queue with room; one of which nobody knows for how long.
+    for healthy in [listening(129, ago(0)), listening(90, ago(20)), listening(129, None)] {
+        assert_eq!(Scene::default().with(1, &healthy).rules(), []);
+    }
+    let unread = |bytes| server(Flow { unread: Some(bytes), ..flow(90, 91) });
+    only(&Scene::default().with(5, &unread(100)), "receive-queue-unread", Severity::Warning);
+    only(&Scene::default().with(1, &unread(100)), "receive-queue-unread", Severity::Note);
+    assert_eq!(Scene::default().with(50, &unread(0)).rules(), []);
+    // What an idle client has not read yet is common.
+    let idle = client(Flow { unread: Some(80), ..flow(91, 90) });
+    assert_eq!(Scene::default().with(50, &idle).rules(), []);
+    let stuck = server(Flow { unsent: Some(5000), ..flow(90, 91) });
+    only(&Scene::default().with(50, &stuck), "peer-not-reading", Severity::Note);
+}
+
+#[test]
+fn files_and_children() {
+    let file = |bytes, inode| HandleFacts {
+        bytes: Some(bytes),
+        inode: Some(inode),
+        ..HandleFacts::of_kind("deleted_file")
+    };
+    only(&Scene::default().with(1, &file(2 << 30, 1)), "deleted-files-held", Severity::Warning);
+    only(&Scene::default().with(1, &file(200 << 20, 1)), "deleted-files-held", Severity::Note);
+    // One file by many entries; and small temporary files.
+    assert_eq!(Scene::default().with(200, &file(1 << 20, 1)).rules(), []);
+    let child = |state: &str| HandleFacts { state: state.into(), ..HandleFacts::of_kind("child") };
+    only(&Scene::default().with(10, &child("zombie")), "zombies-pile-up", Severity::Warning);
+    assert_eq!(Scene::default().with(50, &child("")).with(3, &child("zombie")).rules(), []);
+}
+
+#[test]
+fn ports_run_out_by_address_and_peer() {
+    let used = client(flow(10, 9));
+    let scene = Scene::default().with(80, &used).limit("ephemeral_ports", 100, None);
+    only(&scene, "ephemeral-ports-near-limit", Severity::Warning);
+    let other = HandleFacts { peer: "10.0.0.8:5432".into(), ..used.clone() };
+    let two = Scene::default().with(60, &used).with(60, &other);
+    assert_eq!(two.limit("ephemeral_ports", 100, None).rules(), []);
+}
+
+#[test]
+fn nothing_hostile_gets_into_lines_that_are_pasted() {
+    let peer = "$(reboot);\u{1b}[2J 10.0.0.7:80".to_owned();
+    let evil = socket("tcp client", &peer, "CLOSE_WAIT", flow(400, 90));
+    let found = only(&Scene::default().with(12, &evil), "close-wait-pile-up", Severity::Warning);
+    assert!(found.message.contains("reboot"));
+    assert!(found.next_steps.iter().all(|step| !step.contains("reboot")), "{found:?}");
+    assert!(!found.next_steps.iter().any(|step| step.starts_with("ss ")), "{found:?}");
+}
