@@ -104,14 +104,20 @@ pub struct LintFinding {
     pub severity: Severity,
     /// `High` when every name was resolved, `Medium` when one was only probable.
     pub confidence: Confidence,
+    /// Name of the package, empty for a file of none.
+    pub package: Arc<str>,
+    /// Path of the module in its package, empty for a root.
+    pub module: String,
     /// Qualified name of the function, empty outside functions.
     pub function: String,
+    /// The code that it is about, without layout.
+    pub subject: String,
     /// One sentence: what is wrong here.
     pub message: String,
     /// One sentence: what to write instead.
     pub help: String,
     /// Acquisition, steps, every leaking exit (16 at most), releases on other paths.
     pub related: Vec<Related>,
-    /// Stays the same when lines move: of rule, path, function, and the text of the place.
+    /// Stays the same when lines and files move: of rule, package, module, function and subject.
     pub fingerprint: String,
 }

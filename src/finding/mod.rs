@@ -4,7 +4,7 @@ mod fingerprint;
 mod lint;
 mod verdict;
 
-pub use fingerprint::{assign_fingerprints, fingerprint};
+pub use fingerprint::assign_fingerprints;
 pub use lint::{LintFinding, Region, Related, Role, Severity};
 pub use verdict::{Confidence, Verdict};
 

@@ -13,6 +13,8 @@ mod names;
 mod options;
 mod package;
 mod run;
+mod scan;
+mod subject;
 pub mod suppress;
 pub mod syntax;
 mod types;

@@ -149,7 +149,9 @@ impl Run<'_> {
             }
         };
         let edition = Some(package.edition);
-        self.analyse(package.files, &around, Dependencies { holds: Box::new(holds) }, edition)
+        let name = Arc::from(package.name);
+        let dependencies = Dependencies { holds: Box::new(holds) };
+        self.analyse(name, package.files, &around, dependencies, edition)
     }
 
     /// Files outside of any package: every crate with facts may be meant, in any version.
@@ -161,11 +163,13 @@ impl Run<'_> {
             ..Surroundings::default()
         };
         let holds = |_: &str, facts: &[Option<&VersionReq>]| Versions::Unknown.holding(facts);
-        self.analyse(files, &around, Dependencies { holds: Box::new(holds) }, None)
+        let dependencies = Dependencies { holds: Box::new(holds) };
+        self.analyse(Arc::from(""), files, &around, dependencies, None)
     }
 
     fn analyse(
         &self,
+        name: Arc<str>,
         files: Vec<SourceFile>,
         around: &Surroundings,
         dependencies: Dependencies,
@@ -213,7 +217,7 @@ impl Run<'_> {
         for &(phase, time) in &analysed.times {
             part.time(phase, time);
         }
-        self.collect(&analysed, edition.is_some(), &mut part);
+        self.collect(&analysed, &name, edition.is_some(), &mut part);
         part
     }
 
@@ -244,7 +248,13 @@ impl Run<'_> {
         })
     }
 
-    fn collect(&self, analysed: &Analysed<'_>, in_package: bool, part: &mut Part) {
+    fn collect(
+        &self,
+        analysed: &Analysed<'_>,
+        package: &Arc<str>,
+        in_package: bool,
+        part: &mut Part,
+    ) {
         let names = &analysed.names;
         let mut by_file: BTreeMap<FileId, Vec<&Candidate<'_>>> = BTreeMap::new();
         for candidate in &analysed.candidates {
@@ -266,7 +276,7 @@ impl Run<'_> {
                 let outside = in_package && names.is_outside(id);
                 let found = candidates
                     .iter()
-                    .filter_map(|candidate| finding(names, &lines, candidate, outside));
+                    .filter_map(|candidate| finding(names, package, &lines, candidate, outside));
                 part.findings.extend(found);
                 if outside && !source.file.broken.is_empty() {
                     // Templates, expected outputs, snippets: nobody compiles them.
@@ -310,15 +320,16 @@ impl Run<'_> {
             }
             Some(_) => Known::Off,
         };
+        report.findings.sort();
+        report.findings.dedup();
+        // Before some are silenced: the others keep their names.
+        assign_fingerprints(&mut report.findings);
         let applied = suppress::apply(std::mem::take(&mut report.findings), &suppressions, ids);
         report.findings = applied.kept;
         report.issues.extend(applied.issues);
         report.stats.suppressed = applied.suppressed;
-        report.findings.sort();
-        report.findings.dedup();
         report.issues.sort();
         report.issues.dedup();
-        assign_fingerprints(&mut report.findings, &report.sources);
         report
     }
 }

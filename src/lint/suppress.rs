@@ -1,11 +1,10 @@
 //! Comments in the source that silence findings: `// poolscan: allow(rule): reason`.
 
 mod apply;
-mod scan;
 
 pub use apply::{Applied, Known, apply};
 
-use scan::{Piece, scan};
+use super::scan::{Piece, scan};
 
 /// What every such comment begins with.
 const MARK: &str = "poolscan:";
@@ -45,7 +44,10 @@ pub fn suppressions(source: &str) -> Vec<Suppression> {
     let mut reading = Reading::default();
     scan(source, |piece| match piece {
         Piece::Comment { line, text } => reading.comment(line, text),
-        Piece::Code { line, end_line, byte } => reading.code(line, end_line, byte),
+        Piece::Code { line, end_line, text } => {
+            reading.code(line, end_line, text.bytes().next().unwrap_or_default());
+        }
+        Piece::Attribute { .. } => {}
     });
     reading.close(i64::MIN);
     reading.found

@@ -60,6 +60,8 @@ pub(super) struct Finding<'a> {
     help: &'a str,
     related: Vec<Related<'a>>,
     fingerprint: &'a str,
+    package: &'a str,
+    module: &'a str,
 }
 
 impl<'a> Finding<'a> {
@@ -79,6 +81,8 @@ impl<'a> Finding<'a> {
             help: &f.help,
             related: f.related.iter().map(Related::new).collect(),
             fingerprint: &f.fingerprint,
+            package: &f.package,
+            module: &f.module,
         }
     }
 }

@@ -50,6 +50,8 @@ struct Finding {
     help: String,
     related: Vec<Related>,
     fingerprint: String,
+    package: String,
+    module: String,
 }
 
 #[derive(Deserialize)]
