@@ -80,6 +80,9 @@ impl Role {
     }
 }
 
+/// Exits that a finding names, at most.
+pub const MAX_EXITS: usize = 16;
+
 /// A place that belongs to a finding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Related {

@@ -21,7 +21,7 @@ use super::ir::Name;
 use super::names::{FileId, Root, Side, Source, Surroundings};
 use super::options::Options;
 use super::package::{Analysed, Dependencies, Interest, Job, analyse};
-use super::suppress::{self, Known, Suppression};
+use super::suppress::{self, InFile, Known};
 use super::syntax::{self, MacroGrammars};
 use super::workspace::{
     self, Edition, Package, Request, Skip, SourceFile, Target, TargetKind, Versions, Workspace,
@@ -36,7 +36,7 @@ struct Part {
     findings: Vec<LintFinding>,
     issues: Vec<Issue>,
     sources: BTreeMap<Arc<str>, Arc<str>>,
-    suppressions: BTreeMap<Arc<str>, Vec<Suppression>>,
+    suppressions: BTreeMap<Arc<str>, InFile>,
     why: Vec<String>,
     stats: Stats,
 }
@@ -295,7 +295,9 @@ impl Run<'_> {
             let suppressions = suppress::suppressions(&source.text);
             if !suppressions.is_empty() {
                 part.sources.insert(Arc::clone(&source.shown), Arc::clone(&source.text));
-                part.suppressions.insert(Arc::clone(&source.shown), suppressions);
+                let in_parts = !source.file.broken.is_empty();
+                let in_file = InFile { suppressions, in_parts };
+                part.suppressions.insert(Arc::clone(&source.shown), in_file);
             }
         }
     }
@@ -313,7 +315,11 @@ impl Run<'_> {
             suppressions.extend(part.suppressions);
             add(&mut report.stats, part.stats);
         }
-        let ids = |name: &str| match self.catalog.rule_named(name).map(|id| self.catalog.rule(id)) {
+        let known = |_: &str, name: &str| match self
+            .catalog
+            .rule_named(name)
+            .map(|id| self.catalog.rule(id))
+        {
             None => Known::Unknown,
             Some(known) if self.rules.iter().any(|on| on.rule.id == known.rule.id) => {
                 Known::Active(known.rule.id.clone())
@@ -324,7 +330,8 @@ impl Run<'_> {
         report.findings.dedup();
         // Before some are silenced: the others keep their names.
         assign_fingerprints(&mut report.findings);
-        let applied = suppress::apply(std::mem::take(&mut report.findings), &suppressions, ids);
+        let found = std::mem::take(&mut report.findings);
+        let applied = suppress::apply(found, &suppressions, known, self.options.today);
         report.findings = applied.kept;
         report.issues.extend(applied.issues);
         report.stats.suppressed = applied.suppressed;

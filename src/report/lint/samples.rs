@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::View;
 use crate::finding::{Confidence, LintFinding, Region, Related, Role, Severity};
 use crate::lint::{Issue, Report, Stats};
+use crate::report::Style;
 
 /// The file in which the child is started.
 pub(super) const START: &str = "use std::process::Command;\n\nfn start(job: &str) -> Option<u32> \
@@ -14,6 +16,16 @@ pub(super) const START: &str = "use std::process::Command;\n\nfn start(job: &str
 
 /// The file in which it is waited for.
 pub(super) const REAP: &str = "pub fn reap(mut child: Child) {\n    let _ = child.wait();\n}\n";
+
+/// Without colours, with a time.
+pub(super) fn view(width: usize) -> View {
+    View {
+        style: Style { color: false, width, unicode: true },
+        notes: false,
+        stats: false,
+        elapsed: Some(Duration::from_millis(310)),
+    }
+}
 
 /// A place on one line.
 pub(super) fn region(path: &str, line: u32, column: u32, end_column: u32) -> Region {

@@ -67,8 +67,10 @@ pub(super) fn summary_line(report: &Report, view: View) -> String {
         line.push_str(&format!(" ({} not shown: --notes {shows})", some(counts.notes, "note")));
     }
     let (files, lines) = (some(report.stats.files, "file"), some(report.stats.lines, "line"));
-    let seconds = view.elapsed.as_secs_f64();
-    line.push_str(&format!(" in {files}, {lines}, {seconds:.2} s"));
+    line.push_str(&format!(" in {files}, {lines}"));
+    if let Some(elapsed) = view.elapsed {
+        line.push_str(&format!(", {:.2} s", elapsed.as_secs_f64()));
+    }
     if report.stats.suppressed > 0 {
         line.push_str(&format!("; {} suppressed", grouped(report.stats.suppressed)));
     }
