@@ -94,6 +94,7 @@ mod tests {
         report.findings.push(LintFinding {
             region,
             rule: String::new(),
+            defect: String::new(),
             family: String::new(),
             severity,
             confidence: Confidence::High,

@@ -1,10 +1,13 @@
 //! `poolscan lint`: source to findings, shown once at the end.
 
+mod git;
+mod known;
 mod outputs;
 mod root;
 
 use std::time::Instant;
 
+use known::Known;
 use outputs::Outputs;
 
 use super::args::LintArgs;
@@ -29,9 +32,19 @@ pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
         why: args.why.clone(),
         progress: progress.callback(),
     };
+    let known = Known::read(args)?;
+    let changes =
+        args.since.as_deref().map(|since| git::changes(since, &args.paths)).transpose()?;
     let result = lint::run(&options);
     progress.finish();
-    let report = result?;
+    let mut report = result?;
+    if let Some(known) = known {
+        known.apply(&mut report)?;
+    }
+    if let Some(changes) = changes {
+        let base = root::base(&args.paths);
+        changes.apply(&mut report, |shown| base.path(shown));
+    }
     outputs.write(&report, &catalogue, started.elapsed())?;
     if report.stats.files == 0 {
         // A pipeline that analyses nothing must not pass.

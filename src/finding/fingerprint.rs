@@ -21,14 +21,14 @@ impl Fnv {
 
 /// Sets the fingerprint of every finding, which must be in their total order.
 ///
-/// It is made of rule, package, module, function and subject, and, where several agree in all of
+/// It is made of defect, package, module, function and subject, and, where several agree in all of
 /// these, of which of them it is. Paths, lines and messages are no part of it, nor are the places
 /// on the way: who mends one exit of three still has the same finding.
 pub fn assign_fingerprints(findings: &mut [LintFinding]) {
     let mut equals: BTreeMap<u64, u32> = BTreeMap::new();
     for finding in findings {
         let parts = [
-            &finding.rule,
+            &finding.defect,
             &*finding.package,
             &finding.module,
             &finding.function,
@@ -59,7 +59,8 @@ mod tests {
                 end_column: 2,
                 bytes: (0, 0),
             },
-            rule: "r".to_owned(),
+            rule: "rule".to_owned(),
+            defect: "r".to_owned(),
             family: "process".to_owned(),
             severity: Severity::Warning,
             confidence: Confidence::High,
@@ -107,7 +108,7 @@ mod tests {
         };
         let all = [
             base.clone(),
-            change(|f| f.rule = "r2".to_owned()),
+            change(|f| f.defect = "r2".to_owned()),
             change(|f| f.package = Arc::from("q")),
             change(|f| f.module = "n".to_owned()),
             change(|f| f.function = "g".to_owned()),
@@ -120,6 +121,7 @@ mod tests {
         let elsewhere = change(|f| {
             f.region.path = Arc::from("other/b.rs");
             f.message = "said otherwise".to_owned();
+            f.rule = "of-another-degree".to_owned();
         });
         assert_eq!(names(vec![elsewhere]), names(vec![base.clone()]));
     }

@@ -101,6 +101,9 @@ pub struct LintFinding {
     pub region: Region,
     /// Id of the rule.
     pub rule: String,
+    /// What its fingerprint takes for the rule: the same for rules that are about one obligation in
+    /// several degrees, so that who mends one of several exits still has the same finding.
+    pub defect: String,
     /// Folder of the rule: `process`, `fd`, `timeout`, …
     pub family: String,
     /// How bad it is, after context and evidence lowered it.
@@ -121,6 +124,6 @@ pub struct LintFinding {
     pub help: String,
     /// Acquisition, steps, every leaking exit (16 at most), releases on other paths.
     pub related: Vec<Related>,
-    /// Stays the same when lines and files move: of rule, package, module, function and subject.
+    /// Stays the same when lines and files move: of defect, package, module, function and subject.
     pub fingerprint: String,
 }

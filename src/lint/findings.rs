@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::catalog::model::Level;
+use crate::catalog::model::{Engine, Level};
 use crate::finding::{Confidence, LintFinding, Region, Related, Role, Severity};
 
 use super::checks::{Candidate, Outcome, Reported};
@@ -94,6 +94,10 @@ pub(crate) fn finding(
     Some(LintFinding {
         region: lines.region(candidate.span),
         rule: rule.id.clone(),
+        defect: match rule.engine {
+            Engine::MustRelease | Engine::UnbalancedRaw => format!("unreleased {}", rule.class),
+            _ => rule.id.clone(),
+        },
         family: candidate.rule.family.to_string(),
         severity: if sure { severity } else { severity.lowered() },
         confidence: if sure { Confidence::High } else { Confidence::Medium },

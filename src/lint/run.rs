@@ -14,7 +14,7 @@ use crate::catalog::model::MacroGrammar;
 use crate::catalog::{Catalog, LintRule};
 use crate::finding::{LintFinding, assign_fingerprints};
 
-use super::answer::{Issue, Report, Stats};
+use super::answer::{Issue, Report, Skipped, Stats};
 use super::checks::{Candidate, Outcome};
 use super::findings::{Lines, finding};
 use super::ir::Name;
@@ -37,6 +37,9 @@ struct Part {
     issues: Vec<Issue>,
     sources: BTreeMap<Arc<str>, Arc<str>>,
     suppressions: BTreeMap<Arc<str>, InFile>,
+    skipped: Vec<Skipped>,
+    /// Its name, and whether all of it was analysed.
+    package: Option<(Arc<str>, bool)>,
     why: Vec<String>,
     stats: Stats,
 }
@@ -177,7 +180,9 @@ impl Run<'_> {
     ) -> Part {
         let mut part = Part::default();
         let started = Instant::now();
-        let read: Vec<Result<Source, Skipped>> =
+        // Where every file is reported, a finding that is not there is gone.
+        let mut whole = files.iter().all(|file| file.reported);
+        let read: Vec<Result<Source, Unread>> =
             files.into_par_iter().map(|file| self.lower(file, around)).collect();
         part.time("reading and parsing", started.elapsed());
         let mut sources = Vec::new();
@@ -187,16 +192,19 @@ impl Run<'_> {
                     // Others may use what it declares; nobody edits what it does.
                     if source.reported && is_generated(&source.text) {
                         source.reported = false;
-                        *part.stats.skipped.entry("generated").or_default() += 1;
+                        part.skip(&source.shown, "generated");
                     }
                     sources.push(source);
                 }
-                Err(Skipped::Issue(issue)) => part.issues.push(issue),
-                Err(Skipped::Counted(reason)) => {
-                    *part.stats.skipped.entry(reason).or_default() += 1;
+                Err(unread) => {
+                    whole = false;
+                    part.skip(&unread.path, unread.reason);
+                    part.issues.extend(unread.issue);
                 }
             }
         }
+        whole &= sources.iter().all(|source| source.file.broken.is_empty());
+        part.package = Some((Arc::clone(&name), whole));
         if sources.is_empty() {
             return part;
         }
@@ -221,21 +229,23 @@ impl Run<'_> {
         part
     }
 
-    fn lower(&self, file: SourceFile, around: &Surroundings) -> Result<Source, Skipped> {
-        let issue = |message: String| {
-            Skipped::Issue(Issue { path: Arc::clone(&file.shown), line: 0, message })
+    fn lower(&self, file: SourceFile, around: &Surroundings) -> Result<Source, Unread> {
+        let unread = |reason, issue: Option<String>| Unread {
+            path: Arc::clone(&file.shown),
+            reason,
+            issue: issue.map(|message| Issue { path: Arc::clone(&file.shown), line: 0, message }),
         };
         let text = match workspace::read(&file) {
             Ok(text) => text,
-            Err(skip @ Skip::TooLarge) => return Err(Skipped::Counted(skip.reason())),
-            Err(skip) => return Err(issue(skip.to_string())),
+            Err(skip @ Skip::TooLarge) => return Err(unread(skip.reason(), None)),
+            Err(skip) => return Err(unread(skip.reason(), Some(skip.to_string()))),
         };
         let deep = syntax::depth(&text) > syntax::DEEPEST;
         if let Some(progress) = &self.options.progress {
             progress.tell(self.done.fetch_add(1, Ordering::Relaxed) + 1, self.total);
         }
         if deep {
-            return Err(Skipped::Counted("too_deep"));
+            return Err(unread("too_deep", None));
         }
         let aside = |root: &Root| root.side == Side::Aside && root.path == file.path;
         let lowered = syntax::lower(&text, self.grammars, around.roots.iter().any(aside));
@@ -280,7 +290,7 @@ impl Run<'_> {
                 part.findings.extend(found);
                 if outside && !source.file.broken.is_empty() {
                     // Templates, expected outputs, snippets: nobody compiles them.
-                    *part.stats.skipped.entry("unparsable_outside_modules").or_default() += 1;
+                    part.skip(&source.shown, "unparsable_outside_modules");
                 }
                 for (span, message) in source.file.broken.iter().filter(|_| !outside) {
                     let path = Arc::clone(&source.shown);
@@ -305,12 +315,17 @@ impl Run<'_> {
     fn report(&self, workspace: Workspace, parts: Vec<Part>, loading: Duration) -> Report {
         let mut report = Report { issues: workspace.issues, ..Report::default() };
         let mut suppressions = BTreeMap::new();
-        report.stats.skipped = workspace.skipped;
+        report.skipped = workspace.skipped;
+        report.scope.rules = self.rules.iter().map(|known| known.rule.id.clone()).collect();
         report.stats.times.insert("loading", loading);
         for part in parts {
             report.findings.extend(part.findings);
             report.issues.extend(part.issues);
             report.sources.extend(part.sources);
+            report.skipped.extend(part.skipped);
+            if let Some((name, whole)) = part.package {
+                *report.scope.packages.entry(name).or_insert(true) &= whole;
+            }
             report.why.extend(part.why);
             suppressions.extend(part.suppressions);
             add(&mut report.stats, part.stats);
@@ -335,6 +350,8 @@ impl Run<'_> {
         report.findings = applied.kept;
         report.issues.extend(applied.issues);
         report.stats.suppressed = applied.suppressed;
+        report.skipped.sort();
+        report.skipped.dedup();
         report.issues.sort();
         report.issues.dedup();
         report
@@ -358,12 +375,19 @@ fn is_generated(text: &str) -> bool {
     )
 }
 
-enum Skipped {
-    Issue(Issue),
-    Counted(&'static str),
+/// A file that is not analysed.
+struct Unread {
+    path: Arc<str>,
+    reason: &'static str,
+    /// Where that is no decision of ours.
+    issue: Option<Issue>,
 }
 
 impl Part {
+    fn skip(&mut self, path: &Arc<str>, reason: &'static str) {
+        self.skipped.push(Skipped { path: Arc::clone(path), reason });
+    }
+
     fn time(&mut self, phase: &'static str, time: Duration) {
         *self.stats.times.entry(phase).or_default() += time;
     }
@@ -376,9 +400,6 @@ fn add(stats: &mut Stats, more: Stats) {
     stats.bodies += more.bodies;
     for (word, count) in more.outcomes {
         *stats.outcomes.entry(word).or_default() += count;
-    }
-    for (reason, count) in more.skipped {
-        *stats.skipped.entry(reason).or_default() += count;
     }
     for (phase, time) in more.times {
         *stats.times.entry(phase).or_default() += time;

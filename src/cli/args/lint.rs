@@ -108,6 +108,18 @@ pub(in crate::cli) struct LintArgs {
     /// Rules and facts of your own, one TOML file each (format: rules/README.md)
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) rules: Vec<PathBuf>,
+    /// Known findings, which are only counted
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) baseline: Option<PathBuf>,
+    /// Make all findings of today known: writes them to the baseline
+    #[arg(long, requires = "baseline", conflicts_with_all = ["prune_baseline", "since"])]
+    pub(in crate::cli) write_baseline: bool,
+    /// Take findings that are gone out of the baseline; adds none
+    #[arg(long, requires = "baseline")]
+    pub(in crate::cli) prune_baseline: bool,
+    /// Only findings of which a place was changed since this commit (its common ancestor with HEAD)
+    #[arg(long, value_name = "REF")]
+    pub(in crate::cli) since: Option<String>,
     /// Show what was looked at, what became of it, and what it cost
     #[arg(long)]
     pub(in crate::cli) stats: bool,

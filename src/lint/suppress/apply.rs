@@ -201,6 +201,7 @@ mod tests {
                 bytes: (0, 0),
             },
             rule: rule.to_owned(),
+            defect: String::new(),
             family: String::new(),
             severity: Severity::Warning,
             confidence: Confidence::High,

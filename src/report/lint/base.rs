@@ -15,7 +15,8 @@ impl Base {
     }
 
     /// A path as reported, from the root on; absolute when it lies elsewhere.
-    pub(super) fn path(&self, shown: &str) -> String {
+    #[must_use]
+    pub fn path(&self, shown: &str) -> String {
         let whole =
             if is_absolute(shown) { shown.to_owned() } else { format!("{}/{shown}", self.cwd) };
         let inside = whole.strip_prefix(&self.root).and_then(|rest| rest.strip_prefix('/'));

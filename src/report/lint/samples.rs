@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::View;
 use crate::finding::{Confidence, LintFinding, Region, Related, Role, Severity};
-use crate::lint::{Issue, Report, Stats};
+use crate::lint::{Issue, Report, Scope, Skipped, Stats};
 use crate::report::Style;
 
 /// The file in which the child is started.
@@ -37,6 +37,7 @@ pub(super) fn finding(region: Region, severity: Severity) -> LintFinding {
     LintFinding {
         region,
         rule: "child-not-waited".to_owned(),
+        defect: String::new(),
         family: "process".to_owned(),
         severity,
         confidence: Confidence::High,
@@ -80,6 +81,8 @@ pub(super) fn full() -> Report {
             (Arc::from("src/start.rs"), Arc::from(START)),
             (Arc::from("src/reap.rs"), Arc::from(REAP)),
         ]),
+        skipped: vec![Skipped { path: Arc::from("src/bindings.rs"), reason: "generated" }],
+        scope: Scope::default(),
         why: Vec::new(),
         stats: Stats {
             packages: 2,
@@ -88,7 +91,8 @@ pub(super) fn full() -> Report {
             bodies: 3_100,
             outcomes: BTreeMap::from([("reported", 2), ("released", 40)]),
             suppressed: 3,
-            skipped: BTreeMap::from([("generated", 1)]),
+            in_baseline: 0,
+            unchanged: 0,
             times: BTreeMap::from([("parse", Duration::from_millis(120))]),
         },
     }
