@@ -1,22 +1,29 @@
 //! `poolscan lint`: source to findings, shown once at the end.
 
-use std::io::{self, BufWriter, Write};
+mod git;
+mod known;
+mod outputs;
+mod root;
+
 use std::time::Instant;
 
-use super::args::{FailOnSeverity, LintArgs, PageFormat};
+use known::Known;
+use outputs::Outputs;
+
+use super::args::LintArgs;
 use super::catalogue::Catalogue;
 use super::complain;
 use super::exit::{self, Exit};
 use super::progress::ProgressLine;
-use super::terminal::page_style;
-use crate::lint::{self, Options, Report};
-use crate::report::lint as render;
+use crate::lint::{self, Options};
 
 pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let catalogue = Catalogue::load(&args.rules)?;
+    let outputs = Outputs::of(args)?;
     let progress = ProgressLine::start();
     let options = Options {
+        today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
         paths: args.paths.clone(),
         select: catalogue.ids(&args.select)?,
         ignore: catalogue.ids(&args.ignore)?,
@@ -25,32 +32,23 @@ pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
         why: args.why.clone(),
         progress: progress.callback(),
     };
+    let known = Known::read(args)?;
+    let changes =
+        args.since.as_deref().map(|since| git::changes(since, &args.paths)).transpose()?;
     let result = lint::run(&options);
     progress.finish();
-    let report = result?;
-    show(&report, args, started)?;
+    let mut report = result?;
+    if let Some(known) = known {
+        known.apply(&mut report)?;
+    }
+    if let Some(changes) = changes {
+        let base = root::base(&args.paths);
+        changes.apply(&mut report, |shown| base.path(shown));
+    }
+    outputs.write(&report, &catalogue, started.elapsed())?;
     if report.stats.files == 0 {
         // A pipeline that analyses nothing must not pass.
         complain("there is no Rust source to analyse in what was named");
     }
     Ok(exit::of_report(&report, args.fail_on.threshold()))
-}
-
-fn show(report: &Report, args: &LintArgs, started: Instant) -> io::Result<()> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    let elapsed = started.elapsed();
-    match args.format {
-        PageFormat::Human => {
-            let view = render::View {
-                style: page_style(args.color),
-                // What makes the run fail must be seen.
-                notes: args.notes || args.fail_on == FailOnSeverity::Note,
-                stats: args.stats,
-                elapsed,
-            };
-            render::human(report, view, &mut out)?;
-        }
-        PageFormat::Json => render::json(report, args.stats.then_some(elapsed), &mut out)?,
-    }
-    out.flush()
 }

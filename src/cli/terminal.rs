@@ -28,15 +28,20 @@ pub(super) fn style() -> Style {
     }
 }
 
-/// The style of a page that is written once. Files get whatever the source holds, and the console
-/// of Windows takes all of Unicode whatever the environment says.
+/// The style of a page that is written once. The console of Windows takes all of Unicode whatever
+/// the environment says.
 pub(super) fn page_style(color: Color) -> Style {
     let style = Style { color: colors(color), ..style() };
     if io::stdout().is_terminal() {
         Style { unicode: style.unicode || cfg!(windows), ..style }
     } else {
-        Style { width: PIPE_WIDTH, unicode: true, ..style }
+        Style { color: style.color, ..file_style() }
     }
+}
+
+/// The style of a page in a file or pipe, which gets whatever the source holds.
+pub(super) fn file_style() -> Style {
+    Style { color: false, width: PIPE_WIDTH, unicode: true }
 }
 
 /// Whether to use colours.

@@ -80,6 +80,9 @@ impl Role {
     }
 }
 
+/// Exits that a finding names, at most.
+pub const MAX_EXITS: usize = 16;
+
 /// A place that belongs to a finding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Related {
@@ -98,20 +101,29 @@ pub struct LintFinding {
     pub region: Region,
     /// Id of the rule.
     pub rule: String,
+    /// What its fingerprint takes for the rule: the same for rules that are about one obligation in
+    /// several degrees, so that who mends one of several exits still has the same finding.
+    pub defect: String,
     /// Folder of the rule: `process`, `fd`, `timeout`, …
     pub family: String,
     /// How bad it is, after context and evidence lowered it.
     pub severity: Severity,
     /// `High` when every name was resolved, `Medium` when one was only probable.
     pub confidence: Confidence,
+    /// Name of the package, empty for a file of none.
+    pub package: Arc<str>,
+    /// Path of the module in its package, empty for a root.
+    pub module: String,
     /// Qualified name of the function, empty outside functions.
     pub function: String,
+    /// The code that it is about, without layout.
+    pub subject: String,
     /// One sentence: what is wrong here.
     pub message: String,
     /// One sentence: what to write instead.
     pub help: String,
     /// Acquisition, steps, every leaking exit (16 at most), releases on other paths.
     pub related: Vec<Related>,
-    /// Stays the same when lines move: of rule, path, function, and the text of the place.
+    /// Stays the same when lines and files move: of defect, package, module, function and subject.
     pub fingerprint: String,
 }

@@ -4,8 +4,8 @@ mod fingerprint;
 mod lint;
 mod verdict;
 
-pub use fingerprint::{assign_fingerprints, fingerprint};
-pub use lint::{LintFinding, Region, Related, Role, Severity};
+pub use fingerprint::assign_fingerprints;
+pub use lint::{LintFinding, MAX_EXITS, Region, Related, Role, Severity};
 pub use verdict::{Confidence, Verdict};
 
 /// One line of evidence behind a verdict: a statement with the numbers it rests on.

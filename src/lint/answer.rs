@@ -1,6 +1,6 @@
 //! What a run of the linter gives back: findings, what could not be analysed, and what it cost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,10 @@ pub struct Report {
     pub issues: Vec<Issue>,
     /// Text of every file with a finding or an issue, by reported path, for showing lines.
     pub sources: BTreeMap<Arc<str>, Arc<str>>,
+    /// Files and folders that were left out on purpose, sorted.
+    pub skipped: Vec<Skipped>,
+    /// What the answer covers.
+    pub scope: Scope,
     /// What was looked at on the line that the options name, and what became of it.
     pub why: Vec<String>,
     /// What was analysed, and what it cost.
@@ -32,6 +36,24 @@ pub struct Issue {
     pub message: String,
 }
 
+/// A file or folder that was left out on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Skipped {
+    /// Path as reported.
+    pub path: Arc<str>,
+    /// Why, in one word of a closed list (docs/json.md).
+    pub reason: &'static str,
+}
+
+/// What the absence of a finding means something for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Packages by name, and whether everything in all of this name was analysed.
+    pub packages: BTreeMap<Arc<str>, bool>,
+    /// Ids of the rules that ran.
+    pub rules: BTreeSet<String>,
+}
+
 /// Counts and times of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -47,8 +69,10 @@ pub struct Stats {
     pub outcomes: BTreeMap<&'static str, u64>,
     /// Findings that a comment in the source silenced.
     pub suppressed: u64,
-    /// Files that were skipped, by reason.
-    pub skipped: BTreeMap<&'static str, u64>,
+    /// Findings that were left out because a baseline has them.
+    pub in_baseline: u64,
+    /// Findings that were left out because nothing on their way was changed.
+    pub unchanged: u64,
     /// Time on all threads together, by phase and engine.
     pub times: BTreeMap<&'static str, Duration>,
 }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::catalog::model::Level;
+use crate::catalog::model::{Engine, Level};
 use crate::finding::{Confidence, LintFinding, Region, Related, Role, Severity};
 
 use super::checks::{Candidate, Outcome, Reported};
 use super::ir::Span;
-use super::names::{FileId, Names};
+use super::names::{FileId, ModId, Module, Names};
+use super::subject::subject;
 use super::types::Evidence;
 
 /// Turns byte ranges of one file into lines and columns.
@@ -40,6 +41,11 @@ impl<'a> Lines<'a> {
         (number(line), number(column))
     }
 
+    /// The text of a range.
+    fn slice(&self, span: Span) -> &'a str {
+        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
     pub(crate) fn line(&self, at: u32) -> u32 {
         self.position(at).0
     }
@@ -62,6 +68,7 @@ impl<'a> Lines<'a> {
 /// perhaps nobody compiles that file.
 pub(crate) fn finding(
     names: &Names,
+    package: &Arc<str>,
     lines: &Lines<'_>,
     candidate: &Candidate<'_>,
     outside: bool,
@@ -87,15 +94,32 @@ pub(crate) fn finding(
     Some(LintFinding {
         region: lines.region(candidate.span),
         rule: rule.id.clone(),
+        defect: match rule.engine {
+            Engine::MustRelease | Engine::UnbalancedRaw => format!("unreleased {}", rule.class),
+            _ => rule.id.clone(),
+        },
         family: candidate.rule.family.to_string(),
         severity: if sure { severity } else { severity.lowered() },
         confidence: if sure { Confidence::High } else { Confidence::Medium },
+        package: Arc::clone(package),
+        module: module(names, candidate),
         function: function.clone(),
+        subject: subject(lines.slice(candidate.span)),
         message: fill(&rule.message, reported, &function),
         help: fill(&rule.help, reported, &function),
         related: with_acquisition(related, lines, candidate),
         fingerprint: String::new(),
     })
+}
+
+/// The module that a candidate is in; of what is in no function, that of its file.
+fn module(names: &Names, candidate: &Candidate<'_>) -> String {
+    let of_file = |(_, module): &(_, &Module)| module.file == candidate.file;
+    let module = match candidate.function {
+        Some(id) => Some(names.function(id).module),
+        None => (0..).zip(&names.modules).find(of_file).map(|(number, _)| ModId(number)),
+    };
+    module.map(|id| names.module_path(id)).unwrap_or_default()
 }
 
 /// A path starts where the obligation began.

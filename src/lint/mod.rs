@@ -1,6 +1,7 @@
 //! Finds what Rust source will leak or wait for, from the text alone: no compiler, no build.
 
 mod answer;
+pub mod baseline;
 mod bodies;
 mod cfg;
 mod checks;
@@ -13,12 +14,15 @@ mod names;
 mod options;
 mod package;
 mod run;
+mod scan;
+pub mod since;
+mod subject;
 pub mod suppress;
 pub mod syntax;
 mod types;
 mod why;
 pub mod workspace;
 
-pub use answer::{Issue, Report, Stats};
+pub use answer::{Issue, Report, Scope, Skipped, Stats};
 pub use options::{Options, Progress};
 pub use run::run;

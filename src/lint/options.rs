@@ -4,11 +4,15 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use crate::catalog::Catalog;
 
 /// Settings of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
+    /// Suppressions that hold until a day before this one are not applied.
+    pub today: Date,
     /// Files and folders; the working directory when empty.
     pub paths: Vec<PathBuf>,
     /// Only these rules; all when empty. Ids, never aliases.

@@ -14,14 +14,14 @@ use crate::catalog::model::MacroGrammar;
 use crate::catalog::{Catalog, LintRule};
 use crate::finding::{LintFinding, assign_fingerprints};
 
-use super::answer::{Issue, Report, Stats};
+use super::answer::{Issue, Report, Skipped, Stats};
 use super::checks::{Candidate, Outcome};
 use super::findings::{Lines, finding};
 use super::ir::Name;
 use super::names::{FileId, Root, Side, Source, Surroundings};
 use super::options::Options;
 use super::package::{Analysed, Dependencies, Interest, Job, analyse};
-use super::suppress::{self, Known, Suppression};
+use super::suppress::{self, InFile, Known};
 use super::syntax::{self, MacroGrammars};
 use super::workspace::{
     self, Edition, Package, Request, Skip, SourceFile, Target, TargetKind, Versions, Workspace,
@@ -36,7 +36,10 @@ struct Part {
     findings: Vec<LintFinding>,
     issues: Vec<Issue>,
     sources: BTreeMap<Arc<str>, Arc<str>>,
-    suppressions: BTreeMap<Arc<str>, Vec<Suppression>>,
+    suppressions: BTreeMap<Arc<str>, InFile>,
+    skipped: Vec<Skipped>,
+    /// Its name, and whether all of it was analysed.
+    package: Option<(Arc<str>, bool)>,
     why: Vec<String>,
     stats: Stats,
 }
@@ -149,7 +152,9 @@ impl Run<'_> {
             }
         };
         let edition = Some(package.edition);
-        self.analyse(package.files, &around, Dependencies { holds: Box::new(holds) }, edition)
+        let name = Arc::from(package.name);
+        let dependencies = Dependencies { holds: Box::new(holds) };
+        self.analyse(name, package.files, &around, dependencies, edition)
     }
 
     /// Files outside of any package: every crate with facts may be meant, in any version.
@@ -161,11 +166,13 @@ impl Run<'_> {
             ..Surroundings::default()
         };
         let holds = |_: &str, facts: &[Option<&VersionReq>]| Versions::Unknown.holding(facts);
-        self.analyse(files, &around, Dependencies { holds: Box::new(holds) }, None)
+        let dependencies = Dependencies { holds: Box::new(holds) };
+        self.analyse(Arc::from(""), files, &around, dependencies, None)
     }
 
     fn analyse(
         &self,
+        name: Arc<str>,
         files: Vec<SourceFile>,
         around: &Surroundings,
         dependencies: Dependencies,
@@ -173,7 +180,9 @@ impl Run<'_> {
     ) -> Part {
         let mut part = Part::default();
         let started = Instant::now();
-        let read: Vec<Result<Source, Skipped>> =
+        // Where every file is reported, a finding that is not there is gone.
+        let mut whole = files.iter().all(|file| file.reported);
+        let read: Vec<Result<Source, Unread>> =
             files.into_par_iter().map(|file| self.lower(file, around)).collect();
         part.time("reading and parsing", started.elapsed());
         let mut sources = Vec::new();
@@ -183,16 +192,19 @@ impl Run<'_> {
                     // Others may use what it declares; nobody edits what it does.
                     if source.reported && is_generated(&source.text) {
                         source.reported = false;
-                        *part.stats.skipped.entry("generated").or_default() += 1;
+                        part.skip(&source.shown, "generated");
                     }
                     sources.push(source);
                 }
-                Err(Skipped::Issue(issue)) => part.issues.push(issue),
-                Err(Skipped::Counted(reason)) => {
-                    *part.stats.skipped.entry(reason).or_default() += 1;
+                Err(unread) => {
+                    whole = false;
+                    part.skip(&unread.path, unread.reason);
+                    part.issues.extend(unread.issue);
                 }
             }
         }
+        whole &= sources.iter().all(|source| source.file.broken.is_empty());
+        part.package = Some((Arc::clone(&name), whole));
         if sources.is_empty() {
             return part;
         }
@@ -213,25 +225,27 @@ impl Run<'_> {
         for &(phase, time) in &analysed.times {
             part.time(phase, time);
         }
-        self.collect(&analysed, edition.is_some(), &mut part);
+        self.collect(&analysed, &name, edition.is_some(), &mut part);
         part
     }
 
-    fn lower(&self, file: SourceFile, around: &Surroundings) -> Result<Source, Skipped> {
-        let issue = |message: String| {
-            Skipped::Issue(Issue { path: Arc::clone(&file.shown), line: 0, message })
+    fn lower(&self, file: SourceFile, around: &Surroundings) -> Result<Source, Unread> {
+        let unread = |reason, issue: Option<String>| Unread {
+            path: Arc::clone(&file.shown),
+            reason,
+            issue: issue.map(|message| Issue { path: Arc::clone(&file.shown), line: 0, message }),
         };
         let text = match workspace::read(&file) {
             Ok(text) => text,
-            Err(skip @ Skip::TooLarge) => return Err(Skipped::Counted(skip.reason())),
-            Err(skip) => return Err(issue(skip.to_string())),
+            Err(skip @ Skip::TooLarge) => return Err(unread(skip.reason(), None)),
+            Err(skip) => return Err(unread(skip.reason(), Some(skip.to_string()))),
         };
         let deep = syntax::depth(&text) > syntax::DEEPEST;
         if let Some(progress) = &self.options.progress {
             progress.tell(self.done.fetch_add(1, Ordering::Relaxed) + 1, self.total);
         }
         if deep {
-            return Err(Skipped::Counted("too_deep"));
+            return Err(unread("too_deep", None));
         }
         let aside = |root: &Root| root.side == Side::Aside && root.path == file.path;
         let lowered = syntax::lower(&text, self.grammars, around.roots.iter().any(aside));
@@ -244,7 +258,13 @@ impl Run<'_> {
         })
     }
 
-    fn collect(&self, analysed: &Analysed<'_>, in_package: bool, part: &mut Part) {
+    fn collect(
+        &self,
+        analysed: &Analysed<'_>,
+        package: &Arc<str>,
+        in_package: bool,
+        part: &mut Part,
+    ) {
         let names = &analysed.names;
         let mut by_file: BTreeMap<FileId, Vec<&Candidate<'_>>> = BTreeMap::new();
         for candidate in &analysed.candidates {
@@ -266,11 +286,11 @@ impl Run<'_> {
                 let outside = in_package && names.is_outside(id);
                 let found = candidates
                     .iter()
-                    .filter_map(|candidate| finding(names, &lines, candidate, outside));
+                    .filter_map(|candidate| finding(names, package, &lines, candidate, outside));
                 part.findings.extend(found);
                 if outside && !source.file.broken.is_empty() {
                     // Templates, expected outputs, snippets: nobody compiles them.
-                    *part.stats.skipped.entry("unparsable_outside_modules").or_default() += 1;
+                    part.skip(&source.shown, "unparsable_outside_modules");
                 }
                 for (span, message) in source.file.broken.iter().filter(|_| !outside) {
                     let path = Arc::clone(&source.shown);
@@ -285,7 +305,9 @@ impl Run<'_> {
             let suppressions = suppress::suppressions(&source.text);
             if !suppressions.is_empty() {
                 part.sources.insert(Arc::clone(&source.shown), Arc::clone(&source.text));
-                part.suppressions.insert(Arc::clone(&source.shown), suppressions);
+                let in_parts = !source.file.broken.is_empty();
+                let in_file = InFile { suppressions, in_parts };
+                part.suppressions.insert(Arc::clone(&source.shown), in_file);
             }
         }
     }
@@ -293,32 +315,45 @@ impl Run<'_> {
     fn report(&self, workspace: Workspace, parts: Vec<Part>, loading: Duration) -> Report {
         let mut report = Report { issues: workspace.issues, ..Report::default() };
         let mut suppressions = BTreeMap::new();
-        report.stats.skipped = workspace.skipped;
+        report.skipped = workspace.skipped;
+        report.scope.rules = self.rules.iter().map(|known| known.rule.id.clone()).collect();
         report.stats.times.insert("loading", loading);
         for part in parts {
             report.findings.extend(part.findings);
             report.issues.extend(part.issues);
             report.sources.extend(part.sources);
+            report.skipped.extend(part.skipped);
+            if let Some((name, whole)) = part.package {
+                *report.scope.packages.entry(name).or_insert(true) &= whole;
+            }
             report.why.extend(part.why);
             suppressions.extend(part.suppressions);
             add(&mut report.stats, part.stats);
         }
-        let ids = |name: &str| match self.catalog.rule_named(name).map(|id| self.catalog.rule(id)) {
+        let known = |_: &str, name: &str| match self
+            .catalog
+            .rule_named(name)
+            .map(|id| self.catalog.rule(id))
+        {
             None => Known::Unknown,
             Some(known) if self.rules.iter().any(|on| on.rule.id == known.rule.id) => {
                 Known::Active(known.rule.id.clone())
             }
             Some(_) => Known::Off,
         };
-        let applied = suppress::apply(std::mem::take(&mut report.findings), &suppressions, ids);
+        report.findings.sort();
+        report.findings.dedup();
+        // Before some are silenced: the others keep their names.
+        assign_fingerprints(&mut report.findings);
+        let found = std::mem::take(&mut report.findings);
+        let applied = suppress::apply(found, &suppressions, known, self.options.today);
         report.findings = applied.kept;
         report.issues.extend(applied.issues);
         report.stats.suppressed = applied.suppressed;
-        report.findings.sort();
-        report.findings.dedup();
+        report.skipped.sort();
+        report.skipped.dedup();
         report.issues.sort();
         report.issues.dedup();
-        assign_fingerprints(&mut report.findings, &report.sources);
         report
     }
 }
@@ -340,12 +375,19 @@ fn is_generated(text: &str) -> bool {
     )
 }
 
-enum Skipped {
-    Issue(Issue),
-    Counted(&'static str),
+/// A file that is not analysed.
+struct Unread {
+    path: Arc<str>,
+    reason: &'static str,
+    /// Where that is no decision of ours.
+    issue: Option<Issue>,
 }
 
 impl Part {
+    fn skip(&mut self, path: &Arc<str>, reason: &'static str) {
+        self.skipped.push(Skipped { path: Arc::clone(path), reason });
+    }
+
     fn time(&mut self, phase: &'static str, time: Duration) {
         *self.stats.times.entry(phase).or_default() += time;
     }
@@ -358,9 +400,6 @@ fn add(stats: &mut Stats, more: Stats) {
     stats.bodies += more.bodies;
     for (word, count) in more.outcomes {
         *stats.outcomes.entry(word).or_default() += count;
-    }
-    for (reason, count) in more.skipped {
-        *stats.skipped.entry(reason).or_default() += count;
     }
     for (phase, time) in more.times {
         *stats.times.entry(phase).or_default() += time;

@@ -1,32 +1,38 @@
-//! Comments in the source that silence findings: `// poolscan: allow(rule): reason`.
+//! Comments and attributes in the source that silence findings:
+//! `// poolscan: allow(rule, reason = "…")`.
 
 mod apply;
-mod scan;
+mod grammar;
+mod units;
 
-pub use apply::{Applied, Known, apply};
+use jiff::civil::Date;
 
-use scan::{Piece, scan};
+pub use apply::{Applied, InFile, Known, apply};
 
-/// What every such comment begins with.
-const MARK: &str = "poolscan:";
+use super::scan::{Piece, scan};
+use grammar::Allow;
+use units::{Place, Units};
+
+/// What every such comment begins with; it is in every such attribute, too.
+const MARK: &str = "poolscan";
 
 /// Where a suppression holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// In the whole file.
     File,
-    /// From one line to another, both included: the line of the comment, or the next statement.
+    /// From one line to another, both included: the statement, item or entry it stands at.
     Lines(u32, u32),
     /// Nowhere: no code follows it.
     Nowhere,
-    /// Nowhere: the comment was not understood.
+    /// Nowhere: it was not understood.
     Garbled,
 }
 
-/// A comment that silences findings.
+/// A comment or attribute that silences findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suppression {
-    /// Line of the comment, from 1.
+    /// Its line, from 1.
     pub line: u32,
     /// Where it holds.
     pub scope: Scope,
@@ -34,116 +40,80 @@ pub struct Suppression {
     pub rules: Vec<String>,
     /// Why, as written; empty when nobody said.
     pub reason: String,
+    /// The last day on which it holds.
+    pub until: Option<Date>,
 }
 
-/// All suppressions of a file, in order. Only comments count, and documentation is none.
+/// All suppressions of a file, in order. Documentation is none.
 pub fn suppressions(source: &str) -> Vec<Suppression> {
     // Nearly every file has none; this is all that they cost.
     if memchr::memmem::find(source.as_bytes(), MARK.as_bytes()).is_none() {
         return Vec::new();
     }
-    let mut reading = Reading::default();
+    let mut reading =
+        Reading { units: Units::new(), found: Vec::new(), places: Vec::new(), waiting: 0 };
     scan(source, |piece| match piece {
         Piece::Comment { line, text } => reading.comment(line, text),
-        Piece::Code { line, end_line, byte } => reading.code(line, end_line, byte),
+        Piece::Attribute { line, inner, text } => reading.attribute(line, inner, text),
+        Piece::Code { line, end_line, text } => reading.code(line, end_line, text),
     });
-    reading.close(i64::MIN);
-    reading.found
+    reading.finish()
 }
 
-/// Finds the statement to which each comment belongs.
-#[derive(Default)]
+/// Finds what each suppression stands at.
 struct Reading {
+    units: Units,
     found: Vec<Suppression>,
-    /// Those that wait for code.
-    pending: Vec<usize>,
-    /// Those whose statement goes on, with the depth at which it began. Never falls.
-    open: Vec<(usize, i64)>,
-    /// Parentheses and brackets that are open.
-    depth: i64,
-    /// Line and first byte of the last code; line 0: none yet.
-    last: (u32, u8),
+    /// Of each that was found; none as long as no code follows.
+    places: Vec<Option<Place>>,
+    /// How many of the last ones wait for code.
+    waiting: usize,
 }
 
 impl Reading {
     fn comment(&mut self, line: u32, text: &str) {
-        let Some(rest) = text.trim().strip_prefix(MARK) else { return };
-        let mut suppression = parse(line, rest.trim());
-        if suppression.scope == Scope::Nowhere {
-            if self.last.0 == line {
-                suppression.scope = Scope::Lines(line, line);
-            } else {
-                self.pending.push(self.found.len());
-            }
-        }
-        self.found.push(suppression);
+        let text = text.trim().strip_prefix(MARK).and_then(|rest| rest.strip_prefix(':'));
+        let Some(text) = text else { return };
+        let allow = grammar::comment(text);
+        let place = match &allow {
+            Some(allow) if allow.file => Some(Place::File),
+            _ => self.units.behind(line),
+        };
+        self.add(line, allow, place);
     }
 
-    fn code(&mut self, line: u32, end_line: u32, byte: u8) {
-        // A list entry ends with the comma at the end of its line.
-        if self.last.1 == b',' && self.last.0 < line {
-            self.close(self.depth);
-        }
-        match byte {
-            b')' | b']' => {
-                self.depth -= 1;
-                self.close(self.depth + 1);
-            }
-            b'}' => self.close(i64::MIN),
-            _ => {}
-        }
-        let begun = self.pending.drain(..);
-        for index in begun {
-            self.found[index].scope = Scope::Lines(line, end_line);
-            self.open.push((index, self.depth));
-        }
-        self.last = (end_line, byte);
-        match byte {
-            b'(' | b'[' => self.depth += 1,
-            b'{' => self.close(i64::MIN),
-            b';' => self.close(self.depth),
-            _ => {}
-        }
+    fn attribute(&mut self, line: u32, inner: bool, text: &str) {
+        let Some(allow) = grammar::attribute(text) else { return };
+        let place = inner.then(|| self.units.around(line));
+        self.add(line, allow, place);
     }
 
-    /// Ends the statements that began at this depth or deeper, at the last code.
-    fn close(&mut self, depth: i64) {
-        while let Some(&(index, begun)) = self.open.last()
-            && begun >= depth
-        {
-            self.open.pop();
-            if let Scope::Lines(first, last) = self.found[index].scope {
-                self.found[index].scope = Scope::Lines(first, last.max(self.last.0));
+    fn add(&mut self, line: u32, allow: Option<Allow>, place: Option<Place>) {
+        let scope = if allow.is_some() { Scope::Nowhere } else { Scope::Garbled };
+        let (rules, reason, until) =
+            allow.map(|allow| (allow.rules, allow.reason, allow.until)).unwrap_or_default();
+        self.found.push(Suppression { line, scope, rules, reason, until });
+        self.places.push(place);
+        self.waiting = if place.is_none() { self.waiting + 1 } else { 0 };
+    }
+
+    fn code(&mut self, line: u32, end_line: u32, text: &str) {
+        let place = self.units.code(line, end_line, text);
+        let first = self.places.len() - self.waiting;
+        self.places[first..].fill(Some(place));
+        self.waiting = 0;
+    }
+
+    fn finish(mut self) -> Vec<Suppression> {
+        for (suppression, place) in self.found.iter_mut().zip(&self.places) {
+            if let (Scope::Nowhere, Some(place)) = (suppression.scope, *place) {
+                let lines = self.units.lines(place);
+                suppression.scope =
+                    lines.map_or(Scope::File, |(first, last)| Scope::Lines(first, last));
             }
         }
+        self.found
     }
-}
-
-/// Reads what stands behind the mark.
-fn parse(line: u32, text: &str) -> Suppression {
-    let garbled =
-        Suppression { line, scope: Scope::Garbled, rules: Vec::new(), reason: String::new() };
-    let (scope, rest) = if let Some(rest) = text.strip_prefix("allow-file") {
-        (Scope::File, rest)
-    } else if let Some(rest) = text.strip_prefix("allow") {
-        (Scope::Nowhere, rest)
-    } else {
-        return garbled;
-    };
-    let Some((list, rest)) =
-        rest.trim_start().strip_prefix('(').and_then(|rest| rest.split_once(')'))
-    else {
-        return garbled;
-    };
-    let rules: Vec<String> =
-        list.split(',').map(str::trim).filter(|rule| !rule.is_empty()).map(str::to_owned).collect();
-    if rules.is_empty() {
-        return garbled;
-    }
-    let reason = rest.trim_start().strip_prefix(':').unwrap_or_default();
-    // The rest of a block comment may go over several lines; its first line is the reason.
-    let reason = reason.trim().lines().next().unwrap_or_default().trim_end().to_owned();
-    Suppression { line, scope, rules, reason }
 }
 
 #[cfg(test)]
@@ -164,6 +134,7 @@ mod tests {
             scope: Scope::Lines(1, 1),
             rules: vec!["x-y".to_owned(), "z".to_owned()],
             reason: "the caller waits: always".to_owned(),
+            until: None,
         };
         assert_eq!(found, [want]);
         assert_eq!(suppressions("/* poolscan:allow( x ) */ a();")[0].reason, "");
@@ -171,11 +142,12 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_above_holds_for_the_next_statement() {
+    fn a_comment_above_holds_for_the_next_statement_or_item() {
         let source = "// poolscan: allow(x): why\n// more words\n\n#[rustfmt::skip] // still\n\
                       #[cfg(a = \"]\")]\nlet a = f(\n    1,\n    [0; 4],\n)\n.g();\nh();\n";
         assert_eq!(scopes(source), [Scope::Lines(6, 10)]);
-        assert_eq!(scopes("// poolscan: allow(x): y\nfn f() {\n  a();\n}"), [Scope::Lines(2, 2)]);
+        let item = "// poolscan: allow(x): y\npub fn f(\n  a: A,\n) {\n  a();\n}\nfn g() {}";
+        assert_eq!(scopes(item), [Scope::Lines(2, 6)]);
         assert_eq!(scopes("{\n// poolscan: allow(x): y\na()\n  .b()\n}"), [Scope::Lines(3, 4)]);
         let list = "f(\n  // poolscan: allow(x): y\n  a(1, 2),\n  b,\n);";
         assert_eq!(scopes(list), [Scope::Lines(3, 3)]);
@@ -184,6 +156,43 @@ mod tests {
         let two = "// poolscan: allow(x): y\n// poolscan: allow(z): y\na();";
         assert_eq!(scopes(two), [Scope::Lines(3, 3); 2]);
         assert_eq!(scopes("a();\n// poolscan: allow(x): y\n"), [Scope::Nowhere]);
+    }
+
+    #[test]
+    fn a_comment_within_holds_for_the_whole_statement() {
+        let chain =
+            "a();\nlet x = b()\n  // poolscan: allow(x): y\n  .c(|| {\n  })\n  .d()?;\ne();";
+        assert_eq!(scopes(chain), [Scope::Lines(2, 6)]);
+        let behind = "a();\nlet x = b() // poolscan: allow(x): y\n  .c()\n  .d()?;\ne();";
+        assert_eq!(scopes(behind), [Scope::Lines(2, 4)]);
+        let head = "a();\nif b { // poolscan: allow(x): y\n  c();\n} else {\n  d();\n}\ne();";
+        assert_eq!(scopes(head), [Scope::Lines(2, 6)]);
+        let arm =
+            "match a {\n  // poolscan: allow(x): y\n  B { c } => {\n    d();\n  }\n  E => f(),\n}";
+        assert_eq!(scopes(arm), [Scope::Lines(3, 5)]);
+        let next = "if a {\n}\n// poolscan: allow(x): y\n*b = c;\nd();";
+        assert_eq!(scopes(next), [Scope::Lines(4, 4)]);
+    }
+
+    #[test]
+    fn at_the_end_of_a_block_only_the_end_counts() {
+        let before = "fn f() {\n  a();\n  // poolscan: allow(x): y\n}\nfn g() {}";
+        assert_eq!(scopes(before), [Scope::Lines(4, 4)]);
+        assert_eq!(scopes("fn f() {\n  a();\n} // poolscan: allow(x): y\n"), [Scope::Lines(3, 3)]);
+    }
+
+    #[test]
+    fn attributes_hold_like_comments() {
+        let attr = "cfg_attr(any(), poolscan::allow(x, reason = \"y\", until = \"2027-01-31\"))";
+        let source =
+            format!("#[{attr}]\n#[inline]\nfn f() {{\n  #[{attr}]\n  a()\n    .b();\n}}\n");
+        let found = suppressions(&source);
+        assert_eq!(scopes(&source), [Scope::Lines(3, 7), Scope::Lines(5, 6)]);
+        assert_eq!((found[0].reason.as_str(), found[0].line), ("y", 1));
+        assert_eq!(found[0].until, Some(jiff::civil::date(2027, 1, 31)));
+        let inner = format!("#![{attr}]\nmod a {{\n  #![{attr}]\n}}\n");
+        assert_eq!(scopes(&inner), [Scope::File, Scope::Lines(2, 4)]);
+        assert_eq!(scopes("#[cfg_attr(any(), poolscan::alow(x))]\nfn f() {}"), [Scope::Garbled]);
     }
 
     #[test]

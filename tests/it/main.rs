@@ -4,6 +4,7 @@
 
 mod architecture;
 mod cases;
+mod ci;
 mod command;
 mod fixtures;
 mod linted;

@@ -15,6 +15,29 @@ pub(in crate::cli) enum PageFormat {
     Json,
 }
 
+/// Formats of what lint finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum LintFormat {
+    /// Text with the lines of source
+    Human,
+    /// One document
+    Json,
+    /// One SARIF 2.1.0 log, for code scanning
+    Sarif,
+    /// Annotations in the log of a GitHub workflow
+    Github,
+    /// A line a finding
+    Agent,
+}
+
+/// A format and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cli) struct Output {
+    pub(in crate::cli) format: LintFormat,
+    /// Standard output when absent.
+    pub(in crate::cli) file: Option<PathBuf>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Color {
     /// On a terminal, unless NO_COLOR is set
@@ -54,7 +77,9 @@ impl FailOnSeverity {
     poolscan lint                               the package or workspace of this folder\n  \
     poolscan lint src/pool.rs --notes           one file, with what is only worth a note\n  \
     poolscan lint --select child-not-waited     one rule; `poolscan rules` lists them\n  \
-    poolscan lint --format json --fail-on error for CI\n  \
+    poolscan lint --format json                 one document\n  \
+    poolscan lint --format github --format sarif=poolscan.sarif\n                                              \
+    annotations in the log, and a file for code scanning\n  \
     poolscan lint --why src/pool.rs:42          what was looked at on a line, and why it is silent\n\n\
     A comment `// poolscan: allow(RULE): reason` silences a rule on its line or the next statement,\n\
     `// poolscan: allow-file(RULE): reason` in its file.\n\n\
@@ -64,9 +89,10 @@ pub(in crate::cli) struct LintArgs {
     /// Files and folders; the working directory when absent
     #[arg(value_name = "PATH")]
     pub(in crate::cli) paths: Vec<PathBuf>,
-    /// How to show the answer
-    #[arg(long, value_enum, default_value = "human")]
-    pub(in crate::cli) format: PageFormat,
+    /// How to show the answer: human, json, sarif, github or agent. FORMAT=FILE writes it to a file
+    /// and may be repeated; the terminal then still gets `human`, unless another one is named
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = output)]
+    pub(in crate::cli) format: Vec<Output>,
     /// Least severity that makes the exit code 1
     #[arg(long, value_enum, default_value = "warning", value_name = "SEVERITY")]
     pub(in crate::cli) fail_on: FailOnSeverity,
@@ -82,6 +108,18 @@ pub(in crate::cli) struct LintArgs {
     /// Rules and facts of your own, one TOML file each (format: rules/README.md)
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) rules: Vec<PathBuf>,
+    /// Known findings, which are only counted
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) baseline: Option<PathBuf>,
+    /// Make all findings of today known: writes them to the baseline
+    #[arg(long, requires = "baseline", conflicts_with_all = ["prune_baseline", "since"])]
+    pub(in crate::cli) write_baseline: bool,
+    /// Take findings that are gone out of the baseline; adds none
+    #[arg(long, requires = "baseline")]
+    pub(in crate::cli) prune_baseline: bool,
+    /// Only findings of which a place was changed since this commit (its common ancestor with HEAD)
+    #[arg(long, value_name = "REF")]
+    pub(in crate::cli) since: Option<String>,
     /// Show what was looked at, what became of it, and what it cost
     #[arg(long)]
     pub(in crate::cli) stats: bool,
@@ -162,6 +200,22 @@ fn place(text: &str) -> Result<(PathBuf, u32), String> {
     }
 }
 
+/// Reads `json` or `sarif=poolscan.sarif`.
+fn output(text: &str) -> Result<Output, String> {
+    let (name, file) = match text.split_once('=') {
+        Some((_, "")) => return Err("no file is named behind `=`".to_owned()),
+        Some((name, file)) => (name, Some(PathBuf::from(file))),
+        None => (text, None),
+    };
+    let all = || {
+        let names = LintFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        names.map(|value| value.get_name().to_owned()).collect::<Vec<_>>().join(", ")
+    };
+    let format = LintFormat::from_str(name, false)
+        .map_err(|_| format!("'{name}' is no format; there are {}", all()))?;
+    Ok(Output { format, file })
+}
+
 fn threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count @ 1..=1024) => Ok(count),
@@ -174,12 +228,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_and_threads() {
+    fn values_are_read() {
         assert_eq!(place("src/a.rs:42"), Ok((PathBuf::from("src/a.rs"), 42)));
         assert_eq!(place("C:\\a.rs:1"), Ok((PathBuf::from("C:\\a.rs"), 1)));
         for wrong in ["src/a.rs", ":1", "a:0", "a:b", "a:1:"] {
             assert!(place(wrong).is_err(), "{wrong}");
         }
+        let sarif = Output { format: LintFormat::Sarif, file: Some("a=b.sarif".into()) };
+        assert_eq!(output("sarif=a=b.sarif"), Ok(sarif));
+        assert_eq!(output("human"), Ok(Output { format: LintFormat::Human, file: None }));
+        assert!(output("json=").is_err() && output("xml").is_err());
         assert_eq!(threads("2"), Ok(2));
         assert!(threads("0").is_err());
     }

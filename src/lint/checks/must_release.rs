@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalog::LintRule;
 use crate::catalog::model::{Engine, Fails, Handle, Paths};
-use crate::finding::Role;
+use crate::finding::{MAX_EXITS, Role};
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, NodeId, Operand, Part, Place};
 use crate::lint::flow::{Fate, How, Start, follow, holders};
@@ -15,9 +15,6 @@ use crate::lint::names::FnId;
 use crate::lint::types::{Target, Ty};
 
 use super::{Checker, Outcome, Reason, Reported, context, in_tests, item};
-
-/// Leaking exits shown at most.
-const EXITS: usize = 16;
 
 /// Rounds of finding functions that return what they acquire.
 const ROUNDS: usize = 4;
@@ -248,10 +245,10 @@ fn verdict(paths: Paths, fate: &Fate) -> Option<Reason> {
 
 fn reported(checker: &Checker<'_>, call: &Call, fate: &Fate) -> Reported {
     let mut related = Vec::new();
-    for loss in fate.lost.iter().take(EXITS) {
+    for loss in fate.lost.iter().take(MAX_EXITS) {
         related.push((Role::Exit, loss.span, "it is lost here".to_owned()));
     }
-    for &span in fate.released.iter().take(EXITS) {
+    for &span in fate.released.iter().take(MAX_EXITS) {
         related.push((Role::Released, span, "another path releases it here".to_owned()));
     }
     for escape in fate.escaped.iter().filter(|escape| escape.how != How::Returned).take(4) {

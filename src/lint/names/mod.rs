@@ -236,19 +236,26 @@ impl Names {
     /// `module::Type::function`, as shown.
     pub(crate) fn qualified(&self, id: FnId) -> String {
         let function = self.function(id);
-        let mut parts = vec![function.name.as_str()];
-        if let Some(of) = function.of_type {
-            parts.push(self.type_def(of).name.as_str());
-        }
-        let mut at = Some(function.module);
-        while let Some(id) = at {
-            let module = self.module(id);
-            if module.parent.is_some() {
-                parts.push(module.name.as_str());
-            }
-            at = module.parent;
+        let mut parts = self.modules_to(function.module);
+        parts.extend(function.of_type.map(|of| self.type_def(of).name.as_str()));
+        parts.push(function.name.as_str());
+        parts.join("::")
+    }
+
+    /// `a::b`, empty for the root of a target.
+    pub(crate) fn module_path(&self, id: ModId) -> String {
+        self.modules_to(id).join("::")
+    }
+
+    /// Names of the modules from below the root to this one.
+    fn modules_to(&self, id: ModId) -> Vec<&'static str> {
+        let mut parts = Vec::new();
+        let mut at = self.module(id);
+        while let Some(parent) = at.parent {
+            parts.push(at.name.as_str());
+            at = self.module(parent);
         }
         parts.reverse();
-        parts.join("::")
+        parts
     }
 }

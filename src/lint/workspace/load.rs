@@ -12,7 +12,7 @@ use super::locks::Locks;
 use super::manifests::Manifests;
 use super::sources::{self, Sources};
 use super::{Package, SourceFile, paths};
-use crate::lint::Issue;
+use crate::lint::{Issue, Skipped};
 
 /// What to analyse.
 #[derive(Debug, Clone)]
@@ -32,8 +32,8 @@ pub struct Workspace {
     pub loose: Vec<SourceFile>,
     /// What could not be read; sorted.
     pub issues: Vec<Issue>,
-    /// What was left out on purpose, by reason.
-    pub skipped: BTreeMap<&'static str, u64>,
+    /// What was left out on purpose.
+    pub skipped: Vec<Skipped>,
 }
 
 /// Why there is nothing to analyse.

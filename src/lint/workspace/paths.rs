@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 /// `path` seen from the absolute folder `base`, without `.` and `..`. Symbolic links stay as they
 /// are named, except before `..`, where the system would follow them too.
-pub(super) fn absolute(base: &Path, path: &Path) -> PathBuf {
+#[must_use]
+pub fn absolute(base: &Path, path: &Path) -> PathBuf {
     let mut result = PathBuf::new();
     for component in base.join(path).components() {
         match component {

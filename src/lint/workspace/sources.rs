@@ -1,13 +1,13 @@
 //! From the paths a person names to the Rust files that matter: everything named, and what is
 //! needed to understand it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::manifests::Manifests;
 use super::walk::{Found, is_rust};
 use super::{LoadError, Request, SourceFile, paths};
-use crate::lint::Issue;
+use crate::lint::{Issue, Skipped};
 
 /// The files of a run, before they are sorted into packages.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(super) struct Sources {
     /// By path, sorted.
     pub(super) files: Vec<SourceFile>,
     pub(super) issues: Vec<Issue>,
-    pub(super) skipped: BTreeMap<&'static str, u64>,
+    pub(super) skipped: Vec<Skipped>,
 }
 
 /// Finds them. `cwd` is absolute.
@@ -47,12 +47,11 @@ pub(super) fn find(
     found.issues.sort();
     found.issues.dedup();
 
-    let mut skipped = BTreeMap::new();
-    for (reason, count) in [("not_rust", named.not_rust), ("linked_folder", found.linked_folders)] {
-        if count > 0 {
-            skipped.insert(reason, count);
-        }
-    }
+    let skipped = [("not_rust", &named.not_rust), ("linked_folder", &found.linked_folders)];
+    let skipped = skipped.into_iter().flat_map(|(reason, all)| {
+        all.iter().map(move |path| Skipped { path: paths::shown(path, cwd), reason })
+    });
+    let skipped = skipped.collect();
     Ok(Sources { files: named.mark(&found, cwd), issues: found.issues, skipped })
 }
 
@@ -61,7 +60,7 @@ pub(super) fn find(
 struct Named {
     folders: BTreeSet<PathBuf>,
     files: BTreeSet<PathBuf>,
-    not_rust: u64,
+    not_rust: BTreeSet<PathBuf>,
 }
 
 impl Named {
@@ -79,7 +78,7 @@ impl Named {
                 named.files.insert(absolute);
             } else {
                 // Lists of changed files name everything.
-                named.not_rust += 1;
+                named.not_rust.insert(absolute);
             }
         }
         Ok(named)

@@ -18,7 +18,7 @@ pub(super) struct Found {
     pub(super) links: Vec<(PathBuf, PathBuf)>,
     /// Folders behind symbolic links; like git we do not enter them, so that nothing is seen
     /// twice and no loop holds us.
-    pub(super) linked_folders: u64,
+    pub(super) linked_folders: BTreeSet<PathBuf>,
     /// Folders and entries that could not be read.
     pub(super) issues: Vec<Issue>,
 }
@@ -56,7 +56,7 @@ impl Found {
         // A link to nowhere or to itself has no real path.
         let Ok(real) = fs::canonicalize(link) else { return };
         if real.is_dir() {
-            self.linked_folders += 1;
+            self.linked_folders.insert(link.to_owned());
         } else if is_rust(link) && real.is_file() {
             // In the words of this walk, should the root itself be behind a link.
             let inside = real_root.and_then(|real_root| real.strip_prefix(real_root).ok());

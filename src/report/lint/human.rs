@@ -155,7 +155,7 @@ fn by_file(finding: &LintFinding) -> Vec<Vec<Marked<'_>>> {
 }
 
 /// What stands at a place: its own words, or those of its role.
-fn label(related: &Related) -> &str {
+pub(super) fn label(related: &Related) -> &str {
     match related.role {
         _ if !related.label.is_empty() => &related.label,
         Role::Acquired => "begins here",

@@ -1,13 +1,17 @@
 //! Renders what the linter found, and what its rules are.
 
+mod agent;
+mod base;
 mod cut;
 pub(super) mod explain;
+mod github;
 mod human;
 mod json;
 mod pages;
 pub(super) mod rules;
 #[cfg(test)]
 mod samples;
+mod sarif;
 mod snippet;
 mod summary;
 #[cfg(test)]
@@ -15,11 +19,15 @@ mod tests;
 
 use std::time::Duration;
 
+pub use agent::agent;
+pub use base::Base;
 pub use explain::{Described, explain, explain_json};
+pub use github::github;
 pub use human::human;
 pub use json::json;
 pub use pages::{Page, pages};
 pub use rules::{rules, rules_json};
+pub use sarif::sarif;
 
 use super::Style;
 
@@ -32,6 +40,6 @@ pub struct View {
     pub notes: bool,
     /// Show what the run looked at and what it cost.
     pub stats: bool,
-    /// How long the run took, on the clock.
-    pub elapsed: Duration,
+    /// How long the run took, on the clock; none where the same source must give the same text.
+    pub elapsed: Option<Duration>,
 }

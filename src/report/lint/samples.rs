@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::View;
 use crate::finding::{Confidence, LintFinding, Region, Related, Role, Severity};
-use crate::lint::{Issue, Report, Stats};
+use crate::lint::{Issue, Report, Scope, Skipped, Stats};
+use crate::report::Style;
 
 /// The file in which the child is started.
 pub(super) const START: &str = "use std::process::Command;\n\nfn start(job: &str) -> Option<u32> \
@@ -14,6 +16,16 @@ pub(super) const START: &str = "use std::process::Command;\n\nfn start(job: &str
 
 /// The file in which it is waited for.
 pub(super) const REAP: &str = "pub fn reap(mut child: Child) {\n    let _ = child.wait();\n}\n";
+
+/// Without colours, with a time.
+pub(super) fn view(width: usize) -> View {
+    View {
+        style: Style { color: false, width, unicode: true },
+        notes: false,
+        stats: false,
+        elapsed: Some(Duration::from_millis(310)),
+    }
+}
 
 /// A place on one line.
 pub(super) fn region(path: &str, line: u32, column: u32, end_column: u32) -> Region {
@@ -25,10 +37,14 @@ pub(super) fn finding(region: Region, severity: Severity) -> LintFinding {
     LintFinding {
         region,
         rule: "child-not-waited".to_owned(),
+        defect: String::new(),
         family: "process".to_owned(),
         severity,
         confidence: Confidence::High,
+        package: Arc::from("jobs"),
+        module: "jobs".to_owned(),
         function: "jobs::start".to_owned(),
+        subject: "spawn()".to_owned(),
         message: "the child that `Command::spawn` starts is never waited for".to_owned(),
         help: "call `wait` on every path, or `kill_on_drop`".to_owned(),
         related: Vec::new(),
@@ -65,6 +81,8 @@ pub(super) fn full() -> Report {
             (Arc::from("src/start.rs"), Arc::from(START)),
             (Arc::from("src/reap.rs"), Arc::from(REAP)),
         ]),
+        skipped: vec![Skipped { path: Arc::from("src/bindings.rs"), reason: "generated" }],
+        scope: Scope::default(),
         why: Vec::new(),
         stats: Stats {
             packages: 2,
@@ -73,7 +91,8 @@ pub(super) fn full() -> Report {
             bodies: 3_100,
             outcomes: BTreeMap::from([("reported", 2), ("released", 40)]),
             suppressed: 3,
-            skipped: BTreeMap::from([("generated", 1)]),
+            in_baseline: 0,
+            unchanged: 0,
             times: BTreeMap::from([("parse", Duration::from_millis(120))]),
         },
     }

@@ -67,10 +67,17 @@ pub(super) fn summary_line(report: &Report, view: View) -> String {
         line.push_str(&format!(" ({} not shown: --notes {shows})", some(counts.notes, "note")));
     }
     let (files, lines) = (some(report.stats.files, "file"), some(report.stats.lines, "line"));
-    let seconds = view.elapsed.as_secs_f64();
-    line.push_str(&format!(" in {files}, {lines}, {seconds:.2} s"));
-    if report.stats.suppressed > 0 {
-        line.push_str(&format!("; {} suppressed", grouped(report.stats.suppressed)));
+    line.push_str(&format!(" in {files}, {lines}"));
+    if let Some(elapsed) = view.elapsed {
+        line.push_str(&format!(", {:.2} s", elapsed.as_secs_f64()));
+    }
+    let left_out = [
+        (report.stats.suppressed, "suppressed"),
+        (report.stats.in_baseline, "in the baseline"),
+        (report.stats.unchanged, "outside of the changes"),
+    ];
+    for (count, why) in left_out.into_iter().filter(|&(count, _)| count > 0) {
+        line.push_str(&format!("; {} {why}", grouped(count)));
     }
     line
 }
@@ -110,7 +117,7 @@ pub(super) fn stats_lines(report: &Report) -> Vec<String> {
         counts.into_iter().map(line).collect::<Vec<_>>()
     };
     lines.extend(counted("candidates", &stats.outcomes));
-    lines.extend(counted("skipped files", &stats.skipped));
+    lines.extend(counted("skipped files", &skipped_by_reason(report)));
     let mut times: Vec<_> = stats.times.iter().collect();
     times.sort_by_key(|&(name, time)| (std::cmp::Reverse(*time), *name));
     for (name, time) in times {
@@ -140,6 +147,15 @@ pub(super) fn family_table(report: &Report) -> String {
     let mut table = table.build();
     table.with(TableStyle::blank()).modify(Columns::new(1..), Alignment::right());
     table.to_string()
+}
+
+/// How many files and folders were left out, by reason.
+pub(super) fn skipped_by_reason(report: &Report) -> BTreeMap<&'static str, u64> {
+    let mut counts = BTreeMap::new();
+    for skipped in &report.skipped {
+        *counts.entry(skipped.reason).or_default() += 1;
+    }
+    counts
 }
 
 /// A number and its noun.

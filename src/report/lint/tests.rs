@@ -1,25 +1,15 @@
 //! What people see: frozen once, then with every hostile source that came to mind.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::cut::columns;
-use super::samples::{finding, full, region};
+use super::samples::{finding, full, region, view};
 use super::{View, human};
 use crate::finding::{Related, Role, Severity};
 use crate::lint::Report;
 use crate::report::Style;
-
-fn view(width: usize) -> View {
-    View {
-        style: Style { color: false, width, unicode: true },
-        notes: false,
-        stats: false,
-        elapsed: Duration::from_millis(310),
-    }
-}
 
 fn shown(report: &Report, view: View) -> String {
     let mut out = Vec::new();

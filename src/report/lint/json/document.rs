@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::super::summary::Counts;
+use super::super::summary::{Counts, skipped_by_reason};
 use crate::finding::{self, LintFinding};
 use crate::lint::{self, Report};
 use crate::report::number::rounded;
@@ -20,6 +20,7 @@ pub(super) struct Document<'a> {
     why: &'a [String],
     summary: Summary,
     stats: Option<Stats<'a>>,
+    skipped: Vec<Skipped<'a>>,
 }
 
 impl<'a> Document<'a> {
@@ -31,7 +32,8 @@ impl<'a> Document<'a> {
             issues: report.issues.iter().map(Issue::new).collect(),
             why: &report.why,
             summary: Summary::new(report),
-            stats: elapsed.map(|elapsed| Stats::new(&report.stats, elapsed)),
+            stats: elapsed.map(|elapsed| Stats::new(report, elapsed)),
+            skipped: report.skipped.iter().map(Skipped::new).collect(),
         }
     }
 }
@@ -60,6 +62,8 @@ pub(super) struct Finding<'a> {
     help: &'a str,
     related: Vec<Related<'a>>,
     fingerprint: &'a str,
+    package: &'a str,
+    module: &'a str,
 }
 
 impl<'a> Finding<'a> {
@@ -79,6 +83,8 @@ impl<'a> Finding<'a> {
             help: &f.help,
             related: f.related.iter().map(Related::new).collect(),
             fingerprint: &f.fingerprint,
+            package: &f.package,
+            module: &f.module,
         }
     }
 }
@@ -124,6 +130,19 @@ impl<'a> Issue<'a> {
     }
 }
 
+/// JSON: a file or folder that was left out on purpose.
+#[derive(Serialize)]
+pub(super) struct Skipped<'a> {
+    path: &'a str,
+    reason: &'static str,
+}
+
+impl<'a> Skipped<'a> {
+    fn new(skipped: &'a lint::Skipped) -> Self {
+        Self { path: &skipped.path, reason: skipped.reason }
+    }
+}
+
 /// JSON: counts. Nothing in it differs between two runs over the same source.
 #[derive(Serialize)]
 pub(super) struct Summary {
@@ -134,6 +153,8 @@ pub(super) struct Summary {
     issues: u64,
     files: u64,
     lines: u64,
+    in_baseline: u64,
+    unchanged: u64,
 }
 
 impl Summary {
@@ -147,6 +168,8 @@ impl Summary {
             issues: report.issues.len() as u64,
             files: report.stats.files,
             lines: report.stats.lines,
+            in_baseline: report.stats.in_baseline,
+            unchanged: report.stats.unchanged,
         }
     }
 }
@@ -163,12 +186,13 @@ pub(super) struct Stats<'a> {
 }
 
 impl<'a> Stats<'a> {
-    fn new(stats: &'a lint::Stats, elapsed: Duration) -> Self {
+    fn new(report: &'a Report, elapsed: Duration) -> Self {
+        let stats = &report.stats;
         Self {
             packages: stats.packages,
             functions: stats.bodies,
             candidates: stats.outcomes.iter().map(|(&k, &v)| (k, v)).collect(),
-            skipped_files: stats.skipped.iter().map(|(&k, &v)| (k, v)).collect(),
+            skipped_files: skipped_by_reason(report),
             elapsed_seconds: rounded(elapsed.as_secs_f64()),
             cpu_seconds: stats.times.iter().map(|(&k, v)| (k, rounded(v.as_secs_f64()))).collect(),
         }

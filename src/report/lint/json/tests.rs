@@ -22,6 +22,15 @@ struct Document {
     summary: Summary,
     #[serde(deserialize_with = "Option::deserialize")]
     stats: Option<Stats>,
+    skipped: Vec<Skipped>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Skipped {
+    path: String,
+    reason: String,
 }
 
 #[derive(Deserialize)]
@@ -50,6 +59,8 @@ struct Finding {
     help: String,
     related: Vec<Related>,
     fingerprint: String,
+    package: String,
+    module: String,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +97,8 @@ struct Summary {
     issues: u64,
     files: u64,
     lines: u64,
+    in_baseline: u64,
+    unchanged: u64,
 }
 
 #[derive(Deserialize)]

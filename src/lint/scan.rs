@@ -2,12 +2,21 @@
 
 /// Something that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
+pub(crate) enum Piece<'a> {
     /// A comment that is no documentation, without its marks.
     Comment {
         /// Line of its first character, from 1.
         line: u32,
         /// What it says.
+        text: &'a str,
+    },
+    /// An attribute that is no documentation comment.
+    Attribute {
+        /// Line of its first character, from 1.
+        line: u32,
+        /// Whether it is about what is around it: `#![…]`.
+        inner: bool,
+        /// What stands between its brackets.
         text: &'a str,
     },
     /// A word, a literal, or one character of punctuation; not in an attribute.
@@ -16,21 +25,22 @@ pub(super) enum Piece<'a> {
         line: u32,
         /// Line of its last character.
         end_line: u32,
-        /// Its first byte; quotes for strings and characters of any kind.
-        byte: u8,
+        /// As it is written; a string with its prefix and quotes.
+        text: &'a str,
     },
 }
 
 /// Calls `each` for every piece of `source`, in order.
-pub(super) fn scan<'a>(source: &'a str, mut each: impl FnMut(Piece<'a>)) {
+pub(crate) fn scan<'a>(source: &'a str, mut each: impl FnMut(Piece<'a>)) {
     let mut at = Cursor { source, bytes: source.as_bytes(), at: 0, line: 1 };
     if source.starts_with("#!") && !source[2..].trim_start().starts_with('[') {
         at.line_end();
     }
-    // Brackets that are open inside an attribute; 0 outside.
+    // Brackets that are open inside an attribute; 0 outside. Then where it began.
     let mut attribute = 0u32;
+    let mut opened = Opened { line: 1, inner: false, from: 0 };
     while let Some(byte) = at.peek(0) {
-        let line = at.line;
+        let (line, from) = (at.line, at.at);
         match byte {
             b'/' if at.peek(1) == Some(b'/') => {
                 let text = at.line_comment();
@@ -47,7 +57,8 @@ pub(super) fn scan<'a>(source: &'a str, mut each: impl FnMut(Piece<'a>)) {
                 continue;
             }
             b'#' if attribute == 0 && at.opens_attribute() => {
-                at.until_bracket();
+                let inner = at.until_bracket();
+                opened = Opened { line, inner, from: at.at };
                 attribute = 1;
                 continue;
             }
@@ -62,16 +73,29 @@ pub(super) fn scan<'a>(source: &'a str, mut each: impl FnMut(Piece<'a>)) {
         }
         if attribute == 0 {
             // A word that is the prefix of a string took the string with it.
-            each(Piece::Code { line, end_line: at.line, byte });
+            each(Piece::Code { line, end_line: at.line, text: at.text(from, at.at) });
         } else if byte == b'[' {
             attribute += 1;
         } else if byte == b']' {
             attribute -= 1;
+            if attribute == 0 {
+                let Opened { line, inner, from } = opened;
+                each(Piece::Attribute { line, inner, text: at.text(from, at.at - 1) });
+            }
         }
     }
 }
 
-fn is_word(byte: u8) -> bool {
+/// Where an attribute began, and where its text does.
+#[derive(Clone, Copy)]
+struct Opened {
+    line: u32,
+    inner: bool,
+    from: usize,
+}
+
+/// Whether a byte belongs to a word or number.
+pub(crate) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
@@ -143,11 +167,15 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn until_bracket(&mut self) {
-        while self.peek(0).is_some_and(|byte| byte != b'[') {
+    /// To behind the opening bracket; whether there was a `!` on the way.
+    fn until_bracket(&mut self) -> bool {
+        let mut inner = false;
+        while let Some(byte) = self.peek(0).filter(|&byte| byte != b'[') {
+            inner |= byte == b'!';
             self.bump();
         }
         self.bump();
+        inner
     }
 
     /// From an opening `"` to behind the closing one.
@@ -269,6 +297,19 @@ mod tests {
     }
 
     #[test]
+    fn attributes_are_told_whole() {
+        let source = "#![a(\"]\")] # [b[c] /* ] */ ]\n#[cfg(\n  d)]\nfn #";
+        let mut found = Vec::new();
+        scan(source, |piece| {
+            if let Piece::Attribute { line, inner, text } = piece {
+                found.push((line, inner, text));
+            }
+        });
+        let want = [(1, true, "a(\"]\")"), (1, false, "b[c] /* ] */ "), (2, false, "cfg(\n  d)")];
+        assert_eq!(found, want);
+    }
+
+    #[test]
     fn what_never_ends_ends_with_the_text() {
         for source in ["\"", "/*", "r#\"", "'", "'\\", "#[", "#!", "b'", "/*/", "\"\\", "'日"] {
             scan(source, |_| {});
@@ -285,6 +326,8 @@ mod tests {
             scan(&source, |piece| {
                 let (line, end) = match piece {
                     Piece::Comment { line, .. } => (line, line),
+                    // It is told when it ends.
+                    Piece::Attribute { line, .. } => (last, line.max(last)),
                     Piece::Code { line, end_line, .. } => (line, end_line),
                 };
                 fine &= last <= line && line <= end && end <= lines;

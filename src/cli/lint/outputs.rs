@@ -1,0 +1,91 @@
+//! Where the answer of lint goes: one format to the terminal, any number to files.
+
+use std::io::{self, BufWriter, Write};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use super::root::base;
+use crate::cli::args::{FailOnSeverity, LintArgs, LintFormat, Output};
+use crate::cli::catalogue::Catalogue;
+use crate::cli::terminal::{file_style, page_style};
+use crate::lint::Report;
+use crate::report::Style;
+use crate::report::lint as render;
+
+/// What is to be written, checked before anything is analysed.
+pub(super) struct Outputs<'a> {
+    files: Vec<&'a Output>,
+    terminal: LintFormat,
+    args: &'a LintArgs,
+}
+
+impl<'a> Outputs<'a> {
+    /// # Errors
+    /// When two formats want one place.
+    pub(super) fn of(args: &'a LintArgs) -> anyhow::Result<Self> {
+        let (files, terminal): (Vec<&Output>, Vec<&Output>) =
+            args.format.iter().partition(|output| output.file.is_some());
+        if terminal.len() > 1 {
+            bail!("only one format can go to the terminal; name a file: --format FORMAT=FILE");
+        }
+        for (index, output) in files.iter().enumerate() {
+            if let Some(file) = &output.file
+                && files.iter().take(index).any(|before| before.file.as_ref() == Some(file))
+            {
+                bail!("two formats would be written to `{}`", file.display());
+            }
+        }
+        let terminal = terminal.first().map_or(LintFormat::Human, |output| output.format);
+        Ok(Self { files, terminal, args })
+    }
+
+    /// Writes all of them, files first: a closed terminal must not keep them from being written.
+    ///
+    /// # Errors
+    /// The first place that takes nothing.
+    pub(super) fn write(
+        &self,
+        report: &Report,
+        catalogue: &Catalogue,
+        elapsed: Duration,
+    ) -> anyhow::Result<()> {
+        for output in &self.files {
+            let Some(file) = &output.file else { continue };
+            let mut text = Vec::new();
+            self.render(output.format, file_style(), report, catalogue, elapsed, &mut text)?;
+            std::fs::write(file, text)
+                .with_context(|| format!("`{}` cannot be written", file.display()))?;
+        }
+        let mut out = BufWriter::new(io::stdout().lock());
+        let style = page_style(self.args.color);
+        self.render(self.terminal, style, report, catalogue, elapsed, &mut out)?;
+        Ok(out.flush()?)
+    }
+
+    fn render(
+        &self,
+        format: LintFormat,
+        style: Style,
+        report: &Report,
+        catalogue: &Catalogue,
+        elapsed: Duration,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let args = self.args;
+        let view = render::View {
+            style,
+            // What makes the run fail must be seen.
+            notes: args.notes || args.fail_on == FailOnSeverity::Note,
+            stats: args.stats,
+            elapsed: (format == LintFormat::Human).then_some(elapsed),
+        };
+        match format {
+            LintFormat::Human => render::human(report, view, out),
+            LintFormat::Json => render::json(report, args.stats.then_some(elapsed), out),
+            LintFormat::Sarif => render::sarif(report, &catalogue.all(), &base(&args.paths), out),
+            LintFormat::Github => render::github(report, view, &base(&args.paths), out),
+            LintFormat::Agent => render::agent(report, view, out),
+        }
+    }
+}
