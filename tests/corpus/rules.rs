@@ -3,6 +3,9 @@
 /// Rules about pointers that a crate makes of an owner.
 pub(crate) const RAW_OWNER: &[&str] = &[
     "raw-box-lost-on-some-path",
+    "raw-arc-lost-on-some-path",
+    "raw-rc-lost-on-some-path",
+    "raw-cstring-lost-on-some-path",
     "raw-box-never-taken-back",
     "raw-arc-never-taken-back",
     "raw-rc-never-taken-back",

@@ -276,6 +276,20 @@ impl<'a> Builder<'a> {
                 self.store(Place::of(out), Operand::Move(place), end);
                 Operand::Move(Place::of(out))
             }
+            // A reference into what a pointer of the scope points to lives on.
+            Operand::Ref(place)
+                if place.local.0 as usize >= first
+                    && place.path.first() == Some(&Part::Element)
+                    && matches!(self.graph.local(place.local).ty, Ty::Ptr(_))
+                    && self.reachable() =>
+            {
+                let ty = Ty::Ref(Box::new(self.place_ty(&place)));
+                let out = self.local(None, ty, LocalKind::Temp, end);
+                let at = self.scopes.len() - 2;
+                self.scopes[at].push(out);
+                self.store(Place::of(out), Operand::Ref(place), end);
+                Operand::Move(Place::of(out))
+            }
             other => other,
         };
         let depth = self.scopes.len() - 1;

@@ -350,9 +350,8 @@ impl<'a> Builder<'a> {
             self.discard(value, end);
             self.tails = matched;
             self.env.extend(names);
-        } else {
-            self.tails.extend(failed);
         }
+        // Without `else` the pattern always matches.
         self.close_statement(end);
     }
 

@@ -149,7 +149,18 @@ impl<'a> Builder<'a> {
                     return Operand::Unit;
                 }
                 let place = match &body.expr(*target).kind {
-                    ExprKind::Unary { op: UnaryOp::Deref, operand } => self.behind(*operand),
+                    ExprKind::Unary { op: UnaryOp::Deref, operand } => {
+                        let place = self.behind(*operand);
+                        let local = self.graph.local(place.local);
+                        let refers = local.kind == LocalKind::Temp
+                            || local.kind == LocalKind::Binding && local.ty.is_unknown();
+                        // What a call gives access to, or a name of unknown type, is not the name.
+                        if refers && place.path.is_empty() {
+                            place.part(Part::Element)
+                        } else {
+                            place
+                        }
+                    }
                     _ => self.place(*target).0,
                 };
                 self.store(place, value, span);

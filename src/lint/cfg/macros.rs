@@ -1,8 +1,7 @@
 //! Macro calls whose bodies are understood.
 
-use crate::catalog::model::MacroGrammar;
+use crate::catalog::model::{Handle, MacroGrammar};
 use crate::lint::ir::{Branch, ExprId, ExprKind, MacroBody, Name, Path, Span};
-use crate::lint::names::{Def, Space};
 use crate::lint::types::{Evidence, Target, Ty};
 
 use super::build::Builder;
@@ -167,18 +166,57 @@ impl<'a> Builder<'a> {
 
     /// A macro without facts. One of the crate's own around a call into libc is that call.
     fn unknown_macro(&mut self, path: &Path, args: &'a [ExprId], span: Span) -> Operand {
-        if let Some(Def::Macro(id)) =
-            self.world.names.def(self.request.scope.module, path, Space::Macro)
+        if let Some(id) = self.world.names.macro_def(self.request.scope.module, path)
+            && let [only] = args
         {
+            let only = self.peeled(only);
             let idents = &self.world.names.function(id).macro_idents;
             let has = |word: &str| idents.iter().any(|name| name.as_str() == word);
-            if has("libc") && matches!(args, [only] if self.names_function(*only)) {
-                return self.system_call(args, has("Ok") || has("Err"), span);
+            let named = has("libc") && self.names_function(*only);
+            if named || self.acquired_class(*only).is_some_and(|class| self.hands_on(idents, class))
+            {
+                return self.system_call(std::slice::from_ref(only), has("Ok") || has("Err"), span);
             }
         }
         let values: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
         let made = self.made(Value::Opaque(values), Ty::Unknown, span);
         Operand::Move(Place::of(made))
+    }
+
+    /// Without `unsafe { … }` around.
+    fn peeled(&self, mut id: &'a ExprId) -> &'a ExprId {
+        let body = self.body();
+        while let ExprKind::Block { stmts, tail: Some(tail), .. } = &body.expr(*id).kind
+            && stmts.is_empty()
+        {
+            id = tail;
+        }
+        id
+    }
+
+    /// The class of what a call returns to be looked after, when failure is a number or null.
+    fn acquired_class(&self, id: ExprId) -> Option<&'a str> {
+        let body = self.body();
+        let ExprKind::Call { callee, .. } = &body.expr(id).kind else { return None };
+        let ExprKind::Path(path) = &body.expr(*callee).kind else { return None };
+        let (Target::Api(ids, _), _) = self.world.value(path, self.request.scope) else {
+            return None;
+        };
+        ids.iter().map(|&id| &self.world.facts.api(id).fact).find_map(|fact| {
+            let plain = matches!(fact.handle, None | Some(Handle::Return)) && fact.fails.is_some();
+            fact.acquires.as_deref().filter(|_| plain)
+        })
+    }
+
+    /// Whether a macro that names these gives on the number it gets: it names nothing that could
+    /// end it, and no type that could hold it.
+    fn hands_on(&self, idents: &[Name], class: &str) -> bool {
+        const ERRORS: [&str; 6] = ["Ok", "Err", "Error", "ErrorKind", "Interrupted", "Result"];
+        idents.iter().all(|&name| {
+            let text = name.as_str();
+            let is_type = text.starts_with(char::is_uppercase) && text.contains(char::is_lowercase);
+            self.world.facts.harmless(name, class) && (!is_type || ERRORS.contains(&text))
+        })
     }
 
     fn names_function(&self, id: ExprId) -> bool {

@@ -198,18 +198,7 @@ impl NodeKind {
         match self {
             Self::Join | Self::Drop(_) | Self::Exit(_) => false,
             Self::Assign { to, value } => {
-                to.local == local && !to.path.is_empty()
-                    || match value {
-                        Value::Use(operand) => of(operand),
-                        Value::Parts { parts, rest, .. } => {
-                            parts.iter().any(|(_, operand)| of(operand))
-                                || rest.as_ref().is_some_and(of)
-                        }
-                        Value::Closure { captured, .. } => {
-                            captured.iter().any(|&(captured, _)| captured == local)
-                        }
-                        Value::Opaque(used) => used.iter().any(of),
-                    }
+                to.local == local && !to.path.is_empty() || value.uses(local)
             }
             Self::Call(call) => call.receiver.iter().chain(&call.args).any(of),
             Self::Await { what, .. } => of(what),
@@ -261,6 +250,21 @@ pub(crate) enum Value {
     },
     /// Something that is not understood, and may do anything with these.
     Opaque(Vec<Operand>),
+}
+
+impl Value {
+    /// Whether it is made of this local, or of a part of it.
+    pub(crate) fn uses(&self, local: LocalId) -> bool {
+        let is = |operand: &Operand| operand.place().is_some_and(|place| place.local == local);
+        match self {
+            Self::Use(operand) => is(operand),
+            Self::Parts { parts, rest, .. } => {
+                parts.iter().any(|(_, operand)| is(operand)) || rest.as_ref().is_some_and(is)
+            }
+            Self::Closure { captured, .. } => captured.iter().any(|&(taken, _)| taken == local),
+            Self::Opaque(used) => used.iter().any(is),
+        }
+    }
 }
 
 #[derive(Debug)]

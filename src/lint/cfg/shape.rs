@@ -32,6 +32,8 @@ impl<'a> Builder<'a> {
             {
                 Operand::Ref(place.clone())
             }
+            // Of `MaybeUninit`.
+            "assume_init" if args.is_empty() => inside(place.clone()),
             "into_iter" | "drain" => {
                 self.looks(args);
                 inside(place.clone())

@@ -138,6 +138,8 @@ pub(crate) struct Checker<'a> {
 impl<'a> Checker<'a> {
     /// Runs every engine.
     pub(crate) fn run(&mut self) {
+        // What a whole crate never does is said of it, not of one path.
+        raw::check(self);
         must_release::check(self);
         unset_bound::check(self);
         calls::check(self);
@@ -147,7 +149,6 @@ impl<'a> Checker<'a> {
         unreaped::check(self);
         peer_wait::check(self);
         retry::check(self);
-        raw::check(self);
         owner::check(self);
         built::check(self);
         growing::check(self);

@@ -8,7 +8,7 @@ use crate::catalog::LintRule;
 use crate::catalog::model::{Engine, Fails, Handle, Paths};
 use crate::finding::{MAX_EXITS, Role};
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{Call, NodeId, Operand, Part, Place};
+use crate::lint::cfg::{Call, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place};
 use crate::lint::flow::{Fate, How, Start, follow, holders};
 use crate::lint::ir::{Name, Path};
 use crate::lint::names::FnId;
@@ -116,12 +116,19 @@ fn starts(checker: &Checker<'_>, site: &Site, call: &Call, fresh: &Fresh) -> Vec
                     },
                     _ => raw(&ty.payload()),
                 };
+                if copied && fact.fails.is_none() && forgotten(&site.graph, call.to) {
+                    return None;
+                }
                 let status = Place::of(call.to);
                 // What is left behind a pointer comes with a status that is 0 when all is well.
                 let apart = !matches!(
                     handle,
                     Handle::Return | Handle::Ok | Handle::Some | Handle::Tuple(_)
                 );
+                // Behind a pointer that nobody kept: where it is cannot be told.
+                if apart && site.graph.local(held.local).kind == LocalKind::Temp {
+                    return None;
+                }
                 let fails = fact.fails.map(|fails| if apart { Fails::NonZero } else { fails });
                 let status = (apart || fails.is_some()).then_some(status);
                 Some(Begin { class, held, copied, fails, status })
@@ -141,6 +148,23 @@ fn starts(checker: &Checker<'_>, site: &Site, call: &Call, fresh: &Fresh) -> Vec
     }
 }
 
+/// Whether nothing ever uses it: `let _ = owner.into_raw()` is another way to forget the owner,
+/// done on purpose where somebody else has the pointer already.
+fn forgotten(graph: &Graph, local: LocalId) -> bool {
+    let is = |operand: &Operand| operand.place().is_some_and(|place| place.local == local);
+    !graph.nodes.iter().any(|node| match &node.kind {
+        NodeKind::Assign { to, value } => to.local != local && value.uses(local),
+        NodeKind::Call(call) => {
+            let drops =
+                matches!(&call.target, Target::Api(_, path) if path.as_str() == "std::mem::drop");
+            !drops && call.receiver.iter().chain(&call.args).any(is)
+        }
+        NodeKind::Branch(_) | NodeKind::Join | NodeKind::Drop(_) | NodeKind::Exit(_) => false,
+        NodeKind::Await { what, .. } => is(what),
+        NodeKind::Select { futures } => futures.iter().any(is),
+    })
+}
+
 fn raw(ty: &Ty) -> bool {
     matches!(ty.bare(), Ty::Int | Ty::Ptr(_))
 }
@@ -148,7 +172,9 @@ fn raw(ty: &Ty) -> bool {
 /// Functions that give what they acquire to their callers acquire it for them.
 fn note_returned(site: &Site, begin: &Begin, fate: &Fate, fresh: &mut Fresh) {
     let Some(id) = site.function.filter(|_| site.parent.is_none()) else { return };
-    if fate.gave_up {
+    // A raw value that may also be kept somewhere is, in the hands of the caller, only lent.
+    let kept = begin.copied && fate.escaped.iter().any(|escape| escape.how != How::Returned);
+    if fate.gave_up || kept {
         return;
     }
     for place in &fate.returned {
@@ -192,10 +218,20 @@ fn judge<'a>(
         }
     }
     let given_up = gives_up(checker, site, call);
+    let said = checker.candidates.iter().any(|other| {
+        other.rule.rule.engine == Engine::UnbalancedRaw
+            && other.rule.rule.class == class
+            && (other.file, other.span) == (site.file, span)
+            && matches!(other.outcome, Outcome::Reported(_))
+    });
     for known in of_class {
         if given_up {
             let outcome = Outcome::Silent(Reason::Context("`Drop` gives its owner up"));
             checker.add(known, site, span, evidence, outcome);
+            continue;
+        }
+        if said {
+            checker.add(known, site, span, evidence, Outcome::Silent(Reason::OtherRule));
             continue;
         }
         let outcome = verdict(known.rule.when.paths.unwrap_or(Paths::Any), &fate);

@@ -142,11 +142,11 @@ impl Search<'_, '_> {
             let bounded = Err(Reason::Bounded(node.span));
             match &node.kind {
                 NodeKind::Assign { value: value @ Value::Parts { written: true, .. }, .. }
-                    if uses(value, local) =>
+                    if value.uses(local) =>
                 {
                     return Err(Reason::Escapes(node.span, "it is stored, and polled elsewhere"));
                 }
-                NodeKind::Assign { to, value } if uses(value, local) && to.local != local => {
+                NodeKind::Assign { to, value } if value.uses(local) && to.local != local => {
                     if let Value::Closure { .. } = value
                         && let Some(way) = self.within(site, to.local, local, depth)?
                     {
@@ -295,16 +295,4 @@ fn elsewhere(reason: Reason, caller: &Site, site: &Site) -> Reason {
 
 fn is(operand: &Operand, local: LocalId) -> bool {
     operand.place().is_some_and(|place| place.local == local)
-}
-
-fn uses(value: &Value, local: LocalId) -> bool {
-    match value {
-        Value::Use(operand) => is(operand, local),
-        Value::Parts { parts, rest, .. } => {
-            parts.iter().any(|(_, operand)| is(operand, local))
-                || rest.as_ref().is_some_and(|rest| is(rest, local))
-        }
-        Value::Closure { captured, .. } => captured.iter().any(|&(taken, _)| taken == local),
-        Value::Opaque(used) => used.iter().any(|operand| is(operand, local)),
-    }
 }

@@ -5,8 +5,8 @@ use rustc_hash::FxHashSet;
 use crate::catalog::model::{Fails, Handle};
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{
-    Call, Edge, Exit, Graph, Local, LocalId, LocalKind, NodeId, NodeKind, Operand, Place, Test,
-    Value,
+    Call, Edge, Exit, Graph, Local, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place,
+    Test, Value,
 };
 use crate::lint::ir::{BinaryOp, Lit};
 use crate::lint::names::{FileId, Shape};
@@ -38,7 +38,7 @@ struct State {
     held: Holders,
     /// Where the status of the acquisition can be looked at.
     status: Holders,
-    /// A foreign function got it; it owns it unless the status here tells of a failure.
+    /// A function that takes it got it; it owns it unless the status here tells of a failure.
     lent: Holders,
 }
 
@@ -51,6 +51,9 @@ struct Walk<'a> {
     world: &'a World<'a>,
     summaries: &'a Summaries<'a>,
     start: &'a Start<'a>,
+    /// A pointer that an owner was turned into: references to what it points to may be all that
+    /// anybody wants of it.
+    owner: bool,
     fate: Fate,
     /// The step that is being looked at.
     at: NodeId,
@@ -72,6 +75,7 @@ pub(crate) fn follow(site: &Site, summaries: &Summaries<'_>, start: &Start<'_>) 
         world: summaries.world,
         summaries,
         start,
+        owner: is_owner(graph, start),
         fate: Fate::default(),
         at: start.node,
     };
@@ -115,6 +119,12 @@ pub(crate) fn follow(site: &Site, summaries: &Summaries<'_>, start: &Start<'_>) 
     fate.returned.sort();
     fate.returned.dedup();
     walk.fate
+}
+
+fn is_owner(graph: &Graph, start: &Start<'_>) -> bool {
+    let ty = &graph.local(start.held.local).ty;
+    let ty = if start.held.path.is_empty() { ty.clone() } else { ty.payload() };
+    start.copied && start.fails.is_none() && matches!(ty, Ty::Ptr(_))
 }
 
 impl Walk<'_> {
@@ -172,6 +182,11 @@ impl Walk<'_> {
                 if self.start.param == Some(*local)
                     && hold::touches(&state.held, &Place::of(*local))
                 {
+                    // A copy of it may be on its way back.
+                    hold::remove(&mut state.held, &Place::of(*local));
+                    if self.start.copied && !state.held.is_empty() {
+                        return Step::On(state);
+                    }
                     self.fate.kept = true;
                     return Step::Done;
                 }
@@ -210,6 +225,13 @@ impl Walk<'_> {
                     return Step::On(state);
                 };
                 let by_value = matches!(operand, Operand::Move(_));
+                if self.lends(&state, operand) {
+                    if outlives {
+                        return self.escape(id, How::Stored);
+                    }
+                    hold::add(&mut state.held, to.clone());
+                    return Step::On(state);
+                }
                 if by_value && hold::touches(&state.held, from) {
                     if outlives {
                         return self.escape(id, How::Stored);
@@ -228,6 +250,10 @@ impl Walk<'_> {
             Value::Parts { parts, rest, written } => {
                 let mut taken = false;
                 for (part, operand) in parts {
+                    if self.lends(&state, operand) {
+                        taken = true;
+                        hold::add(&mut state.held, to.part(*part));
+                    }
                     let Operand::Move(from) = operand else { continue };
                     if !hold::touches(&state.held, from) {
                         continue;
@@ -241,7 +267,7 @@ impl Walk<'_> {
                         match ty.bare() {
                             Ty::Own(..) => {}
                             // A struct of libc or a type nobody knows: it only has the number.
-                            Ty::Foreign(..) => continue,
+                            Ty::Foreign(..) if !self.owner => continue,
                             _ => return self.escape(id, How::Opaque),
                         }
                     }
@@ -267,7 +293,7 @@ impl Walk<'_> {
                     .iter()
                     .any(|&(local, _)| hold::touches(&state.held, &Place::of(local)))
                     // A copy of a raw handle does no harm where nothing could release it.
-                    && !(self.start.copied && self.only_looks(*body));
+                    && !(self.start.copied && !self.owner && self.only_looks(*body));
                 if takes { self.escape(id, How::Captured) } else { Step::On(state) }
             }
             Value::Opaque(used) => {
@@ -286,13 +312,28 @@ impl Walk<'_> {
         body.mentions.iter().all(|&name| self.world.facts.harmless(name, self.start.class))
     }
 
+    /// Whether it is a reference to what the pointer points to.
+    fn lends(&self, state: &State, operand: &Operand) -> bool {
+        let Operand::Ref(place) = operand else { return false };
+        self.owner
+            && state.held.iter().any(|holder| {
+                place.within(holder).is_some_and(|rest| rest.first() == Some(&Part::Element))
+            })
+    }
+
     /// Whether a value put there is still there when the body is over.
     fn outlives(&self, to: &Place) -> bool {
         let local = self.local(to.local);
         match local.kind {
             LocalKind::Captured => true,
             LocalKind::Param => !to.path.is_empty() || matches!(local.ty, Ty::Ref(_) | Ty::Ptr(_)),
-            _ => !to.path.is_empty() && matches!(local.ty, Ty::Ref(_) | Ty::Ptr(_)),
+            _ => match (to.path.first(), &local.ty) {
+                (Some(_), Ty::Ref(_) | Ty::Ptr(_)) => true,
+                // Behind what a call gave, or a guard: `*cell.get_mut() = value`.
+                (Some(Part::Element), _) => local.kind == LocalKind::Temp || local.ty.is_unknown(),
+                (Some(Part::Field(name)), _) => name.as_str() == "*",
+                _ => false,
+            },
         }
     }
 
@@ -321,6 +362,15 @@ impl Walk<'_> {
             .args
             .iter()
             .any(|operand| matches!(operand, Operand::Move(place) if state.status.contains(place)));
+        // What comes back may be a reference into what the pointer points to.
+        let lent = call.receiver.iter().chain(&call.args).any(|arg| self.lends(&state, arg));
+        let plain = matches!(self.local(call.to).ty, Ty::Int | Ty::Bool) || {
+            self.local(call.to).ty == Ty::unit()
+        };
+        if lent && !plain {
+            hold::add(&mut state.held, Place::of(call.to));
+            return Step::On(state);
+        }
         if touched.is_empty() {
             // A fresh value where an old one was.
             let to = Place::of(call.to);
@@ -349,7 +399,8 @@ impl Walk<'_> {
                 }
                 Passed::Into(to) => {
                     if let Some(place) = operand.place() {
-                        hold::move_holders(&mut state.held, place, &to, false);
+                        let copied = self.start.copied;
+                        hold::move_holders(&mut state.held, place, &to, copied);
                     }
                 }
             }
@@ -373,10 +424,16 @@ impl Walk<'_> {
                         return Passed::Released;
                     }
                     if fact.takes.contains(&handle) {
+                        let told = self.local(call.to).ty.is_result() && !fact.frees_on_failure;
+                        if copied && told {
+                            hold::add(&mut state.lent, Place::of(call.to));
+                            return Passed::Kept;
+                        }
                         return Passed::Released;
                     }
                 }
-                if !by_value || copied {
+                let whole = operand.place().is_some_and(|place| state.held.contains(place));
+                if !by_value || copied && whole {
                     return Passed::Kept;
                 }
                 match path.as_str() {
@@ -428,8 +485,14 @@ impl Walk<'_> {
                     hold::add(&mut state.lent, Place::of(call.to));
                     return Passed::Kept;
                 }
-                // `NonNull::new(p)`, `AtomicPtr::new(p)`: the pointer lives on inside.
-                let wraps = copied && by_value && text.starts_with("std::") && of_type(text);
+                // `NonNull::new(p)`, `slice::from_raw_parts(p, n)`: the pointer lives on in there.
+                let wraps = copied
+                    && by_value
+                    && text.starts_with("std::")
+                    && (of_type(text) || self.owner);
+                // A struct that holds it, given by reference.
+                let inside = operand.place().is_some_and(|place| !state.held.contains(place));
+                let wraps = wraps || self.owner && inside;
                 if system.iter().any(|head| text.starts_with(head))
                     && (copied || !by_value)
                     && !wraps
@@ -466,7 +529,7 @@ impl Walk<'_> {
         match test {
             Test::Not(inner) => self.branch(inner, !holds, state),
             Test::Success(place) => {
-                let inside = place.part(crate::lint::cfg::Part::Payload);
+                let inside = place.part(Part::Payload);
                 let failed_means_gone =
                     hold::touches(&state.held, &inside) || state.status.contains(place);
                 if !holds && failed_means_gone {
@@ -492,7 +555,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A foreign function that has it told how it went.
+    /// The function that has it told how it went.
     fn judge_lent(&mut self, place: &Place, failed: bool, mut state: State) -> Option<State> {
         if !state.lent.contains(place) {
             return Some(state);

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::lint::ir::{Import, Name, Path};
 
-use super::{Def, ModId, Names, Shape, Space};
+use super::{Def, FnId, ModId, Names, Shape, Space};
 
 /// What a path leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,19 @@ impl Names {
         let segments: Vec<Name> = path.segments.iter().map(|segment| segment.name).collect();
         match self.resolve(module, &segments, path.global, space) {
             Resolution::Own(def, rest) if rest.is_empty() => Some(def),
+            _ => None,
+        }
+    }
+
+    /// The `macro_rules!` of the package that a path names: a name alone is seen wherever it comes
+    /// after the definition, near enough in the whole crate.
+    pub(crate) fn macro_def(&self, module: ModId, path: &Path) -> Option<FnId> {
+        let found = self.def(module, path, Space::Macro).or_else(|| {
+            let root = self.module(self.module(module).root);
+            root.names.get(&(Space::Macro, path.as_name()?))?.first().copied()
+        });
+        match found {
+            Some(Def::Macro(id)) => Some(id),
             _ => None,
         }
     }

@@ -122,15 +122,21 @@ impl Lowering<'_> {
         self.push(ExprKind::Block { kind: BlockKind::Plain, label: None, stmts, tail }, at)
     }
 
-    /// A macro where items stand: those in its body that parse as items. Of a macro that is not
-    /// known, only modules in files of their own: who names them there means to have them.
+    /// A macro where items stand: those in its body that parse as items. One that nobody told us
+    /// about and that holds nothing else only puts attributes on them (`cfg_net! { mod tcp; }`).
     pub(super) fn macro_items(&mut self, mac: &syn::Macro, into: &mut Vec<Item>) {
         let Some(last) = mac.path.segments.last() else { return };
-        if self.grammars.get(&name(&last.ident)) != Some(&MacroGrammar::Items) {
-            if matches!(mac.delimiter, syn::MacroDelimiter::Brace(_)) && names_module(&mac.tokens) {
-                self.macro_modules(mac, into);
+        match self.grammars.get(&name(&last.ident)) {
+            Some(MacroGrammar::Items) => {}
+            Some(_) => return,
+            None => {
+                if let Some(items) = plain_items(mac) {
+                    for item in items {
+                        self.item(&item, into);
+                    }
+                }
+                return;
             }
-            return;
         }
         item_groups(&mac.tokens, &mut |tokens| {
             if let Ok(file) = syn::parse2::<syn::File>(tokens) {
@@ -142,21 +148,6 @@ impl Lowering<'_> {
             false
         });
     }
-
-    /// `cfg_feature! { #![feature = "tls"] pub mod tls; }`
-    fn macro_modules(&mut self, mac: &syn::Macro, into: &mut Vec<Item>) {
-        let Ok(file) = syn::parse2::<syn::File>(mac.tokens.clone()) else { return };
-        for item in &file.items {
-            if matches!(item, syn::Item::Mod(module) if module.content.is_none()) {
-                self.item(item, into);
-            }
-        }
-    }
-}
-
-/// Whether `mod` stands somewhere on the top level.
-fn names_module(tokens: &TokenStream) -> bool {
-    tokens.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "mod"))
 }
 
 /// No calls, no `?`, no `await`: names, fields and literals. Most messages are like that, and
@@ -168,6 +159,29 @@ fn only_names(tokens: &TokenStream) -> bool {
         TokenTree::Ident(_) | TokenTree::Literal(_) => true,
     })
 }
+
+/// What is between the braces, when all of it is items as they are. Statics are not: macros make
+/// something else of them.
+fn plain_items(mac: &syn::Macro) -> Option<Vec<syn::Item>> {
+    let first = mac.tokens.clone().into_iter().next()?;
+    let begins = match &first {
+        TokenTree::Punct(punct) => punct.as_char() == '#',
+        TokenTree::Ident(word) => ITEM_WORDS.iter().any(|known| word == known),
+        _ => false,
+    };
+    if !begins || !matches!(mac.delimiter, syn::MacroDelimiter::Brace(_)) {
+        return None;
+    }
+    let items = syn::parse2::<syn::File>(mac.tokens.clone()).ok()?.items;
+    let plain = |item: &syn::Item| !matches!(item, syn::Item::Static(_) | syn::Item::Verbatim(_));
+    items.iter().all(plain).then_some(items)
+}
+
+/// What items begin with.
+const ITEM_WORDS: [&str; 13] = [
+    "async", "const", "enum", "extern", "fn", "impl", "mod", "pub", "struct", "trait", "type",
+    "unsafe", "use",
+];
 
 /// Tries the whole, then each group in braces (the arms of `cfg_if!`).
 fn item_groups(tokens: &TokenStream, each: &mut impl FnMut(TokenStream) -> bool) {
