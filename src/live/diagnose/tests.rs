@@ -201,6 +201,7 @@ fn connections_that_do_not_come_about() {
     assert_eq!(Scene::default().with(3, &trying(None)).rules(), []);
     let never = |peer: &str| HandleFacts {
         peer: peer.into(),
+        activity: Activity::Unseen,
         ..socket("unconnected", "", "", Flow::default())
     };
     let seen = |count, peer: &str, entered| {
