@@ -27,7 +27,7 @@ pub(crate) struct Case {
 }
 
 /// All of them: each sick one is followed by the healthy one that looks alike.
-pub(crate) const CASES: [Case; 21] = [
+pub(crate) const CASES: [Case; 19] = [
     sick("full", "fds-at-limit", "error", "passwd"),
     healthy("nearly-full"),
     sick("closed-by-peer", "close-wait-pile-up", "warning", "CLOSE_WAIT"),
@@ -43,8 +43,6 @@ pub(crate) const CASES: [Case; 21] = [
     healthy("connect-refused"),
     sick("zombies", "zombies-pile-up", "warning", "zombie"),
     healthy("waited-for"),
-    sick("never-connected", "sockets-never-connected", "warning", "unconnected"),
-    healthy("few-unconnected"),
     sick("deleted-file", "deleted-files-held", "note", "spool"),
     healthy("small-deleted-files"),
     sick("pinned-pool", "pool-starved", "warning", "tcp client"),

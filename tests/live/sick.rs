@@ -40,8 +40,6 @@ pub(crate) fn run(plan: &Plan) -> bool {
         "connect-refused" => stay(plan, refused()),
         "zombies" => children(plan, false),
         "waited-for" => children(plan, true),
-        "never-connected" => stay(plan, unconnected(25)),
-        "few-unconnected" => stay(plan, unconnected(5)),
         "deleted-file" => stay(plan, deleted(plan, 150 << 20)),
         "small-deleted-files" => stay(plan, [1; 50].map(|size| deleted(plan, size << 10))),
         "pinned-pool" => pool(plan, false),
