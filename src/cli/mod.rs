@@ -30,7 +30,9 @@ mod top;
 #[cfg(target_os = "linux")]
 mod watch;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -40,7 +42,7 @@ use exit::Exit;
 
 /// Runs the command line of this process and returns its exit code.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(arguments(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -75,6 +77,19 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// The arguments without the word that Cargo puts in front: `cargo poolscan lint` runs
+/// `cargo-poolscan poolscan lint`.
+fn arguments(all: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut all: Vec<OsString> = all.collect();
+    let by_cargo = all.first().is_some_and(|program| {
+        Path::new(program).file_stem().is_some_and(|name| name == "cargo-poolscan")
+    });
+    if by_cargo && all.get(1).is_some_and(|word| word == "poolscan") {
+        all.remove(1);
+    }
+    all
+}
+
 /// Help and version go to stdout with 0, wrong usage to stderr with 2.
 fn usage(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
@@ -99,4 +114,19 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_of_cargo_is_taken_off() {
+        let left = |words: &[&str]| -> Vec<OsString> {
+            arguments(words.iter().map(OsString::from)).split_off(1)
+        };
+        assert_eq!(left(&["/bin/cargo-poolscan", "poolscan", "lint"]), ["lint"]);
+        assert_eq!(left(&["/bin/cargo-poolscan.exe", "lint"]), ["lint"]);
+        assert_eq!(left(&["poolscan", "poolscan"]), ["poolscan"]);
+    }
 }

@@ -81,8 +81,13 @@ impl FailOnSeverity {
     poolscan lint --format github --format sarif=poolscan.sarif\n                                              \
     annotations in the log, and a file for code scanning\n  \
     poolscan lint --why src/pool.rs:42          what was looked at on a line, and why it is silent\n\n\
-    A comment `// poolscan: allow(RULE): reason` silences a rule on its line or the next statement,\n\
-    `// poolscan: allow-file(RULE): reason` in its file.\n\n\
+    poolscan lint --baseline known.json --write-baseline\n                                              \
+    let be what there is today\n  \
+    poolscan lint --baseline known.json         what is new since\n  \
+    poolscan lint --since origin/main           what a change touches\n\n\
+    A comment `// poolscan: allow(RULE, reason = \"why\", until = \"2027-01-31\")` silences a rule for the\n\
+    statement or item it stands at, `// poolscan: allow-file(RULE): reason` in its file.\n\
+    docs/ci.md goes through all of it.\n\n\
     Exit codes: 0 nothing found, 1 findings at or above --fail-on, 2 usage or internal error, or\n\
     nothing to analyse")]
 pub(in crate::cli) struct LintArgs {

@@ -83,7 +83,7 @@ pub fn explain(
         page.section("Seen in", &rule.references.join("\n\n"))?;
     }
     let silence = format!(
-        "To silence one place, write `// poolscan: allow({}): reason` on its line or above it.",
+        "To silence one place, write `// poolscan: allow({}, reason = \"why\")` on its line or above it.",
         rule.id
     );
     page.section("", &silence)
@@ -296,7 +296,7 @@ pub(super) mod tests {
             format!("\nFound\n    {indent}fn f() {{\n  > "),
             "\nNot found\n    fn f() {}\n\nLimits\n  Children that".to_owned(),
             "\nSeen in\n  https://example.org/a\n  https://example.org/b\n".to_owned(),
-            "allow(child-not-waited): reason".to_owned(),
+            "allow(child-not-waited, reason =".to_owned(),
         ] {
             assert!(text.contains(&part), "{part} in {text}");
         }
