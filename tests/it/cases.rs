@@ -66,6 +66,10 @@ pub(crate) fn defaults() -> Table {
     toml::from_str(include_str!("../../fixtures/cases/defaults.toml")).unwrap()
 }
 
+pub(crate) fn mechanisms() -> Table {
+    toml::from_str(include_str!("../../fixtures/cases/mechanisms.toml")).unwrap()
+}
+
 /// A package to be linted, and what must be found in it.
 struct Sample<'t> {
     name: String,
@@ -156,5 +160,11 @@ fn every_failure_of_the_articles_is_found() {
 #[test]
 fn every_dangerous_default_is_found_where_it_holds() {
     let wrong = wrong(&defaults());
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn every_reported_mechanism_is_found() {
+    let wrong = wrong(&mechanisms());
     assert!(wrong.is_empty(), "\n{wrong}");
 }

@@ -22,6 +22,10 @@ handle = "ok"
 path = "my_pool::Lease::give_back"
 returns = "()"
 releases = ["my-lease"]
+
+[[api]]
+path = "my_pool::Lease::id"
+returns = "int"
 "#;
 
 const RULE: &str = r#"
