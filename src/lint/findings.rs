@@ -90,6 +90,11 @@ pub(crate) fn finding(
             role: *role,
             label: label.clone(),
         })
+        .chain(reported.callers.iter().map(|&(file, span)| Related {
+            region: Lines::of(names, file).region(span),
+            role: Role::Step,
+            label: "called here, without a deadline".into(),
+        }))
         .collect();
     Some(LintFinding {
         region: lines.region(candidate.span),

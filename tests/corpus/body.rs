@@ -1,7 +1,7 @@
 //! What a source file holds: functions with their calls, locals and awaits, types with their fields.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::walk;
 
@@ -18,6 +18,10 @@ pub(crate) struct File {
     pub(crate) functions: Vec<Function>,
     pub(crate) types: Vec<Type>,
     pub(crate) impls: Vec<Impl>,
+    /// Modules in files of their own that only tests or other systems have.
+    pub(crate) without: Vec<String>,
+    /// The files of such modules, where they are written.
+    pub(crate) without_paths: Vec<String>,
 }
 
 /// A function, method or trait method with a body.
@@ -48,6 +52,8 @@ pub(crate) struct Call {
     pub(crate) statement: Option<Bytes>,
     /// The innermost loop.
     pub(crate) repeated: Option<Bytes>,
+    /// What has failed where the call stands: `accept()` in the arm `Err(…)` of its `match`.
+    pub(crate) failed: Option<Bytes>,
     pub(crate) line: usize,
 }
 
@@ -57,6 +63,8 @@ pub(crate) struct Local {
     pub(crate) pattern: Bytes,
     pub(crate) value: Bytes,
     pub(crate) block: Bytes,
+    /// Whether it lives to the end of the block, or only as long as an `if let` or arm.
+    pub(crate) whole_block: bool,
     /// The closure or async block it is in.
     pub(crate) body: usize,
     pub(crate) line: usize,
@@ -71,6 +79,8 @@ pub(crate) struct Scope {
     pub(crate) inside: Bytes,
     /// From the block's end to the statement's end.
     pub(crate) tail: Bytes,
+    /// The block that the statement is in.
+    pub(crate) around: Bytes,
     pub(crate) line: usize,
 }
 
@@ -90,6 +100,23 @@ pub(crate) struct Impl {
 }
 
 impl File {
+    /// Whether a path is that of a module below this file which is left out, or lies below it.
+    pub(crate) fn leaves_out(&self, path: &Path) -> bool {
+        let stem = self.path.file_stem().unwrap_or_default();
+        let mut folder = self.path.parent().unwrap_or(Path::new("")).to_owned();
+        if !["lib", "main", "mod"].iter().any(|name| stem == *name) {
+            folder.push(stem);
+        }
+        let beside = self.path.parent().unwrap_or(Path::new(""));
+        let mut written = self.without_paths.iter();
+        if written.any(|file| path == beside.join(file.trim_start_matches("./"))) {
+            return true;
+        }
+        self.without.iter().any(|name| {
+            path.starts_with(folder.join(name)) || path == folder.join(format!("{name}.rs"))
+        })
+    }
+
     /// Parses; nothing when the parser gives up.
     pub(crate) fn read(path: PathBuf, text: String) -> Option<Self> {
         let tree = syn::parse_file(&text).ok()?;

@@ -61,3 +61,27 @@ pub(crate) fn lint(folder: &Path) -> Result<Vec<Finding>, String> {
     })?;
     Ok(document.findings)
 }
+
+/// What `--why` says of these lines.
+pub(crate) fn why(
+    folder: &Path,
+    path: &Path,
+    lines: std::ops::RangeInclusive<usize>,
+) -> Vec<String> {
+    let program = std::env::var_os("POOLSCAN").unwrap_or(env!("CARGO_BIN_EXE_poolscan").into());
+    let ask = |line: usize| {
+        let output = Command::new(&program)
+            .args(["lint", "--fail-on", "never", "--threads", "1", "--why"])
+            .arg(format!("{}:{line}", path.display()))
+            .arg(".")
+            .current_dir(folder)
+            .output();
+        let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        let text = text.unwrap_or_default();
+        // Behind all findings, before the line of counts.
+        let last = text.trim_end().rsplit("\n\n").next().unwrap_or_default().to_owned();
+        let all = last.lines().filter(|line| !line.contains(" files, "));
+        all.map(|said| format!("    {line}: {said}")).collect::<Vec<_>>()
+    };
+    lines.flat_map(ask).collect()
+}

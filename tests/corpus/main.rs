@@ -10,6 +10,7 @@
 
 mod body;
 mod bugs;
+mod cfg;
 mod fetch;
 mod kinds;
 mod linter;
@@ -34,10 +35,11 @@ fn main() -> ExitCode {
         return if bugs::score() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let after = |flag: &str| args.iter().position(|arg| arg == flag).map(|at| &args[at + 1..]);
+    let why = args.iter().any(|arg| arg == "--why");
     let kind = after("--kind").and_then(|rest| rest.first()).map(String::as_str);
     if let Some(folders) = after("--full") {
         let folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
-        let tried = mutants::measure(&mutants::packages(&folders), kind);
+        let tried = mutants::measure(&mutants::packages(&folders), kind, why);
         mutants::list(&tried);
         mutants::table(&tried);
         return ExitCode::SUCCESS;
@@ -47,7 +49,8 @@ fn main() -> ExitCode {
             println!("--listed takes dev or held-out");
             return ExitCode::FAILURE;
         };
-        let tried = mutants::measure(&listed::sources(half), kind);
+        let tried =
+            mutants::measure(&listed::sources(half), kind, why && half == listed::Half::Dev);
         if half == listed::Half::Dev {
             mutants::list(&tried);
         }

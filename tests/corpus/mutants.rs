@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::linter::{Finding, lint};
+use crate::linter::{Finding, lint, why};
 use crate::sites::{self, Site};
 
 /// What became of one mutant.
@@ -25,17 +25,19 @@ pub(crate) struct Tried {
     pub(crate) outcome: Outcome,
     /// Rules that speak in its scope now, whichever they are.
     pub(crate) said: Vec<String>,
+    /// What the linter says of the lines of a miss, when asked.
+    pub(crate) why: Vec<String>,
 }
 
 /// Tries all mutants of the packages in these folders; what several versions of a crate share counts once.
-pub(crate) fn measure(packages: &[PathBuf], kind: Option<&str>) -> Vec<Tried> {
+pub(crate) fn measure(packages: &[PathBuf], kind: Option<&str>, ask: bool) -> Vec<Tried> {
     let versions: Vec<&[PathBuf]> =
         packages.chunk_by(|one, other| crate_name(one) == crate_name(other)).collect();
     let each = versions.par_iter().flat_map_iter(|folders| {
         let mut seen = HashSet::new();
         let mut all = Vec::new();
         for folder in *folders {
-            match measure_one(folder, kind, &mut seen) {
+            match measure_one(folder, kind, ask, &mut seen) {
                 Ok(tried) => all.extend(tried),
                 Err(error) => println!("SKIPPED: {}: {error}", folder.display()),
             }
@@ -63,6 +65,7 @@ fn key(tried: &Tried) -> (&str, Outcome, &str, &Path, usize) {
 fn measure_one(
     folder: &Path,
     kind: Option<&str>,
+    ask: bool,
     seen: &mut HashSet<String>,
 ) -> Result<Vec<Tried>, String> {
     let package = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -90,6 +93,7 @@ fn measure_one(
                 site,
                 outcome: Outcome::NotSilent,
                 said: Vec::new(),
+                why: Vec::new(),
             });
             continue;
         }
@@ -97,6 +101,13 @@ fn measure_one(
         let write = |text: &str| std::fs::write(&place, text).map_err(|error| error.to_string());
         write(&sites::mutated(&file.text, &site.edits))?;
         let found = lint(copy.path());
+        let missed =
+            found.as_ref().is_ok_and(|found| !speaking(&site, found).iter().any(|f| f.is_strong()));
+        let why = if ask && missed {
+            why(copy.path(), &site.path, edited(&site, &file.text))
+        } else {
+            Vec::new()
+        };
         write(&file.text)?;
         let found = found?;
         let mut said: Vec<_> = found
@@ -116,9 +127,17 @@ fn measure_one(
         } else {
             Outcome::Noted
         };
-        tried.push(Tried { package: package.clone(), site, outcome, said });
+        tried.push(Tried { package: package.clone(), site, outcome, said, why });
     }
     Ok(tried)
+}
+
+/// The lines that the mutant changes, at most ten.
+fn edited(site: &Site, text: &str) -> std::ops::RangeInclusive<usize> {
+    let line = |at: usize| text[..at].matches('\n').count() + 1;
+    let first = site.edits.iter().map(|(bytes, _)| line(bytes.start)).min().unwrap_or(site.line);
+    let last = site.edits.iter().map(|(bytes, _)| line(bytes.end)).max().unwrap_or(site.line);
+    first..=last.min(first + 9)
 }
 
 fn same(one: &Finding, other: &Finding) -> bool {
@@ -194,6 +213,9 @@ pub(crate) fn list(tried: &[Tried]) {
             site.line,
             site.function
         );
+        for line in &one.why {
+            println!("{line}");
+        }
     }
 }
 

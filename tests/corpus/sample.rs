@@ -26,7 +26,7 @@ pub(crate) fn measure(kind: Option<&str>) -> Result<Vec<Tried>, String> {
             write(folder.path(), &rule).map_err(|error| error.to_string())?;
         }
     }
-    Ok(mutants::measure(&mutants::packages(&[folder.path().to_owned()]), kind))
+    Ok(mutants::measure(&mutants::packages(&[folder.path().to_owned()]), kind, false))
 }
 
 /// Makes the example a package of its own.

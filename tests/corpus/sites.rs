@@ -149,7 +149,7 @@ impl Place<'_> {
             ("timeout", [_, inner]) if call.receiver.is_none() => {
                 let wait = self.at(inner);
                 if let Some(all) = &call.awaited
-                    && WAITS.iter().any(|word| wait.contains(word))
+                    && self.waits_for_peer(inner)
                 {
                     let edit = (all.clone(), format!("Ok::<_, ()>({wait}.await)"));
                     sites.push(self.site("timeout-wrapper", DEADLINES, call.line, vec![edit]));
@@ -165,9 +165,11 @@ impl Place<'_> {
                 }
             }
             ("sleep", [_]) if call.receiver.is_none() => {
-                if let (Some(statement), Some(repeated)) = (&call.statement, &call.repeated) {
-                    let body = self.at(repeated);
-                    if ["accept(", "connect(", ".poll()"].iter().any(|word| body.contains(word)) {
+                if let (Some(statement), Some(_), Some(failed)) =
+                    (&call.statement, &call.repeated, &call.failed)
+                {
+                    let failed = self.at(failed);
+                    if ["accept(", "connect(", ".poll()"].iter().any(|word| failed.contains(word)) {
                         let edit = (statement.clone(), String::new());
                         sites.push(self.site("back-off", SPINS, call.line, vec![edit]));
                     }
@@ -191,6 +193,27 @@ impl Place<'_> {
                 sites.push(self.site("body-limit", UNLIMITED, call.line, vec![edit]));
             }
         }
+    }
+
+    /// Whether something in there is a call that waits for the other side. A server may wait for
+    /// its next client as long as it likes, and threads of the process are no peers.
+    fn waits_for_peer(&self, inner: &Bytes) -> bool {
+        let mut calls = self
+            .function
+            .calls
+            .iter()
+            .filter(|call| inner.start <= call.bytes.start && call.bytes.end <= inner.end);
+        calls.clone().all(|call| call.name != "spawn_blocking")
+            && calls.any(|call| {
+                let name = &*call.name;
+                match call.arguments.is_empty() {
+                    true => {
+                        matches!(name, "send" | "get")
+                            || WAITS.iter().any(|word| name.contains(word))
+                    }
+                    false => name == "accept" || WAITS.iter().any(|word| name.contains(word)),
+                }
+            })
     }
 
     fn guards(&self, sites: &mut Vec<Site>) {
@@ -217,7 +240,7 @@ impl Place<'_> {
                 let edit = (local.pattern.clone(), "_".to_owned());
                 sites.push(self.site("guard-name", AT_ONCE, local.line, vec![edit]));
             }
-            if call.awaited.is_some() || !call.arguments.is_empty() {
+            if call.awaited.is_some() || !call.arguments.is_empty() || !local.whole_block {
                 continue;
             }
             for ended in self.function.calls.iter().filter(|ended| {
@@ -243,7 +266,7 @@ impl Place<'_> {
                     && scope.inside.end + 1 == local.block.end
             });
             if let Some(scope) = scope
-                && waits(scope.tail.end, self.function.bytes.end)
+                && waits(scope.tail.end, scope.around.end)
                 && !waits(local.value.end, scope.inside.end)
             {
                 let head = self.at(&scope.head);
@@ -308,9 +331,13 @@ pub(crate) fn read(folder: &Path) -> Vec<File> {
                     .any(|word| part == *word)
             });
             let text = std::fs::read_to_string(entry.path()).ok()?;
-            (!test && text.len() < 400_000 && worth(&text)).then(|| File::read(path, text))?
+            (!test && text.len() < 400_000).then(|| File::read(path, text))?
         })
         .collect();
+    let out: Vec<bool> =
+        files.iter().map(|file| files.iter().any(|other| other.leaves_out(&file.path))).collect();
+    let mut out = out.into_iter();
+    files.retain(|file| !out.next().unwrap_or_default() && worth(&file.text));
     files.sort_by(|one, other| one.path.cmp(&other.path));
     files
 }

@@ -6,9 +6,13 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
 use crate::body::{Bytes, Call, File, Function, Impl, Lines, Local, Scope, Type};
+use crate::cfg::left_out;
 
 /// The file with everything its tree holds.
 pub(crate) fn fill(file: File, tree: &syn::File) -> File {
+    if left_out(&tree.attrs) {
+        return file;
+    }
     let mut walk = Walk { file, ..Walk::default() };
     walk.visit_file(tree);
     walk.file
@@ -22,6 +26,8 @@ struct Walk {
     loops: Vec<Bytes>,
     /// Starts of closures and async blocks.
     bodies: Vec<usize>,
+    /// What failed, in the branches for errors.
+    failed: Vec<Bytes>,
     statements: HashMap<Bytes, Bytes>,
     awaited: HashMap<Bytes, Bytes>,
 }
@@ -33,17 +39,6 @@ fn lines(node: &impl Spanned) -> Lines {
 
 fn bytes(node: &impl Spanned) -> Bytes {
     node.span().byte_range()
-}
-
-fn is_test(attributes: &[syn::Attribute]) -> bool {
-    attributes.iter().any(|attribute| match &attribute.meta {
-        syn::Meta::List(list) => {
-            list.path.is_ident("cfg")
-                && list.tokens.to_string().split([' ', '(', ',', ')']).any(|word| word == "test")
-                && !list.tokens.to_string().contains("not")
-        }
-        meta => meta.path().segments.last().is_some_and(|last| last.ident == "test"),
-    })
 }
 
 /// The call a statement is about: without `?`, `.await`, `unwrap`, `drop` and the like.
@@ -84,6 +79,23 @@ fn peel(expression: &syn::Expr) -> &syn::Expr {
     }
 }
 
+/// `#[path = "…"]`
+fn path_of(attribute: &syn::Attribute) -> Option<String> {
+    match &attribute.meta {
+        syn::Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
+            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(path), .. }) => Some(path.value()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// `Err(…)`
+fn is_error(pattern: &syn::Pat) -> bool {
+    matches!(pattern, syn::Pat::TupleStruct(pattern)
+        if pattern.path.segments.last().is_some_and(|last| last.ident == "Err"))
+}
+
 fn is_drop(function: &syn::Expr) -> bool {
     matches!(function, syn::Expr::Path(path)
         if path.path.segments.last().is_some_and(|last| last.ident == "drop"))
@@ -116,7 +128,7 @@ impl Walk {
         self.file.functions.extend(self.open.pop());
     }
 
-    fn local(&mut self, pattern: &syn::Pat, value: &syn::Expr) {
+    fn local(&mut self, pattern: &syn::Pat, value: &syn::Expr, whole_block: bool) {
         let block = self.blocks.last().cloned().unwrap_or_default();
         let body = self.bodies.last().copied().unwrap_or_default();
         if let Some(function) = self.open.last_mut() {
@@ -125,6 +137,7 @@ impl Walk {
                 pattern: bytes(pattern),
                 value: bytes(value),
                 block,
+                whole_block,
                 body,
                 line: lines(pattern).0,
             });
@@ -148,12 +161,21 @@ impl Walk {
             awaited: self.awaited.get(&all).cloned(),
             statement: self.statements.get(&all).cloned(),
             repeated: self.loops.last().cloned(),
+            failed: self.failed.last().cloned(),
             bytes: all,
             line,
         };
         if let Some(function) = self.open.last_mut() {
             function.calls.push(call);
         }
+    }
+
+    /// Walks a branch that is taken when this failed.
+    fn within(&mut self, failed: Option<Bytes>, walk: impl FnOnce(&mut Self)) {
+        let before = self.failed.len();
+        self.failed.extend(failed);
+        walk(self);
+        self.failed.truncate(before);
     }
 
     fn scope(&mut self, statement: &syn::Stmt) {
@@ -179,6 +201,7 @@ impl Walk {
                 value: value.filter(|_| wanted),
                 inside: all.start + 1..all.end - 1,
                 tail: all.end - 1..whole.end,
+                around: self.blocks.last().cloned().unwrap_or_default(),
                 line: lines(statement).0,
             });
         }
@@ -187,19 +210,24 @@ impl Walk {
 
 impl<'a> Visit<'a> for Walk {
     fn visit_item_mod(&mut self, node: &'a syn::ItemMod) {
-        if !is_test(&node.attrs) {
+        if !left_out(&node.attrs) {
             visit::visit_item_mod(self, node);
+        } else if node.content.is_none() {
+            self.file.without.push(node.ident.to_string());
+            self.file.without_paths.extend(node.attrs.iter().filter_map(path_of));
         }
     }
 
     fn visit_item_fn(&mut self, node: &'a syn::ItemFn) {
-        if !is_test(&node.attrs) {
+        if !left_out(&node.attrs) {
             self.function(&node.sig.ident, node, |walk| visit::visit_item_fn(walk, node));
         }
     }
 
     fn visit_impl_item_fn(&mut self, node: &'a syn::ImplItemFn) {
-        self.function(&node.sig.ident, node, |walk| visit::visit_impl_item_fn(walk, node));
+        if !left_out(&node.attrs) {
+            self.function(&node.sig.ident, node, |walk| visit::visit_impl_item_fn(walk, node));
+        }
     }
 
     fn visit_trait_item_fn(&mut self, node: &'a syn::TraitItemFn) {
@@ -216,7 +244,7 @@ impl<'a> Visit<'a> for Walk {
     }
 
     fn visit_item_impl(&mut self, node: &'a syn::ItemImpl) {
-        if is_test(&node.attrs) {
+        if left_out(&node.attrs) {
             return;
         }
         if let syn::Type::Path(of) = &*node.self_ty
@@ -263,21 +291,38 @@ impl<'a> Visit<'a> for Walk {
 
     fn visit_local(&mut self, node: &'a syn::Local) {
         if let Some(init) = &node.init {
-            self.local(&node.pat, &init.expr);
+            self.local(&node.pat, &init.expr, true);
         }
         visit::visit_local(self, node);
     }
 
     fn visit_expr_let(&mut self, node: &'a syn::ExprLet) {
-        self.local(&node.pat, &node.expr);
+        self.local(&node.pat, &node.expr, false);
         visit::visit_expr_let(self, node);
     }
 
     fn visit_expr_match(&mut self, node: &'a syn::ExprMatch) {
+        self.visit_expr(&node.expr);
         for arm in &node.arms {
-            self.local(&arm.pat, &node.expr);
+            self.local(&arm.pat, &node.expr, false);
+            let failed = is_error(&arm.pat).then(|| bytes(&node.expr));
+            self.within(failed, |walk| walk.visit_arm(arm));
         }
-        visit::visit_expr_match(self, node);
+    }
+
+    fn visit_expr_if(&mut self, node: &'a syn::ExprIf) {
+        let (mut yes, mut no) = (None, None);
+        match &*node.cond {
+            syn::Expr::Let(asked) if is_error(&asked.pat) => yes = Some(bytes(&asked.expr)),
+            syn::Expr::Let(asked) => no = Some(bytes(&asked.expr)),
+            syn::Expr::MethodCall(call) if call.method == "is_err" => yes = Some(bytes(&node.cond)),
+            _ => {}
+        }
+        self.visit_expr(&node.cond);
+        self.within(yes, |walk| walk.visit_block(&node.then_branch));
+        if let Some((_, branch)) = &node.else_branch {
+            self.within(no, |walk| walk.visit_expr(branch));
+        }
     }
 
     fn visit_expr_async(&mut self, node: &'a syn::ExprAsync) {

@@ -66,6 +66,10 @@ impl<'a> Builder<'a> {
                 let [function] = args else { return None };
                 self.mapped(place, by_ref, ty, *function, name.as_str() == "map", span)
             }
+            "then" if *ty == Ty::Bool => {
+                let [function] = args else { return None };
+                self.when(*function, span)
+            }
             "unwrap_or" | "unwrap_or_else" if known => {
                 let [other] = args else { return None };
                 self.unwrap_or(place, by_ref, *other, name.as_str() == "unwrap_or", span)
@@ -143,6 +147,25 @@ impl<'a> Builder<'a> {
         } else {
             Value::Use(value)
         };
+        self.step(NodeKind::Assign { to: Place::of(out), value }, span);
+        self.link(joined);
+        self.tails = no;
+        self.link(joined);
+        self.resume_if_reached(joined);
+        Operand::Move(Place::of(out))
+    }
+
+    /// `condition.then(|| …)`: what the closure gives, or nothing.
+    fn when(&mut self, function: ExprId, span: Span) -> Operand {
+        let out = self.temp(Ty::Unknown, span);
+        let joined = self.join();
+        let (yes, no) = self.branch(Test::Opaque, span);
+        self.tails = yes;
+        let value = self.apply(function, Vec::new(), span);
+        let given = self.ty_of(&value);
+        self.graph.locals[out.0 as usize].ty = Ty::option(given);
+        let value =
+            Value::Parts { parts: vec![(Part::Payload, value)], rest: None, written: false };
         self.step(NodeKind::Assign { to: Place::of(out), value }, span);
         self.link(joined);
         self.tails = no;

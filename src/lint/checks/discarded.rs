@@ -5,8 +5,10 @@ use rustc_hash::FxHashSet;
 use crate::catalog::model::Engine;
 use crate::finding::Role;
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{LocalId, LocalKind, NodeId, NodeKind, Place, Value};
+use crate::lint::cfg::{LocalId, LocalKind, NodeId, NodeKind, Part, Place, Value};
 use crate::lint::flow::Holders;
+use crate::lint::names::Shape;
+use crate::lint::types::{Target, Ty};
 
 use super::held::{begins, maker};
 use super::track::{self, Turn};
@@ -20,7 +22,10 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     for site in checker.sites {
         for id in site.graph.ids() {
             for &known in &rules {
-                let Some(held) = begins(checker, site, id, &known.rule.class) else { continue };
+                let class = &known.rule.class;
+                let held =
+                    begins(checker, site, id, class).or_else(|| wrapped(checker, site, id, class));
+                let Some(held) = held else { continue };
                 let Some(taken) = maker(&site.graph, id) else { continue };
                 let Some(call) = site.graph.call_at(taken) else { continue };
                 let with = known.rule.when.with.as_deref();
@@ -52,6 +57,37 @@ pub(super) fn check(checker: &mut Checker<'_>) {
             }
         }
     }
+}
+
+/// Where the value is when this step gives a type of the package that is there for its sake.
+fn wrapped(checker: &Checker<'_>, site: &Site, id: NodeId, class: &str) -> Option<Place> {
+    let local = match &site.graph.node(id).kind {
+        NodeKind::Call(call) if matches!(call.target, Target::Own(_)) => call.to,
+        NodeKind::Await { to, .. } => to.local,
+        _ => return None,
+    };
+    let world = checker.world;
+    let given = &site.graph.local(local).ty;
+    let (ty, mut path) = match given.payload() {
+        Ty::Unknown => (given.clone(), Vec::new()),
+        payload => (payload, vec![Part::Payload]),
+    };
+    let Ty::Own(id, _) = &ty else { return None };
+    let Shape::Struct(fields) = &world.names.type_def(*id).shape else { return None };
+    let mut guard = None;
+    for (name, ..) in fields {
+        let field = world.field(&ty, *name);
+        match track::inside(world, &field, class) {
+            Some(inner) => guard = Some((*name, inner)),
+            // What it refers to, or counts, is not what it is for.
+            None if field.is_ref() || matches!(field, Ty::Int | Ty::Bool) => {}
+            None => return None,
+        }
+    }
+    let (name, inner) = guard?;
+    path.push(Part::Field(name));
+    path.extend(inner);
+    Some(Place { local, path })
 }
 
 /// The step that drops the value before anything else happens.

@@ -62,6 +62,8 @@ pub(crate) struct Reported {
     pub(crate) bound: String,
     pub(crate) other: String,
     pub(crate) related: Vec<(Role, Span, String)>,
+    /// Calls that lead to it, from the inside out, in whichever file.
+    pub(crate) callers: Vec<(FileId, Span)>,
 }
 
 /// Why nothing is reported: a closed list, with the place that decides.

@@ -6,17 +6,21 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use crate::catalog::model::{Context, Effect, Engine, When};
-use crate::lint::bodies::Site;
-use crate::lint::cfg::{Call, LocalId, NodeId, NodeKind, Operand, Value};
-use crate::lint::names::FnId;
+use crate::lint::bodies::{Bodies, Site};
+use crate::lint::cfg::{Call, LocalId, LocalKind, NodeId, NodeKind, Operand, Value};
+use crate::lint::ir::Span;
+use crate::lint::names::{FileId, FnId};
 use crate::lint::types::{Evidence, Target};
 
 use super::callers::Callers;
-use super::doing::{Doing, is_lazy};
+use super::doing::{Doing, inner, is_lazy};
 use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
 
 /// Values, bodies and callers followed one after the other.
 const DEPTH: u32 = 24;
+
+/// Callers shown at most.
+const CALLERS: usize = 6;
 
 pub(super) fn check(checker: &mut Checker<'_>) {
     let rules = checker.of_engine(Engine::PeerWait);
@@ -30,6 +34,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
         values: RefCell::default(),
         callers: &callers,
         doing: &doing,
+        bodies: checker.bodies,
     };
     for site in checker.sites {
         for (id, call) in super::calls(site) {
@@ -41,8 +46,9 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 let fits = fits(checker, site, id, &known.rule.when);
                 let outcome = match fits.and_then(|()| search.call(site, call, DEPTH)) {
                     Err(reason) => Outcome::Silent(reason),
-                    Ok(()) => Outcome::Reported(Box::new(Reported {
+                    Ok(way) => Outcome::Reported(Box::new(Reported {
                         item: item(checker.world, call),
+                        callers: places(way.as_deref()),
                         ..Reported::default()
                     })),
                 };
@@ -70,8 +76,24 @@ fn fits(checker: &Checker<'_>, site: &Site, id: NodeId, when: &When) -> Result<(
     Err(Reason::Context("the loop does nothing of the other kind"))
 }
 
+/// A call that leads to the wait, and how it is called itself.
+struct Step {
+    file: FileId,
+    span: Span,
+    from: Way,
+}
+
+/// Callers, from the inside out; nothing when nobody calls it.
+type Way = Option<Rc<Step>>;
+
 /// `Ok` when nothing bounds it.
-type Bound = Result<(), Reason>;
+type Bound = Result<Way, Reason>;
+
+/// The places of a way.
+fn places(way: Option<&Step>) -> Vec<(FileId, Span)> {
+    let steps = std::iter::successors(way, |step| step.from.as_deref());
+    steps.take(CALLERS).map(|step| (step.file, step.span)).collect()
+}
 
 /// Looks for a bound; `Ok` when there is none.
 struct Search<'s, 'a> {
@@ -80,10 +102,11 @@ struct Search<'s, 'a> {
     values: RefCell<FxHashMap<(*const Site, LocalId), Bound>>,
     callers: &'s Callers<'a>,
     doing: &'s Doing<'a>,
+    bodies: &'a Bodies<'a>,
 }
 
 impl Search<'_, '_> {
-    fn call(&self, site: &Rc<Site>, call: &Call, depth: u32) -> Result<(), Reason> {
+    fn call(&self, site: &Rc<Site>, call: &Call, depth: u32) -> Bound {
         if is_lazy(&site.graph, call) {
             return self.value(site, call.to, depth);
         }
@@ -96,25 +119,25 @@ impl Search<'_, '_> {
     }
 
     /// What becomes of a future: who awaits it, and within which bounds.
-    fn value(&self, site: &Rc<Site>, local: LocalId, depth: u32) -> Result<(), Reason> {
+    fn value(&self, site: &Rc<Site>, local: LocalId, depth: u32) -> Bound {
         if depth == 0 {
             return Err(Reason::TooComplex);
         }
         // Bodies are kept, so the address says which one it is.
         let key = (Rc::as_ptr(site), local);
         if let Some(known) = self.values.borrow().get(&key) {
-            return *known;
+            return known.clone();
         }
         // What goes round in a circle says nothing by itself.
         self.values.borrow_mut().insert(key, Err(Reason::UnknownOrigin));
         let found = self.fate(site, local, depth);
-        self.values.borrow_mut().insert(key, found);
+        self.values.borrow_mut().insert(key, found.clone());
         found
     }
 
-    fn fate(&self, site: &Rc<Site>, local: LocalId, depth: u32) -> Result<(), Reason> {
+    fn fate(&self, site: &Rc<Site>, local: LocalId, depth: u32) -> Bound {
         let graph = &site.graph;
-        let mut known = false;
+        let mut known: Option<Way> = None;
         for node in &graph.nodes {
             let bounded = Err(Reason::Bounded(node.span));
             match &node.kind {
@@ -124,12 +147,17 @@ impl Search<'_, '_> {
                     return Err(Reason::Escapes(node.span, "it is stored, and polled elsewhere"));
                 }
                 NodeKind::Assign { to, value } if uses(value, local) && to.local != local => {
+                    if let Value::Closure { .. } = value
+                        && let Some(way) = self.within(site, to.local, local, depth)?
+                    {
+                        known = Some(way);
+                        continue;
+                    }
                     if to.local == graph.result {
-                        known = true;
-                        self.around(site, depth - 1)?;
+                        known = Some(self.around(site, depth - 1)?);
                     } else {
                         match self.value(site, to.local, depth - 1) {
-                            Ok(()) => known = true,
+                            Ok(way) => known = Some(way),
                             // A macro such as `pin!`: the value itself goes on.
                             Err(Reason::UnknownOrigin) if matches!(value, Value::Opaque(_)) => {}
                             other => return other,
@@ -137,8 +165,7 @@ impl Search<'_, '_> {
                     }
                 }
                 NodeKind::Await { what, .. } if is(what, local) => {
-                    known = true;
-                    self.around(site, depth - 1)?;
+                    known = Some(self.around(site, depth - 1)?);
                 }
                 NodeKind::Select { futures } if futures.iter().any(|at| is(at, local)) => {
                     return bounded;
@@ -151,16 +178,39 @@ impl Search<'_, '_> {
                     }
                     match self.value(site, call.to, depth - 1) {
                         Err(Reason::UnknownOrigin) if call.effects.contains(&Effect::Spawns) => {
-                            known = true;
+                            known = Some(None);
                         }
-                        Ok(()) => known = true,
+                        Ok(way) => known = Some(way),
                         other => return other,
                     }
                 }
                 _ => {}
             }
         }
-        if known { Ok(()) } else { Err(Reason::UnknownOrigin) }
+        known.ok_or(Reason::UnknownOrigin)
+    }
+
+    /// What a closure or async block does with a future that it takes in.
+    fn within(
+        &self,
+        site: &Rc<Site>,
+        closure: LocalId,
+        taken: LocalId,
+        depth: u32,
+    ) -> Result<Option<Way>, Reason> {
+        let graph = &site.graph;
+        let inside = graph.local(closure).closure.and_then(|body| inner(self.bodies, site, body));
+        let (Some(inside), Some(name)) = (inside, graph.local(taken).name) else { return Ok(None) };
+        let captured = (0..)
+            .zip(&inside.graph.locals)
+            .find(|(_, local)| local.kind == LocalKind::Captured && local.name == Some(name));
+        let Some((number, _)) = captured else { return Ok(None) };
+        match self.value(&inside, LocalId(number), depth - 1) {
+            Ok(way) => Ok(Some(way)),
+            Err(Reason::UnknownOrigin) => Ok(None),
+            Err(Reason::Bounded(_)) => Err(Reason::Context("the block that takes it bounds it")),
+            Err(other) => Err(other),
+        }
     }
 
     /// A call that puts a limit on what it is given.
@@ -174,9 +224,9 @@ impl Search<'_, '_> {
     }
 
     /// Bounds around the whole body: of the closure that it is, or in all that call it.
-    fn around(&self, site: &Rc<Site>, depth: u32) -> Result<(), Reason> {
+    fn around(&self, site: &Rc<Site>, depth: u32) -> Bound {
         if depth == 0 {
-            return Ok(());
+            return Ok(None);
         }
         if let Some((parent, made)) = &site.parent {
             let made = made.map(|made| &parent.graph.node(made).kind);
@@ -185,19 +235,19 @@ impl Search<'_, '_> {
             };
             return self.value(parent, to.local, depth - 1);
         }
-        let Some(id) = site.function else { return Ok(()) };
+        let Some(id) = site.function else { return Ok(None) };
         if let Some(known) = self.known.borrow().get(&id) {
-            return *known;
+            return known.clone();
         }
         // Who calls himself is no caller that counts.
         self.known.borrow_mut().insert(id, Err(Reason::TooComplex));
         let found = self.callers_bound(site, id, depth);
-        self.known.borrow_mut().insert(id, found);
+        self.known.borrow_mut().insert(id, found.clone());
         found
     }
 
     /// `Ok` when somebody calls it without a bound, or nobody does here.
-    fn callers_bound(&self, site: &Rc<Site>, id: FnId, depth: u32) -> Result<(), Reason> {
+    fn callers_bound(&self, site: &Rc<Site>, id: FnId, depth: u32) -> Bound {
         let callers = self.callers.of(id).ok_or(Reason::TooComplex)?;
         let mut first = None;
         for (caller, node) in &callers {
@@ -206,11 +256,14 @@ impl Search<'_, '_> {
             }
             let Some(call) = caller.graph.call_at(*node) else { continue };
             match self.call(caller, call, depth.saturating_sub(1)) {
-                Ok(()) => return Ok(()),
+                Ok(from) => {
+                    let span = caller.graph.node(*node).span;
+                    return Ok(Some(Rc::new(Step { file: caller.file, span, from })));
+                }
                 Err(reason) => first = first.or(Some(elsewhere(reason, caller, site))),
             }
         }
-        first.map_or(Ok(()), Err)
+        first.map_or(Ok(None), Err)
     }
 
     /// Part of what a library offers, and used by nobody here but others of the kind: whoever

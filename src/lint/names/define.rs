@@ -5,8 +5,8 @@ use rustc_hash::FxHashMap;
 use crate::lint::ir::{BodyId, Fn, FnSig, Item, ItemKind, Name, Path, Receiver, Stmt, TypeRef};
 
 use super::{
-    Def, FnId, Function, ModId, Names, Shape, Signature, Space, StaticDef, StaticId, TypeDef,
-    TypeId,
+    Def, Deref, FnId, Function, ModId, Names, Shape, Signature, Space, StaticDef, StaticId,
+    TypeDef, TypeId,
 };
 
 /// The impl or trait that a method stands in.
@@ -63,6 +63,23 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
         }
         ItemKind::Impl(lowered) => {
             let test = item.attrs.test_only;
+            let dereferences = lowered
+                .of
+                .as_ref()
+                .and_then(Path::last)
+                .is_some_and(|last| last.name.as_str() == "Deref");
+            let target = lowered.items.iter().find_map(|member| match &member.kind {
+                ItemKind::Alias { ty, .. } if dereferences && member.name.as_str() == "Target" => {
+                    Some(ty.clone())
+                }
+                _ => None,
+            });
+            names.derefs.extend(target.map(|target| Deref {
+                module,
+                of: lowered.target.clone(),
+                target,
+                generics: lowered.generics.clone(),
+            }));
             let owner = Owner {
                 of: Some(lowered.target),
                 of_trait: lowered.of,
@@ -166,6 +183,7 @@ fn type_def(names: &mut Names, module: ModId, name: Name, public: bool) -> TypeI
         generics: Vec::new(),
         methods: FxHashMap::default(),
         traits: Vec::new(),
+        deref: None,
         public,
     });
     let entry = names.modules[module.0 as usize].names.entry((Space::Type, name)).or_default();
@@ -234,22 +252,13 @@ fn claim_bodies(names: &mut Names, module: ModId, file: usize, body: BodyId, id:
     }
 }
 
-/// Joins methods to the types of the package that they are implemented for.
+/// Joins methods, and what types dereference to, to the types of the package that they are
+/// implemented for.
 pub(super) fn link_impls(names: &mut Names) {
     for number in 0..names.fns.len() {
         let function = &names.fns[number];
-        let Some(TypeRef::Path(path)) = &function.of else { continue };
-        let Some(Def::Type(mut id)) = names.def(function.module, path, Space::Type) else {
-            continue;
-        };
-        // An impl for an alias is one for what it stands for.
-        for _ in 0..8 {
-            let Shape::Alias(TypeRef::Path(path)) = &names.type_def(id).shape else { break };
-            match names.def(names.type_def(id).module, path, Space::Type) {
-                Some(Def::Type(next)) => id = next,
-                _ => break,
-            }
-        }
+        let of = function.of.as_ref();
+        let Some(id) = of.and_then(|of| implementor(names, function.module, of)) else { continue };
         let method = FnId(u32::try_from(number).unwrap_or(u32::MAX));
         let of_trait =
             function.of_trait.as_ref().and_then(|path| path.last().map(|last| last.name));
@@ -264,4 +273,30 @@ pub(super) fn link_impls(names: &mut Names) {
             }
         }
     }
+    for deref in std::mem::take(&mut names.derefs) {
+        if let Some(id) = implementor(names, deref.module, &deref.of) {
+            names.types[id.0 as usize].deref.get_or_insert(deref);
+        }
+    }
+}
+
+/// The type of the package that an impl is for; an alias is what it stands for.
+fn implementor(names: &Names, module: ModId, of: &TypeRef) -> Option<TypeId> {
+    let named = |module, of: &TypeRef| {
+        let TypeRef::Path(path) = of else { return None };
+        match names.def(module, path, Space::Type) {
+            Some(Def::Type(id)) => Some(id),
+            _ => None,
+        }
+    };
+    let mut id = named(module, of)?;
+    for _ in 0..8 {
+        let def = names.type_def(id);
+        let Shape::Alias(of) = &def.shape else { break };
+        match named(def.module, of) {
+            Some(next) => id = next,
+            None => break,
+        }
+    }
+    Some(id)
 }

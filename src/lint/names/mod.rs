@@ -132,6 +132,7 @@ pub(crate) struct TypeDef {
     pub(crate) methods: FxHashMap<Name, Vec<FnId>>,
     /// Traits implemented for it, by last name, with the methods of each.
     pub(crate) traits: Vec<(Name, Vec<FnId>)>,
+    pub(crate) deref: Option<Deref>,
     pub(crate) public: bool,
 }
 
@@ -140,6 +141,15 @@ impl TypeDef {
     pub(crate) fn implements(&self, name: &str) -> bool {
         self.traits.iter().any(|(of, _)| of.as_str() == name)
     }
+}
+
+/// `impl Deref for Of { type Target = …; }`
+#[derive(Debug, Clone)]
+pub(crate) struct Deref {
+    pub(crate) module: ModId,
+    pub(crate) of: TypeRef,
+    pub(crate) target: TypeRef,
+    pub(crate) generics: Vec<(Name, Vec<Path>)>,
 }
 
 #[derive(Debug)]
@@ -170,6 +180,8 @@ pub(crate) struct Names {
     pub(crate) fns: Vec<Function>,
     pub(crate) types: Vec<TypeDef>,
     pub(crate) statics: Vec<StaticDef>,
+    /// Joined to their types by and by.
+    derefs: Vec<Deref>,
     /// Functions by name: where an unknown receiver's method could be.
     pub(crate) by_name: FxHashMap<Name, Vec<FnId>>,
     /// Extern crates by the name that code uses: the lib name of the package.

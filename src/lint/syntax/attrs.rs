@@ -206,7 +206,12 @@ fn predicate(input: ParseStream<'_>) -> syn::Result<Predicate> {
     Ok(match (key.as_str(), value.as_deref()) {
         ("test", None) => Predicate::Test,
         // Switches that only tests of this crate and its kin throw.
-        ("feature", Some(name)) if name.starts_with("__") || name.contains("test") => {
+        ("feature", Some(name))
+            // Others with two underscores are parts of features for everybody.
+            if ["test", "bench", "fuzz", "__private", "__internal"]
+                .iter()
+                .any(|word| name.contains(word)) =>
+        {
             Predicate::Test
         }
         ("unix", None) => Predicate::Is(Truth::True),

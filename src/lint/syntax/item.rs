@@ -44,7 +44,9 @@ impl Lowering<'_> {
         visibility: Option<&Visibility>,
         into: &mut Vec<Item>,
     ) {
-        let public = visibility.is_some_and(|vis| matches!(vis, Visibility::Public(_)));
+        // `pub(crate)` shows a name to the package alone.
+        let public = matches!(visibility, Some(Visibility::Public(_)));
+        let shared = visibility.is_some_and(|vis| !matches!(vis, Visibility::Inherited));
         let mut push = |ident: Option<&syn::Ident>, kind| {
             let (name, span) = ident.map_or((Name::new("_"), Span::default()), |ident| {
                 (name(ident), span(ident.span()))
@@ -106,7 +108,7 @@ impl Lowering<'_> {
                 flatten(&item.tree, &mut Vec::new(), &mut imports);
                 for import in &mut imports {
                     import.global = item.leading_colon.is_some();
-                    import.public = public;
+                    import.public = shared;
                 }
                 push(None, ItemKind::Import(imports));
             }

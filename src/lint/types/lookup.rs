@@ -222,6 +222,7 @@ impl<'a> World<'a> {
                     .type_fact(*path)
                     .and_then(|fact| fact.derefs)
                     .and_then(|number| args.get(number).cloned()),
+                Ty::Own(id, args) => self.dereferenced(*id, args),
                 _ => None,
             };
             reached.push(at);
@@ -231,6 +232,24 @@ impl<'a> World<'a> {
             }
         }
         reached
+    }
+
+    /// What `Deref` of a type of the package says it points to.
+    fn dereferenced(&self, id: TypeId, args: &[Ty]) -> Option<Ty> {
+        let deref = self.names.type_def(id).deref.as_ref()?;
+        if let (TypeRef::Path(target), TypeRef::Path(of)) = (&deref.target, &deref.of)
+            && let Some(param) = target.as_name()
+            && deref.generics.iter().any(|(name, _)| *name == param)
+        {
+            let written = &of.last()?.args;
+            let at = written
+                .iter()
+                .position(|arg| matches!(arg, TypeRef::Path(arg) if arg.as_name() == Some(param)));
+            return at.and_then(|at| args.get(at)).cloned();
+        }
+        let mut scope = Self::module_scope(deref.module);
+        (scope.of, scope.generics[1]) = (Some(&deref.of), &deref.generics);
+        Some(self.ty(&deref.target, scope))
     }
 
     /// The classes of a value of this type, itself or what it reaches through to.
@@ -520,6 +539,14 @@ impl<'a> World<'a> {
                 }
                 other => other.clone(),
             },
+            // A projection, which macros write, has the fields of what is pinned.
+            Target::Unknown(name)
+                if matches!(name.as_str(), "project" | "project_ref")
+                    && receiver.path().is_some_and(|path| path.as_str() == "std::pin::Pin") =>
+            {
+                let pinned = self.reach(receiver).into_iter().find(|ty| matches!(ty, Ty::Own(..)));
+                pinned.map(|ty| Ty::Ref(Box::new(ty))).unwrap_or_default()
+            }
             // Builders: what nobody told us about gives back what it was called on.
             Target::Unknown(_) if self.chains(receiver) => receiver.bare().clone(),
             _ => Ty::Unknown,
