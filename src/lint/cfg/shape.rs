@@ -70,7 +70,7 @@ impl<'a> Builder<'a> {
             }
             "then" if *ty == Ty::Bool => {
                 let [function] = args else { return None };
-                self.when(*function, span)
+                self.when(place, *function, span)
             }
             "unwrap_or" | "unwrap_or_else" if known => {
                 let [other] = args else { return None };
@@ -158,10 +158,11 @@ impl<'a> Builder<'a> {
     }
 
     /// `condition.then(|| …)`: what the closure gives, or nothing.
-    fn when(&mut self, function: ExprId, span: Span) -> Operand {
+    fn when(&mut self, condition: &Place, function: ExprId, span: Span) -> Operand {
         let out = self.temp(Ty::Unknown, span);
         let joined = self.join();
-        let (yes, no) = self.branch(Test::Opaque, span);
+        let test = self.test_of(&Operand::Ref(condition.clone())).unwrap_or(Test::Opaque);
+        let (yes, no) = self.branch(test, span);
         self.tails = yes;
         let value = self.apply(function, Vec::new(), span);
         let given = self.ty_of(&value);
