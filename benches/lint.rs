@@ -1,6 +1,7 @@
 //! What linting costs beside parsing: bare `syn::parse_file`, the pipeline without rules, and the
-//! whole run, interleaved on the same threads; with `--check` the ratios are gates. They are of
-//! processor time: other load on the machine stretches the wall's.
+//! whole run, interleaved on the same threads; and whether four times the source costs four times
+//! as much. With `--check` the ratios are gates. They are of processor time: other load on the
+//! machine stretches the wall's.
 //!
 //! `cargo bench --bench lint -- FOLDER [--check] [--rounds N]`: FOLDER holds published crates, one
 //! folder each.
@@ -8,6 +9,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::expect_used,
+    clippy::cast_precision_loss,
     reason = "a bench tells, and stops when it cannot go on"
 )]
 
@@ -22,6 +24,10 @@ use rayon::prelude::*;
 const MOST_EMPTY: f64 = 1.3;
 /// The whole run against bare parsing.
 const MOST_WHOLE: f64 = 1.6;
+/// A function among four times as many, against one among fewer.
+const MOST_GROWTH: f64 = 1.3;
+/// Functions with something to look after in the smaller of two packages.
+const FUNCTIONS: usize = 4_000;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
@@ -71,11 +77,48 @@ fn main() -> ExitCode {
     let (empty, whole) = (median(empty), median(whole));
     println!("median: empty {empty:.2} × (≤ {MOST_EMPTY}), whole {whole:.2} × (≤ {MOST_WHOLE})");
     println!("peak memory: {:.0} MB", peak_megabytes());
-    if check && (empty > MOST_EMPTY || whole > MOST_WHOLE) {
+    let growth = growth();
+    println!(
+        "a function among {} costs {growth:.2} × one among {FUNCTIONS} (≤ {MOST_GROWTH})",
+        4 * FUNCTIONS
+    );
+    if check && (empty > MOST_EMPTY || whole > MOST_WHOLE || growth > MOST_GROWTH) {
         println!("too slow");
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
+}
+
+/// What a function costs in a package of four times as many, against the smaller package.
+fn growth() -> f64 {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut each = [0.0, 0.0];
+    for (cost_of_one, functions) in each.iter_mut().zip([FUNCTIONS, 4 * FUNCTIONS]) {
+        let package = folder.path().join(functions.to_string());
+        std::fs::create_dir_all(package.join("src")).expect("a folder for the package");
+        let manifest = "[package]\nname = \"grown\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\
+            [dependencies]\nlibc = \"0.2\"\n";
+        std::fs::write(package.join("Cargo.toml"), manifest).expect("a manifest");
+        std::fs::write(package.join("src/lib.rs"), obligations(functions)).expect("a source");
+        *cost_of_one = cost(|| run(&package, &[])) / functions as f64;
+    }
+    each[1] / each[0]
+}
+
+/// Functions that each start a child, open a file, and may leave early.
+fn obligations(functions: usize) -> String {
+    (0..functions)
+        .map(|number| {
+            format!(
+                "pub fn f{number}(path: &str) -> std::io::Result<i32> {{\n    \
+                 let mut child = std::process::Command::new(path).spawn()?;\n    \
+                 let fd = unsafe {{ libc::open(path.as_ptr().cast(), 0) }};\n    \
+                 if path.len() == {number} {{ return Ok(1); }}\n    \
+                 let status = child.wait()?;\n    unsafe {{ libc::close(fd) }};\n    \
+                 Ok(status.code().unwrap_or(0))\n}}\n"
+            )
+        })
+        .collect()
 }
 
 /// The text of every Rust file below a folder, hidden ones and build output left out.

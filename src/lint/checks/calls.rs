@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use crate::catalog::model::{Context, Engine};
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{Call, Graph, LocalId, NodeId, NodeKind, Value};
+use crate::lint::cfg::{Call, Graph, LocalId, NodeId, NodeKind, Operand, Value};
 
 use super::startup::Startup;
 use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
@@ -79,14 +79,22 @@ fn owner_drops(checker: &Checker<'_>, site: &Site) -> bool {
     of.is_some_and(|of| names.type_def(of).implements("Drop"))
 }
 
-/// Whether an argument was made by a call of this class.
+/// Whether an argument was made by a call of this class, or is a part of `self`, of which nobody
+/// can tell.
 fn argument_of(checker: &Checker<'_>, site: &Site, call: &Call, class: &str) -> bool {
     let graph = &site.graph;
-    call.args.iter().any(|arg| {
-        let def = arg.place().and_then(|place| graph.local(place.local).def);
-        let maker = def.and_then(|def| graph.call_at(def));
-        maker.is_some_and(|maker| classes_of(checker.world, maker).contains(&class))
-    })
+    let own = |arg: &Operand| {
+        arg.place().is_some_and(|place| {
+            let local = graph.local(place.local);
+            !place.path.is_empty() && local.name.is_some_and(|name| name.as_str() == "self")
+        })
+    };
+    call.args.iter().any(own)
+        || call.args.iter().any(|arg| {
+            let def = arg.place().and_then(|place| graph.local(place.local).def);
+            let maker = def.and_then(|def| graph.call_at(def));
+            maker.is_some_and(|maker| classes_of(checker.world, maker).contains(&class))
+        })
 }
 
 /// What stands beside the call: the class may be that of the value that is given away, of a call

@@ -10,8 +10,8 @@ use crate::finding::{MAX_EXITS, Role};
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place};
 use crate::lint::flow::{Fate, How, Start, follow, holders};
-use crate::lint::ir::{Name, Path};
-use crate::lint::names::FnId;
+use crate::lint::ir::{Name, Path, Span};
+use crate::lint::names::{FileId, FnId};
 use crate::lint::types::{Target, Ty};
 
 use super::{Checker, Outcome, Reason, Reported, context, in_tests, item};
@@ -27,6 +27,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     if rules.is_empty() {
         return;
     }
+    let said = said_of_the_crate(checker);
     let mut fresh = Fresh::default();
     let mut sites = checker.sites.to_vec();
     for round in 0..ROUNDS {
@@ -47,12 +48,21 @@ pub(super) fn check(checker: &mut Checker<'_>) {
         if after == before || round + 1 == ROUNDS {
             // Whether it matters is decided last, when all wrappers are known.
             for (site, node, begin, fate) in found {
-                judge(checker, &rules, &site, node, &begin.class, fate);
+                judge(checker, &rules, &said, &site, node, &begin.class, fate);
             }
             return;
         }
         add_callers(checker, &fresh, &mut sites);
     }
+}
+
+/// Obligations of which the rules about whole crates have spoken already.
+fn said_of_the_crate<'a>(checker: &Checker<'a>) -> FxHashSet<(FileId, Span, &'a str)> {
+    let reported = checker.candidates.iter().filter(|candidate| {
+        candidate.rule.rule.engine == Engine::UnbalancedRaw
+            && matches!(candidate.outcome, Outcome::Reported(_))
+    });
+    reported.map(|known| (known.file, known.span, known.rule.rule.class.as_str())).collect()
 }
 
 /// Bodies that call a function which gives them something to look after.
@@ -190,6 +200,7 @@ fn note_returned(site: &Site, begin: &Begin, fate: &Fate, fresh: &mut Fresh) {
 fn judge<'a>(
     checker: &mut Checker<'a>,
     rules: &[&'a LintRule],
+    said: &FxHashSet<(FileId, Span, &'a str)>,
     site: &Site,
     node: NodeId,
     class: &str,
@@ -218,12 +229,7 @@ fn judge<'a>(
         }
     }
     let given_up = gives_up(checker, site, call);
-    let said = checker.candidates.iter().any(|other| {
-        other.rule.rule.engine == Engine::UnbalancedRaw
-            && other.rule.rule.class == class
-            && (other.file, other.span) == (site.file, span)
-            && matches!(other.outcome, Outcome::Reported(_))
-    });
+    let said = said.contains(&(site.file, span, class));
     for known in of_class {
         if given_up {
             let outcome = Outcome::Silent(Reason::Context("`Drop` gives its owner up"));

@@ -1,10 +1,11 @@
 //! Interned names: a number for each text, shared by all threads.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::OnceLock;
 
 use lasso::{Spur, ThreadedRodeo};
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 /// An interned text. Numbers are given in the order of arrival, which depends on threads: nothing
 /// may be ordered by them, so this type has no order.
@@ -19,7 +20,18 @@ fn table() -> &'static ThreadedRodeo<Spur, FxBuildHasher> {
 impl Name {
     /// The name for this text.
     pub(crate) fn new(text: &str) -> Self {
-        Self(table().get_or_intern(text))
+        thread_local! {
+            /// What this thread has asked for: most names come again, and the table has a lock.
+            static KNOWN: RefCell<FxHashMap<&'static str, Name>> = RefCell::default();
+        }
+        KNOWN.with_borrow_mut(|known| {
+            if let Some(&name) = known.get(text) {
+                return name;
+            }
+            let name = Self(table().get_or_intern(text));
+            known.insert(name.as_str(), name);
+            name
+        })
     }
 
     /// The text.
