@@ -522,7 +522,8 @@ pub struct When {
     /// The class that must be there beside the first one.
     #[serde(default)]
     pub with: Option<String>,
-    /// call: not when an argument comes from a call of this class.
+    /// call: not when an argument comes from a call of this class. must-release: not in a function
+    /// that makes such a call.
     #[serde(default)]
     pub without: Option<String>,
     /// call: only when a loop around it makes a call of this class, too.

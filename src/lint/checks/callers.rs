@@ -50,8 +50,13 @@ impl<'a> Callers<'a> {
                             || called.of_trait.is_some() && function.of_trait.is_some();
                         *other == id || called.name == name && twin
                     }
-                    // A method of something unknown could be any of that name.
-                    Target::Unknown(other) => *other == name && function.of.is_some(),
+                    // A method of something unknown could be any of that name; a function of
+                    // a type parameter any of the trait.
+                    Target::Unknown(other) => {
+                        *other == name
+                            && function.of.is_some()
+                            && (call.receiver.is_some() || function.of_trait.is_some())
+                    }
                     _ => false,
                 });
                 let calls: Vec<NodeId> = calls.map(|(node, _)| node).collect();

@@ -240,6 +240,11 @@ fn judge<'a>(
             checker.add(known, site, span, evidence, Outcome::Silent(Reason::OtherRule));
             continue;
         }
+        if known.rule.when.without.as_ref().is_some_and(|class| makes(checker, site, class)) {
+            let outcome = Outcome::Silent(Reason::Context("the rule leaves such functions alone"));
+            checker.add(known, site, span, evidence, outcome);
+            continue;
+        }
         let outcome = verdict(known.rule.when.paths.unwrap_or(Paths::Any), &fate);
         let outcome = match outcome {
             Some(reason) => Outcome::Silent(reason),
@@ -253,6 +258,11 @@ fn judge<'a>(
         };
         checker.add(known, site, span, evidence, outcome);
     }
+}
+
+/// Whether the function makes a call of this class.
+fn makes(checker: &Checker<'_>, site: &Site, class: &str) -> bool {
+    super::calls(site).any(|(_, call)| super::classes_of(checker.world, call).contains(&class))
 }
 
 /// A `drop` that takes the raw handle out of an owner: the owner had only borrowed it.

@@ -88,6 +88,8 @@ pub(crate) struct Enum {
 #[derive(Debug)]
 pub(crate) struct Variant {
     pub(crate) name: Name,
+    /// Names are numbers in tuple variants.
+    pub(crate) fields: Vec<(Name, TypeRef)>,
 }
 
 #[derive(Debug)]

@@ -73,9 +73,12 @@ impl Lowering<'_> {
                 push(Some(&item.ident), ItemKind::Struct(Struct { fields: Vec::new(), generics }));
             }
             Syntax::Enum(item) => {
-                let variants = item.variants.iter();
-                let variants =
-                    variants.map(|variant| Variant { name: name(&variant.ident) }).collect();
+                let lower = |variant: &syn::Variant| {
+                    let fields = self.fields(&variant.fields).into_iter();
+                    let fields = fields.map(|(name, ty, _)| (name, ty)).collect();
+                    Variant { name: name(&variant.ident), fields }
+                };
+                let variants = item.variants.iter().map(lower).collect();
                 push(Some(&item.ident), ItemKind::Enum(Enum { variants }));
             }
             Syntax::Trait(item) => {

@@ -2,7 +2,7 @@
 
 use crate::catalog::ApiId;
 use crate::lint::facts::Facts;
-use crate::lint::ir::{Name, Path, Receiver, TypeRef};
+use crate::lint::ir::{Name, Path, Receiver, TypeRef, Variant};
 use crate::lint::names::{Def, FnId, ModId, Names, Resolution, Shape, Space, StaticId, TypeId};
 
 use super::{Ty, known};
@@ -192,9 +192,14 @@ impl<'a> World<'a> {
             match ty {
                 Ty::Own(id, _) => {
                     let def = self.names.type_def(id);
-                    if let Shape::Struct(fields) = &def.shape
-                        && let Some((_, ty, _)) = fields.iter().find(|(field, ..)| *field == name)
-                    {
+                    let written = match &def.shape {
+                        Shape::Struct(fields) => {
+                            fields.iter().find(|(field, ..)| *field == name).map(|(_, ty, _)| ty)
+                        }
+                        Shape::Enum(variants) => only_field(variants, name),
+                        _ => None,
+                    };
+                    if let Some(ty) = written {
                         let mut scope = Self::module_scope(def.module);
                         scope.generics[0] = &def.generics;
                         return self.ty(ty, scope);
@@ -449,10 +454,7 @@ impl<'a> World<'a> {
         if apis.is_empty() {
             // A function of a trait, called by the type: `UnixListener::from_raw_fd`.
             if let Some((owner, name)) = path.as_str().rsplit_once("::")
-                && owner
-                    .rsplit("::")
-                    .next()
-                    .is_some_and(|last| last.starts_with(char::is_uppercase))
+                && is_type_name(owner)
                 && let found @ (Target::Api(..), _) =
                     self.by_name(&Ty::Foreign(Name::new(owner), Vec::new()), Name::new(name))
             {
@@ -547,6 +549,13 @@ impl<'a> World<'a> {
                 let pinned = self.reach(receiver).into_iter().find(|ty| matches!(ty, Ty::Own(..)));
                 pinned.map(|ty| Ty::Ref(Box::new(ty))).unwrap_or_default()
             }
+            // `From` and `Default` give the type that they are called by.
+            Target::Foreign(path) => match path.as_str().rsplit_once("::") {
+                Some((owner, "from" | "default")) if is_type_name(owner) => {
+                    known::foreign(Name::new(owner), Vec::new())
+                }
+                _ => Ty::Unknown,
+            },
             // Builders: what nobody told us about gives back what it was called on.
             Target::Unknown(_) if self.chains(receiver) => receiver.bare().clone(),
             _ => Ty::Unknown,
@@ -575,6 +584,19 @@ impl<'a> World<'a> {
     pub(crate) fn receiver_of(&self, id: FnId) -> Receiver {
         self.names.function(id).sig.receiver
     }
+}
+
+/// Whether a path ends like that of a type.
+fn is_type_name(path: &str) -> bool {
+    path.rsplit("::").next().is_some_and(|last| last.starts_with(char::is_uppercase))
+}
+
+/// The type of a field that just one variant has: places do not tell variants apart.
+fn only_field(variants: &[Variant], name: Name) -> Option<&TypeRef> {
+    let mut found = variants.iter().flat_map(|variant| &variant.fields);
+    let mut found = found.by_ref().filter(|(field, _)| *field == name);
+    let (_, ty) = found.next()?;
+    found.next().is_none().then_some(ty)
 }
 
 /// Methods of Option and Result that the engine understands by itself.
