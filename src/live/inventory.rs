@@ -82,10 +82,12 @@ impl Inventory {
             }
             Fact::Open { at, target, id, pre, facts, .. } => {
                 if self.handles.len() < MAX_HANDLES || self.handles.contains_key(&id) {
-                    self.handles.insert(
-                        id,
-                        Held { target, seen: at, pre, facts: Arc::unwrap_or_clone(facts) },
-                    );
+                    let mut facts = Arc::unwrap_or_clone(facts);
+                    // Whether a thread runs is told by two looks; the first takes it for awake.
+                    if &*facts.kind == "thread" && pre {
+                        facts.activity = Activity::Unseen;
+                    }
+                    self.handles.insert(id, Held { target, seen: at, pre, facts });
                 } else {
                     self.left_out += 1;
                 }
@@ -157,6 +159,19 @@ mod tests {
         let facts = Arc::new(HandleFacts::of_kind("socket"));
         let (target, id) = (TargetId(0), HandleId(id));
         Fact::Open { at: 1000, target, id, pre, start_up: false, facts }
+    }
+
+    #[test]
+    fn one_look_does_not_tell_whether_a_thread_runs() {
+        let mut inventory = Inventory::default();
+        let activity = Activity::Awake;
+        let facts = Arc::new(HandleFacts { activity, ..HandleFacts::of_kind("thread") });
+        let (target, id) = (TargetId(0), HandleId(1));
+        inventory.apply(Fact::Open { at: 0, target, id, pre: true, start_up: false, facts });
+        assert_eq!(inventory.handles[&id].idle(9000), None);
+        let change = Change::Activity(Activity::SilentSince(5000));
+        inventory.apply(Fact::Change { at: 9000, id, change });
+        assert_eq!(inventory.handles[&id].idle(9000), Some(4000));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub struct Style {
 /// A line without colours, and the colour it gets.
 #[derive(Debug)]
 pub(crate) struct Line {
-    /// The text, already cut to the width.
+    /// The text; cut to the width, except for next steps of a summary.
     pub(crate) text: String,
     /// SGR parameters; empty for none.
     tone: &'static str,
@@ -107,6 +107,7 @@ pub(super) fn write_lines(lines: &[Line], style: Style, out: &mut dyn io::Write)
 /// All lines of an outcome; `full` adds sparklines and processes.
 pub(crate) fn lines(outcome: &Outcome, style: Style, full: bool) -> Vec<Line> {
     let mut page = Page::new(style);
+    page.whole_steps = !full;
     if outcome.targets.is_empty() {
         page.add("", "no target is being watched");
     }
@@ -137,12 +138,15 @@ pub(crate) fn lines(outcome: &Outcome, style: Style, full: bool) -> Vec<Line> {
 pub(super) struct Page {
     style: Style,
     lines: Vec<Line>,
+    /// Next steps are left to the terminal to fold: a command with a line break in it cannot be
+    /// pasted. A view that is redrawn has to know its height and breaks them.
+    whole_steps: bool,
 }
 
 impl Page {
     /// An empty one.
     pub(super) fn new(style: Style) -> Self {
-        Self { style, lines: Vec::new() }
+        Self { style, lines: Vec::new(), whole_steps: false }
     }
 
     /// What was added.
@@ -152,11 +156,22 @@ impl Page {
 
     /// Adds a line; every text, trusted or not, is made harmless here.
     pub(super) fn add(&mut self, tone: &'static str, text: &str) {
+        self.push(tone, text, self.style.width);
+    }
+
+    fn push(&mut self, tone: &'static str, text: &str, width: usize) {
         let safe = sanitise(text);
         let (text, mark) =
             if self.style.unicode { (safe.into_owned(), "…") } else { (ascii(&safe), "...") };
-        self.lines
-            .push(Line { text: fit(&text, self.style.width, mark).trim_end().to_owned(), tone });
+        self.lines.push(Line { text: fit(&text, width, mark).trim_end().to_owned(), tone });
+    }
+
+    fn step(&mut self, text: &str) {
+        if self.whole_steps {
+            self.push("1", &format!("  next: {text}"), usize::MAX);
+        } else {
+            self.wrapped("1", "  next: ", text);
+        }
     }
 
     fn target(&mut self, target: &TargetOutcome, full: bool) {
@@ -231,7 +246,7 @@ impl Page {
             self.wrapped("", "  ", &format!("such as {}", diagnosis.examples.join(", ")));
         }
         for step in diagnosis.next_steps.iter().take(4) {
-            self.wrapped("1", "  next: ", step);
+            self.step(step);
         }
     }
 
@@ -247,7 +262,7 @@ impl Page {
             self.wrapped("", "  ", &format!("such as {}", finding.examples.join(", ")));
         }
         for step in finding.next_steps.iter().take(3) {
-            self.wrapped("1", "  next: ", step);
+            self.step(step);
         }
         for site in finding.sites.iter().take(3) {
             self.add("", &format!("  opened at {site}"));

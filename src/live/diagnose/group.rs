@@ -7,7 +7,7 @@ use super::Handle;
 use crate::live::facts::HandleFacts;
 
 /// What the peer is called when handles of several are told together.
-pub(super) const SEVERAL: &str = "several peers";
+const SEVERAL: &str = "several peers";
 /// Examples kept.
 const EXAMPLES: usize = 3;
 

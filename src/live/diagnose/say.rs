@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Match, View, group, peer};
+use super::{Match, View, peer};
 use crate::catalog::live::{LiveRule, references};
 use crate::catalog::model::Level;
 use crate::finding::Severity;
@@ -70,12 +70,9 @@ fn pasted(found: &Match, view: &View<'_>) -> BTreeMap<&'static str, String> {
     let mut values = values(found, view);
     let key = &found.group;
     values.remove("peer");
-    if *key.peer == *group::SEVERAL {
-        values.insert("cohort", String::new());
-    } else {
-        values.extend(peer::plain(key).map(|peer| ("peer", peer)));
-        values.extend(peer::cohort(key).map(|cohort| ("cohort", cohort)));
-    }
+    // Several peers have no filter, and `ss -K` without one ends every connection of the host.
+    values.extend(peer::plain(key).map(|peer| ("peer", peer)));
+    values.extend(peer::cohort(key).map(|cohort| ("cohort", cohort)));
     // The words of a group may hold what a hostile program chose: its kind and role do not.
     let plain = [&key.kind, &key.role].map(ToString::to_string).join(" ");
     values.insert("group", plain.trim_end().to_owned());
