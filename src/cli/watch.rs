@@ -40,9 +40,10 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<Exit> {
     let stop = Stop::listen().context("cannot listen for Ctrl-C")?;
     let mut program = start_program(&args.program)?;
     let child = program.as_ref().map(Child::id);
-    let targets = targets::find(&args.selectors, child)?;
     let mut output = Output::new(args.judging.format, "watch");
-    let result = watch_targets(args, targets, &stop, &mut output);
+    // No `?` before the program is ended.
+    let result = targets::find(&args.selectors, child)
+        .and_then(|targets| watch_targets(args, targets, &stop, &mut output));
     if let Some(child) = &mut program
         && let Some(status) = end_program(child)
         && !status.success()
