@@ -193,7 +193,7 @@ pub(crate) enum NodeKind {
 
 impl NodeKind {
     /// Whether the step looks at, moves or writes into a local.
-    fn uses(&self, local: LocalId) -> bool {
+    pub(crate) fn uses(&self, local: LocalId) -> bool {
         let of = |operand: &Operand| operand.place().is_some_and(|place| place.local == local);
         match self {
             Self::Join | Self::Drop(_) | Self::Exit(_) => false,

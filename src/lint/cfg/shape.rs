@@ -3,8 +3,8 @@
 use crate::lint::ir::{ExprId, Name, Span};
 use crate::lint::types::Ty;
 
-use super::build::Builder;
-use super::{NodeKind, Operand, Part, Place, Test, Value};
+use super::build::{Builder, Tail};
+use super::{LocalId, NodeId, NodeKind, Operand, Part, Place, Test, Value};
 
 impl<'a> Builder<'a> {
     /// The value of a method call that the engine understands by itself.
@@ -149,9 +149,21 @@ impl<'a> Builder<'a> {
         } else {
             Value::Use(value)
         };
+        self.or_nothing(out, value, joined, no, span)
+    }
+
+    /// Puts the value on this way, and goes on where the other way, which leaves nothing, meets it.
+    fn or_nothing(
+        &mut self,
+        out: LocalId,
+        value: Value,
+        joined: NodeId,
+        other: Vec<Tail>,
+        span: Span,
+    ) -> Operand {
         self.step(NodeKind::Assign { to: Place::of(out), value }, span);
         self.link(joined);
-        self.tails = no;
+        self.tails = other;
         self.link(joined);
         self.resume_if_reached(joined);
         Operand::Move(Place::of(out))
@@ -169,12 +181,7 @@ impl<'a> Builder<'a> {
         self.graph.locals[out.0 as usize].ty = Ty::option(given);
         let value =
             Value::Parts { parts: vec![(Part::Payload, value)], rest: None, written: false };
-        self.step(NodeKind::Assign { to: Place::of(out), value }, span);
-        self.link(joined);
-        self.tails = no;
-        self.link(joined);
-        self.resume_if_reached(joined);
-        Operand::Move(Place::of(out))
+        self.or_nothing(out, value, joined, no, span)
     }
 
     fn unwrap_or(

@@ -161,17 +161,16 @@ fn starts(checker: &Checker<'_>, site: &Site, call: &Call, fresh: &Fresh) -> Vec
 /// Whether nothing ever uses it: `let _ = owner.into_raw()` is another way to forget the owner,
 /// done on purpose where somebody else has the pointer already.
 fn forgotten(graph: &Graph, local: LocalId) -> bool {
-    let is = |operand: &Operand| operand.place().is_some_and(|place| place.local == local);
     !graph.nodes.iter().any(|node| match &node.kind {
+        // Looking at it is no use of it, nor is moving it within itself or dropping it.
+        NodeKind::Branch(_) => false,
         NodeKind::Assign { to, value } => to.local != local && value.uses(local),
-        NodeKind::Call(call) => {
-            let drops =
-                matches!(&call.target, Target::Api(_, path) if path.as_str() == "std::mem::drop");
-            !drops && call.receiver.iter().chain(&call.args).any(is)
+        NodeKind::Call(call)
+            if matches!(&call.target, Target::Api(_, path) if path.as_str() == "std::mem::drop") =>
+        {
+            false
         }
-        NodeKind::Branch(_) | NodeKind::Join | NodeKind::Drop(_) | NodeKind::Exit(_) => false,
-        NodeKind::Await { what, .. } => is(what),
-        NodeKind::Select { futures } => futures.iter().any(is),
+        other => other.uses(local),
     })
 }
 
