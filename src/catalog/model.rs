@@ -454,6 +454,9 @@ pub struct Rule {
     /// Other names for it.
     #[serde(default)]
     pub aliases: Vec<String>,
+    /// Lints of clippy about the same defect, without `clippy::`: who allows one has decided.
+    #[serde(default)]
+    pub clippy: Vec<String>,
     /// A closed set of conditions.
     #[serde(default)]
     pub when: When,

@@ -21,7 +21,7 @@ use super::ir::Name;
 use super::names::{FileId, Root, Side, Source, Surroundings};
 use super::options::Options;
 use super::package::{Analysed, Dependencies, Interest, Job, analyse};
-use super::suppress::{self, InFile, Known};
+use super::suppress::{self, CLIPPY, InFile, Known, Suppression};
 use super::syntax::{self, MacroGrammars};
 use super::workspace::{
     self, Edition, Package, Request, Skip, SourceFile, Target, TargetKind, Versions, Workspace,
@@ -302,7 +302,7 @@ impl Run<'_> {
                 }
                 part.sources.insert(Arc::clone(&source.shown), Arc::clone(&source.text));
             }
-            let suppressions = suppress::suppressions(&source.text);
+            let suppressions = self.suppressions(source, &candidates);
             if !suppressions.is_empty() {
                 part.sources.insert(Arc::clone(&source.shown), Arc::clone(&source.text));
                 let in_parts = !source.file.broken.is_empty();
@@ -310,6 +310,20 @@ impl Run<'_> {
                 part.suppressions.insert(Arc::clone(&source.shown), in_file);
             }
         }
+    }
+
+    /// Those of a file; what was written for clippy only where a rule is about the same.
+    fn suppressions(&self, source: &Source, found: &[&Candidate<'_>]) -> Vec<Suppression> {
+        let reported = found.iter().filter(|found| matches!(found.outcome, Outcome::Reported(_)));
+        let clippy = reported.into_iter().any(|found| !found.rule.rule.clippy.is_empty());
+        let mut suppressions = suppress::suppressions(&source.text, clippy);
+        for suppression in suppressions.iter_mut().filter(|written| written.of_clippy) {
+            let lints = std::mem::take(&mut suppression.rules);
+            let meant = |lint: &String| lints.iter().any(|name| *name == format!("{CLIPPY}{lint}"));
+            let rules = self.rules.iter().filter(|known| known.rule.clippy.iter().any(meant));
+            suppression.rules = rules.map(|known| known.rule.id.clone()).collect();
+        }
+        suppressions
     }
 
     fn report(&self, workspace: Workspace, parts: Vec<Part>, loading: Duration) -> Report {

@@ -16,6 +16,9 @@ use units::{Place, Units};
 /// What every such comment begins with; it is in every such attribute, too.
 const MARK: &str = "poolscan";
 
+/// What names of clippy's lints begin with.
+pub(crate) const CLIPPY: &str = "clippy::";
+
 /// Where a suppression holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -42,16 +45,19 @@ pub struct Suppression {
     pub reason: String,
     /// The last day on which it holds.
     pub until: Option<Date>,
+    /// Written for clippy: nothing is said of one without a reason, or that silences nothing here.
+    pub of_clippy: bool,
 }
 
-/// All suppressions of a file, in order. Documentation is none.
-pub fn suppressions(source: &str) -> Vec<Suppression> {
+/// All suppressions of a file, in order, those for clippy if wanted. Documentation is none.
+pub fn suppressions(source: &str, clippy: bool) -> Vec<Suppression> {
     // Nearly every file has none; this is all that they cost.
-    if memchr::memmem::find(source.as_bytes(), MARK.as_bytes()).is_none() {
+    let holds = |mark: &str| memchr::memmem::find(source.as_bytes(), mark.as_bytes()).is_some();
+    if !(holds(MARK) || clippy && holds(CLIPPY)) {
         return Vec::new();
     }
     let mut reading =
-        Reading { units: Units::new(), found: Vec::new(), places: Vec::new(), waiting: 0 };
+        Reading { clippy, units: Units::new(), found: Vec::new(), places: Vec::new(), waiting: 0 };
     scan(source, |piece| match piece {
         Piece::Comment { line, text } => reading.comment(line, text),
         Piece::Attribute { line, inner, text } => reading.attribute(line, inner, text),
@@ -62,6 +68,8 @@ pub fn suppressions(source: &str) -> Vec<Suppression> {
 
 /// Finds what each suppression stands at.
 struct Reading {
+    /// Whether attributes for clippy count.
+    clippy: bool,
     units: Units,
     found: Vec<Suppression>,
     /// Of each that was found; none as long as no code follows.
@@ -83,16 +91,18 @@ impl Reading {
     }
 
     fn attribute(&mut self, line: u32, inner: bool, text: &str) {
-        let Some(allow) = grammar::attribute(text) else { return };
+        let of_clippy = || grammar::clippy(text).filter(|_| self.clippy).map(Some);
+        let Some(allow) = grammar::attribute(text).or_else(of_clippy) else { return };
         let place = inner.then(|| self.units.around(line));
         self.add(line, allow, place);
     }
 
     fn add(&mut self, line: u32, allow: Option<Allow>, place: Option<Place>) {
         let scope = if allow.is_some() { Scope::Nowhere } else { Scope::Garbled };
+        let of_clippy = allow.as_ref().is_some_and(|allow| allow.of_clippy);
         let (rules, reason, until) =
             allow.map(|allow| (allow.rules, allow.reason, allow.until)).unwrap_or_default();
-        self.found.push(Suppression { line, scope, rules, reason, until });
+        self.found.push(Suppression { line, scope, rules, reason, until, of_clippy });
         self.places.push(place);
         self.waiting = if place.is_none() { self.waiting + 1 } else { 0 };
     }
@@ -123,22 +133,27 @@ mod tests {
     use super::*;
 
     fn scopes(source: &str) -> Vec<Scope> {
-        suppressions(source).into_iter().map(|s| s.scope).collect()
+        suppressions(source, true).into_iter().map(|s| s.scope).collect()
     }
 
     #[test]
     fn rules_and_reason_are_read() {
-        let found = suppressions("a(); // poolscan: allow(x-y, z): the caller waits: always\n");
+        let found =
+            suppressions("a(); // poolscan: allow(x-y, z): the caller waits: always\n", true);
         let want = Suppression {
             line: 1,
             scope: Scope::Lines(1, 1),
             rules: vec!["x-y".to_owned(), "z".to_owned()],
             reason: "the caller waits: always".to_owned(),
             until: None,
+            of_clippy: false,
         };
         assert_eq!(found, [want]);
-        assert_eq!(suppressions("/* poolscan:allow( x ) */ a();")[0].reason, "");
-        assert_eq!(suppressions("// poolscan: allow-file(x): generated")[0].scope, Scope::File);
+        assert_eq!(suppressions("/* poolscan:allow( x ) */ a();", true)[0].reason, "");
+        assert_eq!(
+            suppressions("// poolscan: allow-file(x): generated", true)[0].scope,
+            Scope::File
+        );
     }
 
     #[test]
@@ -186,7 +201,7 @@ mod tests {
         let attr = "cfg_attr(any(), poolscan::allow(x, reason = \"y\", until = \"2027-01-31\"))";
         let source =
             format!("#[{attr}]\n#[inline]\nfn f() {{\n  #[{attr}]\n  a()\n    .b();\n}}\n");
-        let found = suppressions(&source);
+        let found = suppressions(&source, true);
         assert_eq!(scopes(&source), [Scope::Lines(3, 7), Scope::Lines(5, 6)]);
         assert_eq!((found[0].reason.as_str(), found[0].line), ("y", 1));
         assert_eq!(found[0].until, Some(jiff::civil::date(2027, 1, 31)));
@@ -196,10 +211,26 @@ mod tests {
     }
 
     #[test]
+    fn attributes_for_clippy_hold_when_wanted() {
+        let source = "#[allow(clippy::mem_forget, dead_code)]\nfn f() {\n  g();\n}\n";
+        let found = suppressions(source, true);
+        assert_eq!(scopes(source), [Scope::Lines(2, 4)]);
+        assert_eq!(
+            (&*found[0].rules, found[0].of_clippy),
+            (&["clippy::mem_forget".to_owned()][..], true)
+        );
+        assert_eq!(suppressions(source, false), []);
+        assert_eq!(
+            suppressions(&format!("{source}// poolscan: allow(x): y\na();"), false).len(),
+            1
+        );
+    }
+
+    #[test]
     fn only_comments_count() {
         let source = "let a = \"// poolscan: allow(x): y\";\n/// poolscan: allow(x): y\n\
                       // see poolscan: allow(x): y\nfn f() {}";
-        assert_eq!(suppressions(source), []);
+        assert_eq!(suppressions(source, true), []);
         assert_eq!(scopes("// poolscan: alow(x): y\nf();"), [Scope::Garbled]);
         assert_eq!(scopes("// poolscan: allow()\nf();"), [Scope::Garbled]);
         assert_eq!(scopes("// poolscan: allow(x\nf();"), [Scope::Garbled]);
@@ -207,18 +238,18 @@ mod tests {
 
     #[test]
     fn windows_line_ends_change_nothing() {
-        let found = suppressions("// poolscan: allow(x): y\r\nf();\r\n");
+        let found = suppressions("// poolscan: allow(x): y\r\nf();\r\n", true);
         assert_eq!((found[0].scope, found[0].reason.as_str()), (Scope::Lines(2, 2), "y"));
     }
 
     #[test]
     fn hostile_text_is_read_in_linear_time() {
         let many = "// poolscan: allow(x): y\nf(".repeat(50_000);
-        assert_eq!(suppressions(&many).len(), 50_000);
+        assert_eq!(suppressions(&many, true).len(), 50_000);
         let marks = format!("// poolscan:\n{}", "r#".repeat(200_000));
-        assert_eq!(suppressions(&marks).len(), 1);
+        assert_eq!(suppressions(&marks, true).len(), 1);
         let hashes = format!("// poolscan:\n{}", "#".repeat(400_000));
-        assert_eq!(suppressions(&hashes).len(), 1);
+        assert_eq!(suppressions(&hashes, true).len(), 1);
     }
 
     proptest! {
@@ -226,7 +257,7 @@ mod tests {
         fn never_panics(source in any::<String>(), tail in any::<String>()) {
             let text = format!("{source}// poolscan: allow(x): y\n{tail}");
             let lines = text.bytes().filter(|&b| b == b'\n').count() as u32 + 1;
-            for found in suppressions(&text) {
+            for found in suppressions(&text, true) {
                 prop_assert!(found.line <= lines);
                 if let Scope::Lines(first, last) = found.scope {
                     prop_assert!(first <= last && last <= lines);

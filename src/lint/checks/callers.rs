@@ -6,7 +6,8 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use crate::lint::bodies::{Bodies, Site};
-use crate::lint::cfg::NodeId;
+use crate::catalog::model::Effect;
+use crate::lint::cfg::{LocalKind, NodeId};
 use crate::lint::ir::Name;
 use crate::lint::names::FnId;
 use crate::lint::types::{Target, World};
@@ -15,6 +16,9 @@ use super::context;
 
 /// Bodies that mention a name; more than this many, and nobody can say who calls it.
 const MANY: usize = 150;
+
+/// Steps back towards `main`.
+const STEPS: u32 = 6;
 
 /// See the module.
 pub(super) struct Callers<'a> {
@@ -68,9 +72,13 @@ impl<'a> Callers<'a> {
 
     /// An async function that users of the library can call.
     pub(super) fn is_offered(&self, id: FnId) -> bool {
-        let names = self.world.names;
-        let function = names.function(id);
-        function.sig.is_async && function.of_trait.is_none() && names.is_offered(id)
+        self.is_held(id) && self.world.names.is_offered(id)
+    }
+
+    /// An async function whose future only its callers have.
+    pub(super) fn is_held(&self, id: FnId) -> bool {
+        let function = self.world.names.function(id);
+        function.sig.is_async && function.of_trait.is_none()
     }
 
     fn index(&self) -> FxHashMap<Name, Vec<FnId>> {
@@ -94,7 +102,12 @@ impl<'a> Callers<'a> {
     /// It runs once in the life of the process: everybody who calls it is `main`, an initialiser,
     /// or runs once himself.
     pub(super) fn once(&self, id: FnId) -> bool {
-        self.once_within(id, 4)
+        self.once_within(id, STEPS)
+    }
+
+    /// The same of a step: no loop is around it, nor a closure that may be called again.
+    pub(super) fn once_at(&self, site: &Site, node: NodeId) -> bool {
+        self.once_at_within(site, node, STEPS)
     }
 
     fn once_within(&self, id: FnId, depth: u32) -> bool {
@@ -105,10 +118,27 @@ impl<'a> Callers<'a> {
             return false;
         };
         callers.iter().all(|(site, node)| {
-            site.graph.loops_around(*node).next().is_none()
-                && site
-                    .function
-                    .is_none_or(|caller| caller != id && self.once_within(caller, depth - 1))
+            site.function != Some(id) && self.once_at_within(site, *node, depth - 1)
         })
+    }
+
+    fn once_at_within(&self, site: &Site, node: NodeId, depth: u32) -> bool {
+        if site.graph.loops_around(node).next().is_some() {
+            return false;
+        }
+        match &site.parent {
+            Some((parent, Some(made))) => {
+                let block = site.graph.is_async
+                    && site.graph.locals.iter().all(|local| local.kind != LocalKind::Param);
+                let called_once = block
+                    || context::taken_by(&parent.graph, *made).any(|(_, call)| {
+                        call.effects.contains(&Effect::Spawns)
+                            || super::classes_of(self.world, call).contains(&"once-init")
+                    });
+                called_once && self.once_at_within(parent, *made, depth)
+            }
+            Some((_, None)) => false,
+            None => site.function.is_none_or(|id| self.once_within(id, depth)),
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalog::LintRule;
-use crate::catalog::model::{Engine, Fails, Handle, Paths};
+use crate::catalog::model::{Context, Engine, Fails, Handle, Paths};
 use crate::finding::{MAX_EXITS, Role};
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place};
@@ -14,6 +14,7 @@ use crate::lint::ir::{Name, Path, Span};
 use crate::lint::names::{FileId, FnId};
 use crate::lint::types::{Target, Ty};
 
+use super::callers::Callers;
 use super::{Checker, Outcome, Reason, Reported, context, in_tests, item};
 
 /// Rounds of finding functions that return what they acquire.
@@ -47,8 +48,9 @@ pub(super) fn check(checker: &mut Checker<'_>) {
         let after: usize = fresh.values().map(Vec::len).sum();
         if after == before || round + 1 == ROUNDS {
             // Whether it matters is decided last, when all wrappers are known.
+            let callers = Callers::new(checker.world, checker.bodies);
             for (site, node, begin, fate) in found {
-                judge(checker, &rules, &said, &site, node, &begin.class, fate);
+                judge(checker, &rules, &said, &callers, &site, node, &begin.class, fate);
             }
             return;
         }
@@ -200,6 +202,7 @@ fn judge<'a>(
     checker: &mut Checker<'a>,
     rules: &[&'a LintRule],
     said: &FxHashSet<(FileId, Span, &'a str)>,
+    callers: &Callers<'_>,
     site: &Site,
     node: NodeId,
     class: &str,
@@ -247,16 +250,27 @@ fn judge<'a>(
         let outcome = verdict(known.rule.when.paths.unwrap_or(Paths::Any), &fate);
         let outcome = match outcome {
             Some(reason) => Outcome::Silent(reason),
-            None => {
-                match context::fits(&known.rule.when, &context::contexts(checker.world, site, node))
-                {
-                    Err(reason) => Outcome::Silent(Reason::Context(reason)),
-                    Ok(()) => Outcome::Reported(Box::new(reported(checker, call, &fate))),
-                }
-            }
+            None => match context::fits(&known.rule.when, &contexts(checker, callers, site, node)) {
+                Err(reason) => Outcome::Silent(Reason::Context(reason)),
+                Ok(()) => Outcome::Reported(Box::new(reported(checker, call, &fate))),
+            },
         };
         checker.add(known, site, span, evidence, outcome);
     }
+}
+
+/// Where a step runs; what `main` leads to just once runs once, too.
+fn contexts(
+    checker: &Checker<'_>,
+    callers: &Callers<'_>,
+    site: &Site,
+    node: NodeId,
+) -> Vec<Context> {
+    let mut contexts = context::contexts(checker.world, site, node);
+    if callers.once_at(site, node) {
+        contexts.push(Context::Once);
+    }
+    contexts
 }
 
 /// Whether the function makes a call of this class.

@@ -266,20 +266,29 @@ impl Search<'_, '_> {
         first.map_or(Ok(None), Err)
     }
 
-    /// Part of what a library offers, and used by nobody here but others of the kind: whoever
-    /// calls it holds the future, and may well bound it.
+    /// Part of what a library offers, or only of use to such parts: whoever calls it holds the
+    /// future, and may well bound it.
     fn is_offered(&self, id: FnId, depth: u32) -> bool {
-        self.callers.is_offered(id)
-            && self.callers.of(id).is_some_and(|callers| {
-                callers.iter().all(|(caller, node)| {
-                    let call = caller.graph.call_at(*node);
-                    let surely = call.is_some_and(|call| matches!(call.target, Target::Own(_)));
-                    !surely
-                        || caller.function.is_some_and(|caller| {
-                            caller == id || depth > 0 && self.is_offered(caller, depth - 1)
-                        })
-                })
-            })
+        let offered = self.callers.is_offered(id);
+        if !offered && !self.callers.is_held(id) {
+            return false;
+        }
+        let Some(callers) = self.callers.of(id) else { return false };
+        let mut sure = callers.iter().filter(|(caller, node)| {
+            let call = caller.graph.call_at(*node);
+            call.is_some_and(|call| matches!(call.target, Target::Own(_)))
+                && caller.function != Some(id)
+        });
+        let of_offer = |(caller, _): &(Rc<Site>, NodeId)| {
+            // A block or closure may be run by somebody else, a task for example.
+            caller.parent.is_none()
+                && depth > 0
+                && caller.function.is_some_and(|caller| self.is_offered(caller, depth - 1))
+        };
+        match sure.next() {
+            None => offered,
+            Some(first) => of_offer(first) && sure.all(of_offer),
+        }
     }
 }
 

@@ -72,6 +72,7 @@ impl Entry<'_> {
                 Some(format!("the suppression of {name} held until {until}; it was not applied"))
             }
             Known::Active(_) if self.suppression.scope == Scope::Nowhere || self.in_parts => None,
+            Known::Active(_) if self.suppression.of_clippy => None,
             Known::Active(_) => Some(format!("the suppression of {name} silences nothing")),
         }
     }
@@ -166,6 +167,9 @@ pub fn apply(
 
 /// What is wrong with a suppression as it is written.
 fn complaint(path: &Arc<str>, suppression: &Suppression) -> Option<Issue> {
+    if suppression.of_clippy {
+        return None;
+    }
     let message = match suppression.scope {
         Scope::Garbled => {
             "the suppression was not understood and ignored; write \
@@ -217,7 +221,7 @@ mod tests {
     }
 
     fn run(source: &str, findings: Vec<LintFinding>) -> (usize, u64, Vec<String>) {
-        let file = InFile { suppressions: suppressions(source), in_parts: false };
+        let file = InFile { suppressions: suppressions(source, false), in_parts: false };
         let (applied, issues) = applied(findings, file);
         (applied.kept.len(), applied.suppressed, issues)
     }
@@ -238,7 +242,7 @@ mod tests {
     #[test]
     fn an_exit_is_silenced_alone() {
         let source = "a();\nb()?; // poolscan: allow(leak, reason = \"w\")\nc()?;\n";
-        let file = InFile { suppressions: suppressions(source), in_parts: false };
+        let file = InFile { suppressions: suppressions(source, false), in_parts: false };
         let with_exits = |lines: &[u32]| {
             let mut found = finding("leak", 1, 1);
             let region = |line| Region { line, end_line: line, ..found.region.clone() };
@@ -271,7 +275,7 @@ mod tests {
     #[test]
     fn nothing_is_said_of_files_that_were_read_in_parts() {
         let source = "// poolscan: allow(leak, reason = \"w\")\na();";
-        let file = InFile { suppressions: suppressions(source), in_parts: true };
+        let file = InFile { suppressions: suppressions(source, false), in_parts: true };
         assert_eq!(applied(Vec::new(), file).1, Vec::<String>::new());
     }
 

@@ -10,6 +10,8 @@ pub(super) struct Allow {
     pub(super) rules: Vec<String>,
     pub(super) reason: String,
     pub(super) until: Option<Date>,
+    /// An attribute for clippy.
+    pub(super) of_clippy: bool,
 }
 
 /// Reads what stands behind the mark of a comment: also `allow(rule): reason`.
@@ -40,6 +42,18 @@ pub(super) fn attribute(text: &str) -> Option<Option<Allow>> {
     Some(allow.filter(|_| at.eat(")") && at.0.trim().is_empty()))
 }
 
+/// Reads `allow(clippy::…)` and `expect(clippy::…)`; none when no lint of clippy is among the names.
+pub(super) fn clippy(text: &str) -> Option<Allow> {
+    let mut at = Reader(text);
+    if !at.eat("allow") && !at.eat("expect") {
+        return None;
+    }
+    let mut allow = at.arguments(false)?;
+    allow.rules.retain(|rule| rule.starts_with(super::CLIPPY));
+    allow.of_clippy = true;
+    (!allow.rules.is_empty()).then_some(allow)
+}
+
 /// The text that is still to be read.
 struct Reader<'a>(&'a str);
 
@@ -52,7 +66,8 @@ impl<'a> Reader<'a> {
 
     /// `(rule, rule, reason = "…", until = "…")`
     fn arguments(&mut self, file: bool) -> Option<Allow> {
-        let mut allow = Allow { file, rules: Vec::new(), reason: String::new(), until: None };
+        let mut allow =
+            Allow { file, rules: Vec::new(), reason: String::new(), until: None, of_clippy: false };
         if !self.eat("(") {
             return None;
         }
@@ -116,7 +131,7 @@ mod tests {
 
     fn allow(rules: &[&str], reason: &str, until: Option<Date>) -> Allow {
         let rules = rules.iter().map(|&rule| rule.to_owned()).collect();
-        Allow { file: false, rules, reason: reason.to_owned(), until }
+        Allow { file: false, rules, reason: reason.to_owned(), until, of_clippy: false }
     }
 
     #[test]
@@ -157,11 +172,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn attributes_for_clippy() {
+        let names = |text: &str| clippy(text).map(|allow| allow.rules.join(" "));
+        let read = |text: &str| names(text).unwrap_or_default();
+        assert_eq!(read("allow(clippy::a, dead_code, clippy::b)"), "clippy::a clippy::b");
+        assert_eq!(read("expect( clippy::a, reason = \"b\" )"), "clippy::a");
+        for other in ["allow(dead_code)", "deny(clippy::a)", "allow(clippy::a", "allow", ""] {
+            assert_eq!(names(other), None, "{other}");
+        }
+    }
+
     proptest! {
         #[test]
         fn never_panics(text in any::<String>(), tail in "[a-z(),=\"\\\\ ]{0,40}") {
             for text in [text.clone(), format!("allow({tail}"), format!("allow(x{tail}{text}")] {
                 let _ = comment(&text);
+                let _ = clippy(&text);
                 let _ = attribute(&format!("cfg_attr(any(), poolscan::{text}"));
             }
         }

@@ -26,6 +26,12 @@ pub(super) fn severity(rule: &Rule) -> &'static str {
     level(rule.severity)
 }
 
+/// What else silences it.
+pub(super) fn allowed_by(rule: &Rule) -> String {
+    let lints: Vec<String> = rule.clippy.iter().map(|lint| format!("clippy::{lint}")).collect();
+    format!("silent where {} is allowed", lints.join(" or "))
+}
+
 /// The name of a severity.
 pub(in crate::report) fn level(level: Level) -> &'static str {
     match level {
@@ -72,6 +78,9 @@ pub fn explain(
     page.text("2", "", &facts)?;
     if !rule.aliases.is_empty() {
         page.text("2", "", &format!("also called {}", rule.aliases.join(", ")))?;
+    }
+    if !rule.clippy.is_empty() {
+        page.text("2", "", &allowed_by(rule))?;
     }
     page.section("Why", &rule.why)?;
     page.section("What to write instead", &rule.help)?;
@@ -170,6 +179,7 @@ pub(super) struct Short<'a> {
     status: &'static str,
     since: &'a str,
     aliases: &'a [String],
+    clippy: &'a [String],
     summary: &'a str,
 }
 
@@ -182,6 +192,7 @@ impl<'a> Short<'a> {
             status: status(rule),
             since: &rule.since,
             aliases: &rule.aliases,
+            clippy: &rule.clippy,
             summary: &rule.summary,
         }
     }
@@ -320,7 +331,7 @@ pub(super) mod tests {
         let document: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
         assert_eq!(document["schema"], "poolscan.explain/1");
         let fields: Vec<_> = document["rule"].as_object().expect("fields").keys().collect();
-        let want = "aliases bad examples family good help id limits references severity since status \
+        let want = "aliases bad clippy examples family good help id limits references severity since status \
                     summary why";
         let mut sorted = fields.iter().map(|f| f.as_str()).collect::<Vec<_>>();
         sorted.sort_unstable();

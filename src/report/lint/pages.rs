@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::explain::{Described, filled, severity, status};
+use super::explain::{Described, allowed_by, filled, severity, status};
 use crate::catalog::Snippet;
 use crate::catalog::model::Rule;
 
@@ -70,6 +70,9 @@ fn section(rule: &Rule, packages: &BTreeSet<String>) -> String {
     let mut facts = format!("{}, {}, since {}", severity(rule), status(rule), rule.since);
     if !rule.aliases.is_empty() {
         let _ = write!(facts, ", also called {}", rule.aliases.join(", "));
+    }
+    if !rule.clippy.is_empty() {
+        let _ = write!(facts, ", {}", allowed_by(rule));
     }
     let _ = write!(text, "\n*{facts}*\n\n{}\n", rule.why.trim());
     let _ = write!(text, "\n**Instead:** {}.\n", rule.help);
