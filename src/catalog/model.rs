@@ -56,6 +56,9 @@ pub struct TypeFact {
     /// A config struct: public fields that are bounds, with the name of the bound.
     #[serde(default)]
     pub fields: BTreeMap<String, String>,
+    /// Fields that are None only when nobody asked for them: whoever takes them out finds them.
+    #[serde(default)]
+    pub present: Vec<String>,
 }
 
 /// What is known about a function or method.
