@@ -13,6 +13,7 @@ mod ir;
 mod names;
 mod options;
 mod package;
+mod policy;
 mod run;
 mod scan;
 pub mod since;
@@ -23,6 +24,7 @@ mod types;
 mod why;
 pub mod workspace;
 
-pub use answer::{Issue, Report, Scope, Skipped, Stats};
+pub use answer::{Issue, Report, Scope, Seen, Skipped, Stats};
 pub use options::{Options, Progress};
-pub use run::run;
+pub use policy::{Override, Paths, Policies, Policy};
+pub use run::{Loaded, load, run, run_with};

@@ -1,12 +1,13 @@
 //! A run: what is named on the command line to a report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use jiff::civil::Date;
 use rayon::prelude::*;
 use semver::VersionReq;
 
@@ -14,13 +15,14 @@ use crate::catalog::model::MacroGrammar;
 use crate::catalog::{Catalog, LintRule};
 use crate::finding::{LintFinding, assign_fingerprints};
 
-use super::answer::{Issue, Report, Skipped, Stats};
+use super::answer::{Issue, Report, Seen, Skipped, Stats};
 use super::checks::{Candidate, Outcome};
 use super::findings::{Lines, finding};
 use super::ir::Name;
 use super::names::{FileId, Root, Side, Source, Surroundings};
 use super::options::Options;
 use super::package::{Analysed, Dependencies, Interest, Job, analyse};
+use super::policy::{self, Policies, Policy};
 use super::suppress::{self, CLIPPY, InFile, Known, Suppression};
 use super::syntax::{self, MacroGrammars};
 use super::workspace::{
@@ -38,33 +40,54 @@ struct Part {
     sources: BTreeMap<Arc<str>, Arc<str>>,
     suppressions: BTreeMap<Arc<str>, InFile>,
     skipped: Vec<Skipped>,
-    /// Its name, and whether all of it was analysed.
-    package: Option<(Arc<str>, bool)>,
+    /// Its name, and what was looked for.
+    seen: Option<(Arc<str>, Seen)>,
     why: Vec<String>,
     stats: Stats,
 }
 
-/// Analyses what the options name.
+/// What there is to analyse, before anything of it is read.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Packages and files.
+    pub workspace: Workspace,
+    cwd: PathBuf,
+    took: Duration,
+}
+
+/// Finds what the options name.
+///
+/// # Errors
+/// There is nothing.
+pub fn load(options: &Options) -> anyhow::Result<Loaded> {
+    let cwd = std::env::current_dir().context("the working directory cannot be found")?;
+    let started = Instant::now();
+    let workspace = workspace::load(&Request { paths: options.paths.clone(), cwd: cwd.clone() })?;
+    Ok(Loaded { workspace, cwd, took: started.elapsed() })
+}
+
+/// Analyses what the options name, all of it with the rules that they name.
 ///
 /// # Errors
 /// When nothing could be started; what is wrong with single files is in the report.
 pub fn run(options: &Options) -> anyhow::Result<Report> {
-    let cwd = std::env::current_dir().context("the working directory cannot be found")?;
-    let started = Instant::now();
-    let mut workspace =
-        workspace::load(&Request { paths: options.paths.clone(), cwd: cwd.clone() })?;
-    let loading = started.elapsed();
+    let loaded = load(options)?;
     let catalog = options.catalog.as_ref().unwrap_or_else(|| Catalog::embedded());
-    let rules: Vec<&LintRule> = catalog
-        .rules()
-        .iter()
-        .filter(|known| {
-            let id = &known.rule.id;
-            (options.select.is_empty() || options.select.contains(id))
-                && !options.ignore.contains(id)
-        })
-        .collect();
-    let grammars = grammars(catalog);
+    let mut policy = Policy::new(Arc::clone(catalog));
+    policy.rules.retain(|id| {
+        (options.select.is_empty() || options.select.contains(id)) && !options.ignore.contains(id)
+    });
+    let policies = Policies::one(policy, loaded.workspace.packages.len());
+    run_with(loaded, &policies, options)
+}
+
+/// Analyses what was found, each package with its policy; `select`, `ignore` and `catalog` of the
+/// options do not count.
+///
+/// # Errors
+/// When nothing could be started; what is wrong with single files is in the report.
+pub fn run_with(loaded: Loaded, policies: &Policies, options: &Options) -> anyhow::Result<Report> {
+    let Loaded { mut workspace, cwd, took } = loaded;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads.unwrap_or(0))
         .stack_size(STACK)
@@ -72,40 +95,41 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         .context("the worker threads cannot be started")?;
     let total = workspace.packages.iter().map(|package| package.files.len()).sum::<usize>()
         + workspace.loose.len();
-    let run = Run {
-        catalog,
-        rules: &rules,
-        grammars: &grammars,
-        interest: Interest::of(catalog, &rules),
+    let common = Common {
         options,
         why: options.why.clone().map(|(path, line)| (cwd.join(path), line)),
         done: AtomicU64::new(0),
         total: total as u64,
     };
+    let runs: Vec<Run<'_>> = (0..)
+        .zip(&policies.all)
+        .map(|(number, policy)| Run::new(number, policy, &common))
+        .collect();
     let loose = std::mem::take(&mut workspace.loose);
     let packages = std::mem::take(&mut workspace.packages);
-    let mut parts: Vec<Part> =
-        pool.install(|| packages.into_par_iter().map(|package| run.package(package)).collect());
+    let mut parts: Vec<Part> = pool.install(|| {
+        let runs_of = policies.of_packages.par_iter().map(|&number| &runs[number]);
+        packages.into_par_iter().zip(runs_of).map(|(package, run)| run.package(package)).collect()
+    });
     if !loose.is_empty() {
-        parts.push(pool.install(|| run.loose(loose)));
+        parts.push(pool.install(|| runs[policies.of_loose].loose(loose)));
     }
-    Ok(run.report(workspace, parts, loading))
+    Ok(report(workspace, parts, took, options.today))
 }
 
-fn grammars(catalog: &Catalog) -> MacroGrammars {
+fn grammars(policy: &Policy) -> MacroGrammars {
     // Where two crates use a name differently the order must not decide anew in each run.
-    let known: BTreeMap<&str, MacroGrammar> = catalog.macros().collect();
+    let known: BTreeMap<&str, MacroGrammar> = policy.catalog.macros().collect();
+    let transparent = policy.transparent.iter().map(|name| (name.as_str(), MacroGrammar::Value));
     known
         .into_iter()
+        .chain(transparent)
         .map(|(path, grammar)| (Name::new(path.rsplit("::").next().unwrap_or(path)), grammar))
         .collect()
 }
 
-struct Run<'a> {
-    catalog: &'a Arc<Catalog>,
-    rules: &'a [&'a LintRule],
-    grammars: &'a MacroGrammars,
-    interest: Interest,
+/// What all packages share.
+struct Common<'a> {
     options: &'a Options,
     /// As in the options, the path absolute.
     why: Option<(PathBuf, u32)>,
@@ -113,7 +137,26 @@ struct Run<'a> {
     total: u64,
 }
 
-impl Run<'_> {
+/// What all packages of one policy share.
+struct Run<'a> {
+    /// The number of the policy.
+    number: usize,
+    policy: &'a Policy,
+    rules: Vec<&'a LintRule>,
+    grammars: MacroGrammars,
+    interest: Interest,
+    common: &'a Common<'a>,
+}
+
+impl<'a> Run<'a> {
+    fn new(number: usize, policy: &'a Policy, common: &'a Common<'a>) -> Self {
+        let all = policy.catalog.rules().iter();
+        let rules: Vec<&LintRule> =
+            all.filter(|known| policy.rules.contains(&known.rule.id)).collect();
+        let interest = Interest::of(&policy.catalog, &rules);
+        Self { number, policy, rules, grammars: grammars(policy), interest, common }
+    }
+
     fn package(&self, package: Package) -> Part {
         let mut around = Surroundings {
             edition_2015: package.edition == Edition::Rust2015,
@@ -159,8 +202,8 @@ impl Run<'_> {
 
     /// Files outside of any package: every crate with facts may be meant, in any version.
     fn loose(&self, files: Vec<SourceFile>) -> Part {
-        let libs = self.catalog.apis().iter().map(|api| api.package.replace('-', "_"));
-        let libs: std::collections::BTreeSet<String> = libs.collect();
+        let libs = self.policy.catalog.apis().iter().map(|api| api.package.replace('-', "_"));
+        let libs: BTreeSet<String> = libs.collect();
         let around = Surroundings {
             externs: libs.iter().map(|lib| (lib.clone(), lib.clone())).collect(),
             ..Surroundings::default()
@@ -204,7 +247,7 @@ impl Run<'_> {
             }
         }
         whole &= sources.iter().all(|source| source.file.broken.is_empty());
-        part.package = Some((Arc::clone(&name), whole));
+        part.seen = Some((Arc::clone(&name), self.seen(&sources, whole)));
         if sources.is_empty() {
             return part;
         }
@@ -213,11 +256,11 @@ impl Run<'_> {
         let lines = sources.iter().filter(|source| source.reported);
         part.stats.lines = lines.map(|source| u64::from(source.file.lines)).sum();
         let job = Job {
-            catalog: self.catalog,
-            rules: self.rules,
+            catalog: &self.policy.catalog,
+            rules: &self.rules,
             interest: &self.interest,
             edition_2024: edition.is_some_and(|edition| edition >= Edition::Rust2024),
-            why: self.why.as_ref().map(|(path, line)| (path.as_path(), *line)),
+            why: self.common.why.as_ref().map(|(path, line)| (path.as_path(), *line)),
         };
         let analysed = analyse(sources, around, dependencies, job);
         part.stats.bodies = analysed.bodies;
@@ -227,6 +270,17 @@ impl Run<'_> {
         }
         self.collect(&analysed, &name, edition.is_some(), &mut part);
         part
+    }
+
+    /// What the absence of a finding in these files means something for.
+    fn seen(&self, sources: &[Source], whole: bool) -> Seen {
+        let mut rules = self.policy.rules.clone();
+        for source in sources.iter().filter(|source| source.reported) {
+            for ignored in self.policy.in_file(&source.path).ignored() {
+                rules.remove(ignored);
+            }
+        }
+        Seen { whole, rules, policies: BTreeSet::from([self.number]) }
     }
 
     fn lower(&self, file: SourceFile, around: &Surroundings) -> Result<Source, Unread> {
@@ -241,14 +295,15 @@ impl Run<'_> {
             Err(skip) => return Err(unread(skip.reason(), Some(skip.to_string()))),
         };
         let deep = syntax::depth(&text) > syntax::DEEPEST;
-        if let Some(progress) = &self.options.progress {
-            progress.tell(self.done.fetch_add(1, Ordering::Relaxed) + 1, self.total);
+        let Common { options, done, total, .. } = self.common;
+        if let Some(progress) = &options.progress {
+            progress.tell(done.fetch_add(1, Ordering::Relaxed) + 1, *total);
         }
         if deep {
             return Err(unread("too_deep", None));
         }
         let aside = |root: &Root| root.side == Side::Aside && root.path == file.path;
-        let lowered = syntax::lower(&text, self.grammars, around.roots.iter().any(aside));
+        let lowered = syntax::lower(&text, &self.grammars, around.roots.iter().any(aside));
         Ok(Source {
             path: file.path,
             shown: file.shown,
@@ -281,12 +336,17 @@ impl Run<'_> {
             }
             let id = FileId(number);
             let candidates = by_file.remove(&id).unwrap_or_default();
+            let in_file = self.policy.in_file(&source.path);
             if !candidates.is_empty() || !source.file.broken.is_empty() {
                 let lines = Lines::of(names, id);
                 let outside = in_package && names.is_outside(id);
                 let found = candidates
                     .iter()
-                    .filter_map(|candidate| finding(names, package, &lines, candidate, outside));
+                    .filter(|candidate| !in_file.ignores(&candidate.rule.rule.id))
+                    .filter_map(|candidate| {
+                        let severity = in_file.severity(&candidate.rule.rule.id);
+                        finding(names, package, &lines, candidate, outside, severity)
+                    });
                 part.findings.extend(found);
                 if outside && !source.file.broken.is_empty() {
                     // Templates, expected outputs, snippets: nobody compiles them.
@@ -306,7 +366,8 @@ impl Run<'_> {
             if !suppressions.is_empty() {
                 part.sources.insert(Arc::clone(&source.shown), Arc::clone(&source.text));
                 let in_parts = !source.file.broken.is_empty();
-                let in_file = InFile { suppressions, in_parts };
+                let known = self.known(&suppressions, &in_file);
+                let in_file = InFile { suppressions, in_parts, known };
                 part.suppressions.insert(Arc::clone(&source.shown), in_file);
             }
         }
@@ -326,50 +387,58 @@ impl Run<'_> {
         suppressions
     }
 
-    fn report(&self, workspace: Workspace, parts: Vec<Part>, loading: Duration) -> Report {
-        let mut report = Report { issues: workspace.issues, ..Report::default() };
-        let mut suppressions = BTreeMap::new();
-        report.skipped = workspace.skipped;
-        report.scope.rules = self.rules.iter().map(|known| known.rule.id.clone()).collect();
-        report.stats.times.insert("loading", loading);
-        for part in parts {
-            report.findings.extend(part.findings);
-            report.issues.extend(part.issues);
-            report.sources.extend(part.sources);
-            report.skipped.extend(part.skipped);
-            if let Some((name, whole)) = part.package {
-                *report.scope.packages.entry(name).or_insert(true) &= whole;
-            }
-            report.why.extend(part.why);
-            suppressions.extend(part.suppressions);
-            add(&mut report.stats, part.stats);
-        }
-        let known = |_: &str, name: &str| match self
-            .catalog
-            .rule_named(name)
-            .map(|id| self.catalog.rule(id))
-        {
+    /// What the names in suppressions of a file stand for.
+    fn known(
+        &self,
+        suppressions: &[Suppression],
+        here: &policy::InFile<'_>,
+    ) -> BTreeMap<String, Known> {
+        let catalog = &self.policy.catalog;
+        let meaning = |name: &str| match catalog.rule_named(name) {
             None => Known::Unknown,
-            Some(known) if self.rules.iter().any(|on| on.rule.id == known.rule.id) => {
-                Known::Active(known.rule.id.clone())
+            Some(id) => {
+                let id = &catalog.rule(id).rule.id;
+                let active = self.policy.rules.contains(id) && !here.ignores(id);
+                if active { Known::Active(id.clone()) } else { Known::Off }
             }
-            Some(_) => Known::Off,
         };
-        report.findings.sort();
-        report.findings.dedup();
-        // Before some are silenced: the others keep their names.
-        assign_fingerprints(&mut report.findings);
-        let found = std::mem::take(&mut report.findings);
-        let applied = suppress::apply(found, &suppressions, known, self.options.today);
-        report.findings = applied.kept;
-        report.issues.extend(applied.issues);
-        report.stats.suppressed = applied.suppressed;
-        report.skipped.sort();
-        report.skipped.dedup();
-        report.issues.sort();
-        report.issues.dedup();
-        report
+        let names = suppressions.iter().flat_map(|suppression| &suppression.rules);
+        names.map(|name| (name.clone(), meaning(name))).collect()
     }
+}
+
+/// All parts together, what is silenced taken out.
+fn report(workspace: Workspace, parts: Vec<Part>, loading: Duration, today: Date) -> Report {
+    let mut report = Report { issues: workspace.issues, ..Report::default() };
+    let mut suppressions = BTreeMap::new();
+    report.skipped = workspace.skipped;
+    report.stats.times.insert("loading", loading);
+    for part in parts {
+        report.findings.extend(part.findings);
+        report.issues.extend(part.issues);
+        report.sources.extend(part.sources);
+        report.skipped.extend(part.skipped);
+        if let Some((name, seen)) = part.seen {
+            report.scope.add(name, seen);
+        }
+        report.why.extend(part.why);
+        suppressions.extend(part.suppressions);
+        add(&mut report.stats, part.stats);
+    }
+    report.findings.sort();
+    report.findings.dedup();
+    // Before some are silenced: the others keep their names.
+    assign_fingerprints(&mut report.findings);
+    let found = std::mem::take(&mut report.findings);
+    let applied = suppress::apply(found, &suppressions, today);
+    report.findings = applied.kept;
+    report.issues.extend(applied.issues);
+    report.stats.suppressed = applied.suppressed;
+    report.skipped.sort();
+    report.skipped.dedup();
+    report.issues.sort();
+    report.issues.dedup();
+    report
 }
 
 /// Bytes at the start of a file in which generators leave their mark.

@@ -6,6 +6,7 @@ mod architecture;
 mod cases;
 mod ci;
 mod command;
+mod config;
 mod fixtures;
 mod linted;
 mod own_rules;
