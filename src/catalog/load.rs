@@ -112,6 +112,8 @@ pub struct Catalog {
     macros_by_path: FxHashMap<Arc<str>, Macro>,
     attributes_by_path: FxHashMap<Arc<str>, Attribute>,
     rule_by_id: FxHashMap<Arc<str>, RuleId>,
+    /// Of the texts that the binary does not carry.
+    own: Option<blake3::Hash>,
 }
 
 /// A file as it was understood.
@@ -125,7 +127,11 @@ impl Catalog {
     pub fn embedded() -> &'static Arc<Self> {
         static EMBEDDED: OnceLock<Arc<Catalog>> = OnceLock::new();
         // That there are no problems is a test.
-        EMBEDDED.get_or_init(|| Arc::new(Self::read(FILES).0))
+        EMBEDDED.get_or_init(|| {
+            let texts: Vec<Text<'_>> =
+                FILES.iter().map(|(name, text)| Text::ours(name, text)).collect();
+            Arc::new(Self::read_texts(&texts).0)
+        })
     }
 
     /// What the binary carries, and the texts of users: facts about a crate or a rule each.
@@ -135,7 +141,9 @@ impl Catalog {
     pub fn extended(own: &[Text<'_>]) -> Result<Self, CatalogError> {
         let ours = FILES.iter().map(|(name, text)| Text::ours(name, text));
         let all: Vec<Text<'_>> = ours.chain(own.iter().copied()).collect();
-        whole(Self::read_texts(&all))
+        let (mut catalog, problems) = Self::read_texts(&all);
+        catalog.own = Some(hash(own));
+        whole((catalog, problems))
     }
 
     /// The files that the binary carries: `("apis/std.toml", text)`.
@@ -156,7 +164,9 @@ impl Catalog {
     pub fn read(files: &[(&str, &str)]) -> (Self, Vec<Problem>) {
         let texts: Vec<Text<'_>> =
             files.iter().map(|(name, text)| Text::ours(name, text)).collect();
-        Self::read_texts(&texts)
+        let (mut catalog, problems) = Self::read_texts(&texts);
+        catalog.own = Some(hash(&texts));
+        (catalog, problems)
     }
 
     fn read_texts(files: &[Text<'_>]) -> (Self, Vec<Problem>) {
@@ -334,6 +344,12 @@ impl Catalog {
         &self.rules[id.0 as usize]
     }
 
+    /// What tells it from other catalogues of this build; none when it is just what the binary
+    /// carries.
+    pub fn identity(&self) -> Option<[u8; 32]> {
+        self.own.map(Into::into)
+    }
+
     /// The rule of this id or alias.
     pub fn rule_named(&self, id: &str) -> Option<RuleId> {
         self.rule_by_id.get(id).copied()
@@ -351,6 +367,19 @@ impl ApiFact {
 /// Tables are far from `u32::MAX` entries.
 fn index(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+fn hash(texts: &[Text<'_>]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for text in texts {
+        // A table is told from its file by its place.
+        let span = text.table.map_or(0..text.text.len(), Spanned::span);
+        for number in [text.text.len(), span.start, span.end] {
+            hasher.update(&(number as u64).to_le_bytes());
+        }
+        hasher.update(text.text.as_bytes());
+    }
+    hasher.finalize()
 }
 
 /// The catalogue when nothing is wrong with it.

@@ -5,8 +5,10 @@ mod known;
 mod outputs;
 mod policies;
 mod root;
+mod store;
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
 use std::time::Instant;
 
 use known::Known;
@@ -17,12 +19,13 @@ use super::args::LintArgs;
 use super::complain;
 use super::exit::{self, Exit};
 use super::progress::ProgressLine;
-use crate::lint::{self, Options};
+use crate::lint::{self, Cache, Options, Store};
 use crate::report::sanitise;
 
 pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let outputs = Outputs::of(args)?;
+    let store = store::Folder::of(args).map(Arc::new);
     let progress = ProgressLine::start();
     let options = Options {
         today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
@@ -30,6 +33,7 @@ pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
         threads: args.threads,
         why: args.why.clone(),
         progress: progress.callback(),
+        cache: store.as_ref().map(|store| Cache(Arc::clone(store) as Arc<dyn Store>)),
         ..Options::default()
     };
     let loaded = lint::load(&options)?;
@@ -48,6 +52,9 @@ pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
     let result = lint::run_with(loaded, &chosen.policies, &options);
     progress.finish();
     let mut report = result?;
+    if let Some(store) = store {
+        store.trim();
+    }
     for known in known {
         known.apply(&mut report)?;
     }

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::finding::LintFinding;
 
 /// Everything a run found out.
@@ -27,7 +29,7 @@ pub struct Report {
 }
 
 /// Something that could not be analysed, or a setting that does nothing.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Issue {
     /// Path as reported.
     pub path: Arc<str>,

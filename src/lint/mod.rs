@@ -3,6 +3,7 @@
 mod answer;
 pub mod baseline;
 mod bodies;
+mod cache;
 mod cfg;
 mod checks;
 pub mod example;
@@ -13,6 +14,7 @@ mod ir;
 mod names;
 mod options;
 mod package;
+mod part;
 mod policy;
 mod run;
 mod scan;
@@ -25,6 +27,6 @@ mod why;
 pub mod workspace;
 
 pub use answer::{Issue, Report, Scope, Seen, Skipped, Stats};
-pub use options::{Options, Progress};
+pub use options::{Cache, Options, Progress, Store};
 pub use policy::{Override, Paths, Policies, Policy};
 pub use run::{Loaded, load, run, run_with};

@@ -121,6 +121,11 @@ impl InFile<'_> {
         self.severities.get(rule).copied()
     }
 
+    /// Severities by rule, where they are not the rule's own.
+    pub(crate) fn severities(&self) -> &BTreeMap<&str, Severity> {
+        &self.severities
+    }
+
     /// The rules that do not count.
     pub(crate) fn ignored(&self) -> impl Iterator<Item = &str> {
         self.ignored.iter().copied()

@@ -7,21 +7,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use jiff::civil::Date;
 use rayon::prelude::*;
 use semver::VersionReq;
 
 use crate::catalog::model::MacroGrammar;
 use crate::catalog::{Catalog, LintRule};
-use crate::finding::{LintFinding, assign_fingerprints};
 
-use super::answer::{Issue, Report, Seen, Skipped, Stats};
+use super::answer::{Issue, Report, Seen};
+use super::cache::{self, Entry, Key};
 use super::checks::{Candidate, Outcome};
 use super::findings::{Lines, finding};
 use super::ir::Name;
 use super::names::{FileId, Root, Side, Source, Surroundings};
 use super::options::Options;
 use super::package::{Analysed, Dependencies, Interest, Job, analyse};
+use super::part::{Part, report};
 use super::policy::{self, Policies, Policy};
 use super::suppress::{self, CLIPPY, InFile, Known, Suppression};
 use super::syntax::{self, MacroGrammars};
@@ -31,20 +31,6 @@ use super::workspace::{
 
 /// Stack of a worker: only what is used of it is ever backed by memory.
 const STACK: usize = 1 << 30;
-
-/// What one package adds to the report.
-#[derive(Default)]
-struct Part {
-    findings: Vec<LintFinding>,
-    issues: Vec<Issue>,
-    sources: BTreeMap<Arc<str>, Arc<str>>,
-    suppressions: BTreeMap<Arc<str>, InFile>,
-    skipped: Vec<Skipped>,
-    /// Its name, and what was looked for.
-    seen: Option<(Arc<str>, Seen)>,
-    why: Vec<String>,
-    stats: Stats,
-}
 
 /// What there is to analyse, before anything of it is read.
 #[derive(Debug)]
@@ -107,7 +93,7 @@ pub fn run_with(loaded: Loaded, policies: &Policies, options: &Options) -> anyho
         .collect();
     let loose = std::mem::take(&mut workspace.loose);
     let packages = std::mem::take(&mut workspace.packages);
-    let mut parts: Vec<Part> = pool.install(|| {
+    let mut parts: Vec<(Arc<str>, Seen, Part)> = pool.install(|| {
         let runs_of = policies.of_packages.par_iter().map(|&number| &runs[number]);
         packages.into_par_iter().zip(runs_of).map(|(package, run)| run.package(package)).collect()
     });
@@ -145,7 +131,17 @@ struct Run<'a> {
     rules: Vec<&'a LintRule>,
     grammars: MacroGrammars,
     interest: Interest,
+    /// What it adds to keys, when there is a cache.
+    key: Option<[u8; 32]>,
     common: &'a Common<'a>,
+}
+
+/// A file as it was read.
+struct Read {
+    file: SourceFile,
+    text: Result<String, Skip>,
+    /// Of the text, when there is a cache.
+    hash: Option<[u8; 32]>,
 }
 
 impl<'a> Run<'a> {
@@ -154,10 +150,15 @@ impl<'a> Run<'a> {
         let rules: Vec<&LintRule> =
             all.filter(|known| policy.rules.contains(&known.rule.id)).collect();
         let interest = Interest::of(&policy.catalog, &rules);
-        Self { number, policy, rules, grammars: grammars(policy), interest, common }
+        let key = common.options.cache.as_ref().map(|_| cache::policy(policy));
+        Self { number, policy, rules, grammars: grammars(policy), interest, key, common }
     }
 
-    fn package(&self, package: Package) -> Part {
+    fn package(&self, package: Package) -> (Arc<str>, Seen, Part) {
+        let mut key = self.key.as_ref().map(Key::new);
+        if let Some(key) = &mut key {
+            key.package(&package);
+        }
         let mut around = Surroundings {
             edition_2015: package.edition == Edition::Rust2015,
             ..Surroundings::default()
@@ -197,11 +198,12 @@ impl<'a> Run<'a> {
         let edition = Some(package.edition);
         let name = Arc::from(package.name);
         let dependencies = Dependencies { holds: Box::new(holds) };
-        self.analyse(name, package.files, &around, dependencies, edition)
+        let part = self.known(&name, package.files, key, &around, dependencies, edition);
+        (Arc::clone(&name), self.seen(&part), part)
     }
 
     /// Files outside of any package: every crate with facts may be meant, in any version.
-    fn loose(&self, files: Vec<SourceFile>) -> Part {
+    fn loose(&self, files: Vec<SourceFile>) -> (Arc<str>, Seen, Part) {
         let libs = self.policy.catalog.apis().iter().map(|api| api.package.replace('-', "_"));
         let libs: BTreeSet<String> = libs.collect();
         let around = Surroundings {
@@ -210,24 +212,82 @@ impl<'a> Run<'a> {
         };
         let holds = |_: &str, facts: &[Option<&VersionReq>]| Versions::Unknown.holding(facts);
         let dependencies = Dependencies { holds: Box::new(holds) };
-        self.analyse(Arc::from(""), files, &around, dependencies, None)
+        let key = self.key.as_ref().map(Key::new);
+        let name = Arc::from("");
+        let part = self.known(&name, files, key, &around, dependencies, None);
+        (name, self.seen(&part), part)
     }
 
-    fn analyse(
+    /// What the cache has under the key of these files, else what comes out of them.
+    fn known(
         &self,
-        name: Arc<str>,
+        name: &Arc<str>,
         files: Vec<SourceFile>,
+        key: Option<Key>,
         around: &Surroundings,
         dependencies: Dependencies,
         edition: Option<Edition>,
     ) -> Part {
+        let started = Instant::now();
+        let read: Vec<Read> = files.into_par_iter().map(|file| self.read(file)).collect();
+        let reading = started.elapsed();
+        let options = self.common.options;
+        let key = key.and_then(|key| self.whole_key(key, &read));
+        let Some((cache, key)) = options.cache.as_ref().zip(key) else {
+            return self.analyse(name, read, around, dependencies, edition, reading);
+        };
+        let files: Vec<&SourceFile> = read.iter().map(|read| &read.file).collect();
+        let text = |number: usize| read.get(number)?.text.as_deref().ok().map(Arc::from);
+        let kept = cache.0.get(&key).and_then(|bytes| Entry::part(&bytes, &files, text));
+        if let Some(part) = kept {
+            self.progress(read.len() as u64);
+            return part;
+        }
+        let files: Vec<SourceFile> = files.into_iter().cloned().collect();
+        let part = self.analyse(name, read, around, dependencies, edition, reading);
+        if let Some(bytes) = Entry::keep(&part, &files) {
+            cache.0.put(&key, &bytes);
+        }
+        part
+    }
+
+    fn read(&self, file: SourceFile) -> Read {
+        let text = workspace::read(&file);
+        let hash =
+            self.key.and(text.as_ref().ok()).map(|text| blake3::hash(text.as_bytes()).into());
+        Read { file, text, hash }
+    }
+
+    /// The key of a package with these files; none where the next run may read what this one could
+    /// not.
+    fn whole_key(&self, mut key: Key, read: &[Read]) -> Option<[u8; 32]> {
+        for Read { file, text, hash } in read {
+            let text = match (text, hash) {
+                (Ok(_), Some(hash)) => Ok(*hash),
+                (Err(skip @ (Skip::TooLarge | Skip::NotUtf8 { .. })), _) => Err(skip.to_string()),
+                _ => return None,
+            };
+            key.file(file, text.as_ref().map_err(String::as_str), self.policy);
+        }
+        Some(key.finish())
+    }
+
+    fn analyse(
+        &self,
+        name: &Arc<str>,
+        read: Vec<Read>,
+        around: &Surroundings,
+        dependencies: Dependencies,
+        edition: Option<Edition>,
+        reading: Duration,
+    ) -> Part {
         let mut part = Part::default();
         let started = Instant::now();
         // Where every file is reported, a finding that is not there is gone.
-        let mut whole = files.iter().all(|file| file.reported);
+        let mut whole = read.iter().all(|read| read.file.reported);
         let read: Vec<Result<Source, Unread>> =
-            files.into_par_iter().map(|file| self.lower(file, around)).collect();
-        part.time("reading and parsing", started.elapsed());
+            read.into_par_iter().map(|read| self.lower(read, around)).collect();
+        part.time("reading and parsing", reading + started.elapsed());
         let mut sources = Vec::new();
         for read in read {
             match read {
@@ -247,7 +307,8 @@ impl<'a> Run<'a> {
             }
         }
         whole &= sources.iter().all(|source| source.file.broken.is_empty());
-        part.seen = Some((Arc::clone(&name), self.seen(&sources, whole)));
+        part.whole = whole;
+        part.ignored = self.ignored(&sources);
         if sources.is_empty() {
             return part;
         }
@@ -268,37 +329,47 @@ impl<'a> Run<'a> {
         for &(phase, time) in &analysed.times {
             part.time(phase, time);
         }
-        self.collect(&analysed, &name, edition.is_some(), &mut part);
+        self.collect(&analysed, name, edition.is_some(), &mut part);
         part
     }
 
-    /// What the absence of a finding in these files means something for.
-    fn seen(&self, sources: &[Source], whole: bool) -> Seen {
-        let mut rules = self.policy.rules.clone();
+    /// The rules that do not count in some of these files.
+    fn ignored(&self, sources: &[Source]) -> BTreeSet<String> {
+        let mut ignored = BTreeSet::new();
         for source in sources.iter().filter(|source| source.reported) {
-            for ignored in self.policy.in_file(&source.path).ignored() {
-                rules.remove(ignored);
-            }
+            ignored.extend(self.policy.in_file(&source.path).ignored().map(str::to_owned));
         }
-        Seen { whole, rules, policies: BTreeSet::from([self.number]) }
+        ignored
     }
 
-    fn lower(&self, file: SourceFile, around: &Surroundings) -> Result<Source, Unread> {
+    /// What the absence of a finding in a part means something for.
+    fn seen(&self, part: &Part) -> Seen {
+        let rules = self.policy.rules.difference(&part.ignored).cloned().collect();
+        Seen { whole: part.whole, rules, policies: BTreeSet::from([self.number]) }
+    }
+
+    /// Tells that more files are done.
+    fn progress(&self, more: u64) {
+        let Common { options, done, total, .. } = self.common;
+        if let Some(progress) = &options.progress {
+            progress.tell(done.fetch_add(more, Ordering::Relaxed) + more, *total);
+        }
+    }
+
+    fn lower(&self, read: Read, around: &Surroundings) -> Result<Source, Unread> {
+        let Read { file, text, .. } = read;
         let unread = |reason, issue: Option<String>| Unread {
             path: Arc::clone(&file.shown),
             reason,
             issue: issue.map(|message| Issue { path: Arc::clone(&file.shown), line: 0, message }),
         };
-        let text = match workspace::read(&file) {
+        self.progress(1);
+        let text = match text {
             Ok(text) => text,
             Err(skip @ Skip::TooLarge) => return Err(unread(skip.reason(), None)),
             Err(skip) => return Err(unread(skip.reason(), Some(skip.to_string()))),
         };
         let deep = syntax::depth(&text) > syntax::DEEPEST;
-        let Common { options, done, total, .. } = self.common;
-        if let Some(progress) = &options.progress {
-            progress.tell(done.fetch_add(1, Ordering::Relaxed) + 1, *total);
-        }
         if deep {
             return Err(unread("too_deep", None));
         }
@@ -366,7 +437,7 @@ impl<'a> Run<'a> {
             if !suppressions.is_empty() {
                 part.sources.insert(Arc::clone(&source.shown), Arc::clone(&source.text));
                 let in_parts = !source.file.broken.is_empty();
-                let known = self.known(&suppressions, &in_file);
+                let known = self.meanings(&suppressions, &in_file);
                 let in_file = InFile { suppressions, in_parts, known };
                 part.suppressions.insert(Arc::clone(&source.shown), in_file);
             }
@@ -388,7 +459,7 @@ impl<'a> Run<'a> {
     }
 
     /// What the names in suppressions of a file stand for.
-    fn known(
+    fn meanings(
         &self,
         suppressions: &[Suppression],
         here: &policy::InFile<'_>,
@@ -405,40 +476,6 @@ impl<'a> Run<'a> {
         let names = suppressions.iter().flat_map(|suppression| &suppression.rules);
         names.map(|name| (name.clone(), meaning(name))).collect()
     }
-}
-
-/// All parts together, what is silenced taken out.
-fn report(workspace: Workspace, parts: Vec<Part>, loading: Duration, today: Date) -> Report {
-    let mut report = Report { issues: workspace.issues, ..Report::default() };
-    let mut suppressions = BTreeMap::new();
-    report.skipped = workspace.skipped;
-    report.stats.times.insert("loading", loading);
-    for part in parts {
-        report.findings.extend(part.findings);
-        report.issues.extend(part.issues);
-        report.sources.extend(part.sources);
-        report.skipped.extend(part.skipped);
-        if let Some((name, seen)) = part.seen {
-            report.scope.add(name, seen);
-        }
-        report.why.extend(part.why);
-        suppressions.extend(part.suppressions);
-        add(&mut report.stats, part.stats);
-    }
-    report.findings.sort();
-    report.findings.dedup();
-    // Before some are silenced: the others keep their names.
-    assign_fingerprints(&mut report.findings);
-    let found = std::mem::take(&mut report.findings);
-    let applied = suppress::apply(found, &suppressions, today);
-    report.findings = applied.kept;
-    report.issues.extend(applied.issues);
-    report.stats.suppressed = applied.suppressed;
-    report.skipped.sort();
-    report.skipped.dedup();
-    report.issues.sort();
-    report.issues.dedup();
-    report
 }
 
 /// Bytes at the start of a file in which generators leave their mark.
@@ -464,29 +501,6 @@ struct Unread {
     reason: &'static str,
     /// Where that is no decision of ours.
     issue: Option<Issue>,
-}
-
-impl Part {
-    fn skip(&mut self, path: &Arc<str>, reason: &'static str) {
-        self.skipped.push(Skipped { path: Arc::clone(path), reason });
-    }
-
-    fn time(&mut self, phase: &'static str, time: Duration) {
-        *self.stats.times.entry(phase).or_default() += time;
-    }
-}
-
-fn add(stats: &mut Stats, more: Stats) {
-    stats.packages += more.packages;
-    stats.files += more.files;
-    stats.lines += more.lines;
-    stats.bodies += more.bodies;
-    for (word, count) in more.outcomes {
-        *stats.outcomes.entry(word).or_default() += count;
-    }
-    for (phase, time) in more.times {
-        *stats.times.entry(phase).or_default() += time;
-    }
 }
 
 fn root(target: &Target) -> Root {

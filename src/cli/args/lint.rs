@@ -80,19 +80,15 @@ impl From<FailOnSeverity> for FailOn {
     poolscan lint --format json                 one document\n  \
     poolscan lint --format github --format sarif=poolscan.sarif\n                                              \
     annotations in the log, and a file for code scanning\n  \
-    poolscan lint --why src/pool.rs:42          what was looked at on a line, and why it is silent\n\n\
+    poolscan lint --why src/pool.rs:42          what was looked at on a line, and why it is silent\n  \
     poolscan lint --baseline known.json --write-baseline\n                                              \
     let be what there is today\n  \
     poolscan lint --baseline known.json         what is new since\n  \
-    poolscan lint --since origin/main           what a change touches\n\n\
-    poolscan lint --show-config                 which poolscan.toml holds for which package
-
-\
-    Settings are those of the nearest poolscan.toml at or above a package, or of the metadata in its
-\
-    Cargo.toml (docs/config.md); the command line counts more.
-
-\
+    poolscan lint --since origin/main           what a change touches\n  \
+    poolscan lint --no-cache                    everything anew, nothing kept\n  \
+    poolscan lint --show-config                 which poolscan.toml holds for which package\n\n\
+    Settings are those of the nearest poolscan.toml at or above a package, or of the metadata in its\n\
+    Cargo.toml (docs/config.md); the command line counts more.\n\n\
     A comment `// poolscan: allow(RULE, reason = \"why\", until = \"2027-01-31\")` silences a rule for the\n\
     statement or item it stands at, `// poolscan: allow-file(RULE): reason` in its file.\n\
     docs/ci.md goes through all of it.\n\n\
@@ -142,6 +138,12 @@ pub(in crate::cli) struct LintArgs {
     /// Only findings of which a place was changed since this commit (its common ancestor with HEAD)
     #[arg(long, value_name = "REF")]
     pub(in crate::cli) since: Option<String>,
+    /// Analyse everything anew: read and keep nothing of what packages were found to hold
+    #[arg(long)]
+    pub(in crate::cli) no_cache: bool,
+    /// Where that is kept; a folder of the user's cache when absent
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
+    pub(in crate::cli) cache_dir: Option<PathBuf>,
     /// Show what was looked at, what became of it, and what it cost
     #[arg(long)]
     pub(in crate::cli) stats: bool,

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use super::{Scope, Suppression};
 use crate::finding::{LintFinding, MAX_EXITS, Region, Role};
 use crate::lint::Issue;
 
 /// What a name in a suppression stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Known {
     /// A rule that ran; its id.
     Active(String),
@@ -32,7 +33,7 @@ pub struct Applied {
 }
 
 /// The suppressions of one file.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InFile {
     /// In order.
     pub suppressions: Vec<Suppression>,
