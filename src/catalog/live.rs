@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::error::{CatalogError, Problem};
 use super::load::refused;
 use super::model::{Level, Status};
+use super::text::{Keys, Text};
 
 /// `(name, text)` of every file under `rules/live/`, listed by build.rs.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/live_rules.rs"));
@@ -196,11 +197,9 @@ fn read(files: &[(&str, &str)]) -> (Vec<LiveRule>, Vec<Problem>) {
         match toml::from_str::<LiveRule>(text) {
             Ok(rule) => {
                 let wrong = check(name, &rule).into_iter();
-                problems.extend(wrong.map(|(key, message)| Problem {
-                    file: (*name).to_owned(),
-                    line: line_of(text, key),
-                    key: key.to_owned(),
-                    message,
+                let keys = Keys::of(Text::ours(name, text));
+                problems.extend(wrong.map(|(key, message)| {
+                    Problem::at(name, text, keys.span(key, "", 0), key, message)
                 }));
                 rules.push(rule);
             }
@@ -249,11 +248,6 @@ fn check(name: &str, rule: &LiveRule) -> Vec<(&'static str, String)> {
 /// The names in braces in a text.
 pub fn references(text: &str) -> impl Iterator<Item = &str> {
     text.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
-}
-
-fn line_of(text: &str, key: &str) -> usize {
-    let starts = |line: &str| line.trim_start_matches('[').starts_with(key);
-    text.lines().position(starts).map_or(1, |at| at + 1)
 }
 
 impl Predicate {
