@@ -99,6 +99,7 @@ impl Inventory {
                         Change::State(state) => held.facts.state = state,
                         Change::Place(facts) => held.facts = Arc::unwrap_or_clone(facts),
                         Change::Flow(flow) => held.facts.flow = Some(flow),
+                        Change::InheritedBy(child) => held.facts.inherited_by = child,
                     }
                 }
             }
@@ -112,7 +113,10 @@ impl Inventory {
                 let state = SourceState { status, reason: reason.to_string() };
                 self.sources.insert((target, name.to_string()), state);
             }
-            Fact::Gauge { .. } | Fact::Limit { .. } | Fact::Lifecycle { .. } => {}
+            Fact::Gauge { .. }
+            | Fact::Limit { .. }
+            | Fact::TimeWait { .. }
+            | Fact::Lifecycle { .. } => {}
         }
     }
 }

@@ -23,6 +23,9 @@ use crate::live::facts::{Fact, HandleId, Millis, SourceStatus};
 use crate::live::host::socket_row::SocketRow;
 use crate::live::target::{Process, Target};
 
+/// Why nothing is known of any handle.
+pub(super) const BLIND: &str = "no fd table could be read: needs the same uid or CAP_SYS_PTRACE";
+
 /// Handles of one target that live in fd tables.
 #[derive(Debug, Default)]
 pub struct Fds {

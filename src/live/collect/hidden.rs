@@ -5,7 +5,7 @@ use std::io::Read as _;
 use rustix::fs::{Mode, OFlags, openat};
 
 use super::beat::Beat;
-use super::fds::Fds;
+use super::fds::{self, Fds};
 use crate::live::facts::{Fact, SourceStatus};
 use crate::live::target::{Process, Target};
 
@@ -17,16 +17,15 @@ const RINGS: usize = 256;
 const FDINFO: u64 = 64 * 1024;
 
 /// Reads the gauges `hidden_scm_rights` and `hidden_io_uring_files`.
-pub fn sample(fds: &Fds, target: &Target, cost: std::time::Duration, beat: &mut Beat<'_>) {
-    if fds.is_blind() {
-        let reason = "no fd table could be read: needs the same uid or CAP_SYS_PTRACE";
-        beat.source(target.id, "hidden", SourceStatus::Unavailable, reason, cost);
+pub fn sample(held: &Fds, target: &Target, cost: std::time::Duration, beat: &mut Beat<'_>) {
+    if held.is_blind() {
+        beat.source(target.id, "hidden", SourceStatus::Unavailable, fds::BLIND, cost);
         return;
     }
-    let unix = fds.sockets.unix_holders(SOCKETS + 1);
-    let capped = unix.len() > SOCKETS || fds.rings().count() > RINGS;
+    let unix = held.sockets.unix_holders(SOCKETS + 1);
+    let capped = unix.len() > SOCKETS || held.rings().count() > RINGS;
     let in_flight = sum(target, unix.into_iter().take(SOCKETS), "scm_fds:");
-    let registered = sum(target, fds.rings().take(RINGS), "UserFiles:");
+    let registered = sum(target, held.rings().take(RINGS), "UserFiles:");
     for (name, value) in [("hidden_scm_rights", in_flight), ("hidden_io_uring_files", registered)] {
         #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
         let value = value as f64;

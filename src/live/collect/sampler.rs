@@ -1,6 +1,7 @@
 //! Drives the collectors over all targets: cheap counts on every tick, identities on a beat.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,12 @@ use rustix::fs::{AtFlags, statat};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::beat::{Beat, HandleIds};
-use super::fds::Fds;
+use super::fds::{BLIND, Fds};
 use super::hidden;
+use super::inherited::Inherited;
 use super::netns;
 use super::others::Others;
-use super::socket_facts::Ports;
+use super::socket_facts::{Ports, endpoint};
 use crate::live::facts::{Fact, Lifecycle, Millis, SourceStatus};
 use crate::live::host::net_tables;
 use crate::live::host::process_table::ProcessTable;
@@ -20,6 +22,13 @@ use crate::live::host::sock_diag::{Completeness, Family, SockDiag, TABLES, Table
 use crate::live::host::socket_row::{Proto, SocketRow, TCP_LISTEN};
 use crate::live::target::{Process, Target};
 
+/// Ended connections are counted on the first pass over a namespace and then on each so many: the
+/// kernel keeps them for a minute.
+const COUNT_ENDED_EVERY: u32 = 6;
+/// Peers of ended connections told apart in one namespace.
+const ENDED_PEERS: usize = 4096;
+/// Fewer of them within a minute are not told.
+const LEAST_ENDED: u64 = 30;
 /// Namespaces remembered although no target has sockets in them.
 const NAMESPACES: usize = 64;
 
@@ -45,7 +54,11 @@ struct Watched {
     fds_cost: Duration,
     sockets_cost: Duration,
     hidden_cost: Duration,
+    inherited: Inherited,
+    inherited_cost: Duration,
     others: Others,
+    /// What was told of connections that ended, by peer.
+    time_wait: BTreeMap<(IpAddr, u16), u64>,
 }
 
 /// A network namespace that targets live in.
@@ -53,6 +66,9 @@ struct Watched {
 struct Namespace {
     diag: Option<SockDiag>,
     ports: Ports,
+    passes: u32,
+    /// Client connections that ended within the last minute, by peer.
+    ended: BTreeMap<(IpAddr, u16), u64>,
     /// Why sock_diag cannot be used here; empty when it can.
     refused: String,
 }
@@ -76,7 +92,10 @@ impl Sampler {
             fds_cost: Duration::ZERO,
             sockets_cost: Duration::ZERO,
             hidden_cost: Duration::ZERO,
+            inherited: Inherited::default(),
+            inherited_cost: Duration::ZERO,
             others: Others::default(),
+            time_wait: BTreeMap::new(),
         });
         Self {
             watched: watched.collect(),
@@ -191,6 +210,9 @@ impl Sampler {
             let begin = cpu_time();
             hidden::sample(fds, target, watched.hidden_cost, &mut beat);
             watched.hidden_cost += cpu_time().saturating_sub(begin);
+            let begin = cpu_time();
+            watched.inherited.sample(fds, target, &table, watched.inherited_cost, &mut beat);
+            watched.inherited_cost += cpu_time().saturating_sub(begin);
             watched.others.sample(target, &table, &mut beat);
             watched.first = false;
         }
@@ -218,7 +240,7 @@ impl Sampler {
         for (at, watched) in self.watched.iter().enumerate() {
             let mut pass = Pass { status: SourceStatus::Ok, reason: String::new(), complete: true };
             if watched.fds.is_blind() {
-                pass.worsen("no fd table could be read: needs the same uid or CAP_SYS_PTRACE");
+                pass.worsen(BLIND);
                 pass.status = SourceStatus::Unavailable;
                 pass.complete = false;
             }
@@ -269,6 +291,9 @@ impl Sampler {
                 }
             });
             for &member in &members {
+                if let Some(watched) = self.watched.get_mut(member) {
+                    watched.tell_ended(&namespace.ended, at, out);
+                }
                 if let Some(pass) = passes.get_mut(member) {
                     if !outcome.reason.is_empty() {
                         pass.worsen(&outcome.reason);
@@ -283,6 +308,39 @@ impl Sampler {
             watched.sockets_cost += cpu_time().saturating_sub(begin);
         }
         passes
+    }
+}
+
+impl Watched {
+    /// Tells how many connections to the peers of this target ended lately, where that changed.
+    fn tell_ended(
+        &mut self,
+        ended: &BTreeMap<(IpAddr, u16), u64>,
+        at: Millis,
+        out: &mut Vec<Fact>,
+    ) {
+        let mut tell = |(address, port): (IpAddr, u16), count| {
+            let peer = endpoint(address, port).into();
+            out.push(Fact::TimeWait { at, target: self.target.id, peer, count });
+        };
+        self.time_wait.retain(|peer, _| {
+            let gone = ended.get(peer).is_none_or(|&count| count < LEAST_ENDED);
+            if gone {
+                tell(*peer, 0);
+            }
+            !gone
+        });
+        for (&peer, &count) in ended {
+            if count < LEAST_ENDED || !self.fds.sockets.knows_peer(peer) {
+                continue;
+            }
+            let told = self.time_wait.entry(peer).or_default();
+            // A tenth more or less is no news.
+            if told.abs_diff(count) * 10 > count {
+                *told = count;
+                tell(peer, count);
+            }
+        }
     }
 }
 
@@ -334,6 +392,29 @@ impl Namespace {
         }
     }
 
+    /// Counts client connections that ended lately. What cannot be counted is not known to be many.
+    fn count_ended(&mut self) {
+        self.ended.clear();
+        for family in [Family::V4, Family::V6] {
+            let (Some(diag), ports, ended) = (&mut self.diag, &self.ports, &mut self.ended) else {
+                return;
+            };
+            let counted = diag.dump(Table::TcpTimeWait(family), &mut |row| {
+                let peer = (row.remote.0.to_canonical(), row.remote.1);
+                // One end of it has a port at which somebody listens: there it was a server's.
+                if !ports.has(row.local.1)
+                    && (ended.len() < ENDED_PEERS || ended.contains_key(&peer))
+                {
+                    *ended.entry(peer).or_default() += 1;
+                }
+            });
+            if counted.is_err() {
+                // What is left of this dump would be in the way of the next one.
+                self.diag = None;
+            }
+        }
+    }
+
     /// By sock_diag; `None` when it cannot serve here, with the reason in `refused`.
     fn dump(&mut self, visit: &mut dyn FnMut(&SocketRow<'_>, &Ports)) -> Option<Pass> {
         let diag = self.diag.as_mut()?;
@@ -379,7 +460,10 @@ impl Namespace {
         }
         if failed {
             self.diag = None;
+        } else if self.passes.is_multiple_of(COUNT_ENDED_EVERY) {
+            self.count_ended();
         }
+        self.passes = self.passes.wrapping_add(1);
         Some(Pass {
             status: if missing.is_empty() { SourceStatus::Ok } else { SourceStatus::Partial },
             complete: missing.is_empty(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::group::{self, Key};
-use super::{Handle, Match, View};
+use super::{Handle, Match, View, say};
 use crate::catalog::live::Selection;
 use crate::finding::Severity;
 
@@ -38,16 +38,19 @@ pub(super) fn find(
     let mut values = BTreeMap::from([
         ("used", format!("{used:.0}")),
         ("limit", most.to_string()),
+        ("double", most.saturating_mul(2).to_string()),
         ("limit_name", name.to_owned()),
         ("percent", format!("{share:.0}")),
     ]);
     if let Some(pid) = pid {
         values.insert("pid", pid.to_string());
     }
+    values.extend(limit.seconds_left().map(|seconds| ("left", say::duration(seconds))));
     Some(Match {
         severity: Severity::Error,
         count: members.len() as u64,
         examples: group::examples(&members),
+        worker: group::worker(&members),
         group: key,
         held_ms: None,
         values,
@@ -81,6 +84,7 @@ pub(super) fn by_peer(of: &Selection, name: &str, percent: f64, view: &View<'_>)
             count: members.len() as u64,
             held_ms: None,
             examples: group::examples(&members),
+            worker: group::worker(&members),
             values: BTreeMap::from([
                 ("limit", most.to_string()),
                 ("limit_name", name.to_owned()),

@@ -18,6 +18,10 @@ pub struct Entry {
     pub state: char,
     /// Start time in clock ticks since boot.
     pub start_ticks: u64,
+    /// Number of threads.
+    pub threads: u64,
+    /// Its user, by the owner of /proc/PID; `None` when it has just ended.
+    pub user: Option<u32>,
 }
 
 /// The processes at one moment, in order of their numbers.
@@ -49,6 +53,8 @@ impl ProcessTable {
                     comm: stat.comm,
                     state: stat.state,
                     start_ticks: stat.starttime,
+                    threads: u64::try_from(stat.num_threads).unwrap_or(0),
+                    user: process.uid().ok(),
                 }),
                 Err(procfs::ProcError::PermissionDenied(_)) => table.unreadable += 1,
                 Err(_) => {}

@@ -88,6 +88,23 @@ impl Decoder {
                 },
                 used: line.used,
             },
+            "inherited" => Fact::Change {
+                at: self.time(line)?,
+                id: self.id(line, |names, name| Ok(names.changed(name)))?,
+                change: Change::InheritedBy(line.inherited_by),
+            },
+            "time_wait" => Fact::TimeWait {
+                at: self.time(line)?,
+                target: target(line),
+                peer: match &line.peer {
+                    Some(_) => self.shared(&line.peer),
+                    None => return Err("no \"peer\"".into()),
+                },
+                count: match line.value {
+                    Some(Value::Unsigned(count)) => count,
+                    _ => return Err("no \"value\": a whole number".into()),
+                },
+            },
             "source" => Fact::Source {
                 at: self.time(line)?,
                 target: target(line),
@@ -179,6 +196,7 @@ impl Decoder {
             fd: line.fd,
             inode: line.inode,
             bytes: line.bytes,
+            inherited_by: line.inherited_by,
             born: in_range(line.born_ms)?,
             flow: line.flow.map(flow).transpose()?.map(Arc::new),
         })
@@ -234,8 +252,8 @@ fn of_misfit(bytes: &[u8]) -> Option<Decoded> {
                 _ => None,
             }
         }
-        "open" | "change" | "flow" | "close" | "gauge" | "limit" | "source" | "lifecycle"
-        | "target" | "end" => None,
+        "open" | "change" | "flow" | "inherited" | "close" | "gauge" | "limit" | "time_wait"
+        | "source" | "lifecycle" | "target" | "end" => None,
         _ => Some(Decoded::Unknown),
     }
 }

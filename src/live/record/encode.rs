@@ -65,6 +65,7 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
                 }
                 Change::Place(facts) => place("change", facts),
                 Change::Flow(flow) => Line { flow: Some(part_of(flow)), ..of_type("flow") },
+                Change::InheritedBy(child) => Line { inherited_by: *child, ..of_type("inherited") },
             };
             Line { t_ms: Some(*at), id: Some(id_of(*id)), ..line }
         }
@@ -86,6 +87,13 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
             value: Some(value.map_or(Value::Unlimited, Value::Unsigned)),
             used: *used,
             ..of_type("limit")
+        },
+        Fact::TimeWait { at, target, peer, count } => Line {
+            t_ms: Some(*at),
+            target: number_of(*target),
+            peer: Some(Text::from(&**peer)),
+            value: Some(Value::Unsigned(*count)),
+            ..of_type("time_wait")
         },
         Fact::Source { at, target, name, status, reason, watermark, cost_us } => Line {
             t_ms: Some(*at),
@@ -128,11 +136,15 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
         }
         Fact::Change { change: Change::State(state), .. } => cut(state),
         Fact::Gauge { name, .. } | Fact::Limit { name, .. } => cut(name),
+        Fact::TimeWait { peer, .. } => cut(peer),
         Fact::Source { name, reason, .. } => {
             cut(name);
             cut(reason);
         }
-        Fact::Change { change: Change::Activity(_) | Change::Flow(_), .. }
+        Fact::Change {
+            change: Change::Activity(_) | Change::Flow(_) | Change::InheritedBy(_),
+            ..
+        }
         | Fact::Close { .. }
         | Fact::Lifecycle { .. } => {}
     }
@@ -174,6 +186,7 @@ fn place<'a>(line_type: &'a str, facts: &'a HandleFacts) -> Line<'a> {
         fd: facts.fd,
         inode: facts.inode,
         bytes: facts.bytes,
+        inherited_by: facts.inherited_by,
         born_ms: facts.born,
         flow: facts.flow.as_deref().map(part_of),
         ..of_type(line_type)
