@@ -293,3 +293,82 @@ fn another_user_sees_counts_and_reasons_but_no_zeros() {
     assert_eq!(handles["works"], "no");
     assert!(handles["fix"].is_string() && handles["adds"].is_string());
 }
+
+/// Says that our own open files have run out.
+fn is_shortage(text: &str) -> bool {
+    text.contains("limit of open files") || text.contains("Too many open files")
+}
+
+#[test]
+fn with_few_open_files_of_our_own_what_is_missing_is_said() {
+    let holder = holder();
+    let pid = holder.child.pid();
+    let all = document(&["ls", &pid, "--format", "json"])["handles"].as_array().unwrap().len();
+    let held = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    let file = holder.folder.path().join("few.jsonl");
+    let file = file.to_str().unwrap();
+    let (mut short, mut whole) = (0, 0);
+    for most in [4, 5, 6, 7, 8, 9, 10, 64] {
+        let limit = format!("--nofile={most}:{most}");
+        let under = |args: &[&str]| {
+            run("prlimit", &[&[&limit, env!("CARGO_BIN_EXE_poolscan")], args].concat())
+        };
+        let Some(listed) = under(&["ls", &pid, "--format", "json"]) else {
+            return println!("SKIPPED: no prlimit");
+        };
+        let looks = [
+            listed,
+            under(&["watch", &pid, "--once", "--format", "json"]).unwrap(),
+            under(&["snapshot", &pid, "-o", file]).unwrap(),
+            under(&["top", "--format", "json", "--interval", "10ms"]).unwrap(),
+        ];
+        for (nth, look) in looks.iter().enumerate() {
+            let said = text(look) + &String::from_utf8_lossy(&look.stderr);
+            let code = look.status.code();
+            // Not even the process could be looked at: that is no finding, and it is said.
+            if code != Some(0) {
+                assert!(
+                    matches!(code, Some(2 | 3)) && is_shortage(&said),
+                    "{most}: {code:?} {said}"
+                );
+                short += 1;
+                continue;
+            }
+            let complete = match nth {
+                0 => {
+                    let listed: Value = serde_json::from_slice(&look.stdout).unwrap();
+                    listed["handles"].as_array().unwrap().len() == all
+                        && listed["other_ends_reason"] == ""
+                }
+                1 => {
+                    let seen: Value = serde_json::from_slice(&look.stdout).unwrap();
+                    let fds = &seen["targets"][0]["resources"][0];
+                    assert_eq!(
+                        (&fds["resource"], &fds["now"]),
+                        (&"fds".into(), &(held as f64).into())
+                    );
+                    let sources = seen["targets"][0]["sources"].as_array().unwrap();
+                    let looked = sources.iter().filter(|source| source["name"] != "own files");
+                    looked.into_iter().all(|source| source["status"] == "ok")
+                }
+                2 => {
+                    let lines = std::fs::read_to_string(file).unwrap();
+                    lines.matches("\"type\":\"open\"").count() == all
+                }
+                _ => {
+                    let seen: Value = serde_json::from_slice(&look.stdout).unwrap();
+                    let mut rows = seen["processes"].as_array().unwrap().iter();
+                    rows.any(|row| row["pid"] == holder.child.0.id() && row["fds"] == held)
+                }
+            };
+            if complete {
+                whole += 1;
+            } else {
+                assert!(is_shortage(&said), "{most}, look {nth}: {said}");
+                short += 1;
+            }
+        }
+    }
+    // Both happened, so that neither is an accident of these numbers.
+    assert!(short >= 4 && whole >= 8, "{short} short, {whole} whole");
+}

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use rustix::fs::{Mode, OFlags, openat};
 
 use super::beat::Beat;
-use super::fds::{self, Fds};
+use super::fds::Fds;
 use crate::live::facts::{Fact, SourceStatus};
 use crate::live::target::{Process, Target};
 
@@ -18,8 +18,8 @@ const FDINFO: u64 = 64 * 1024;
 
 /// Reads the gauges `hidden_scm_rights` and `hidden_io_uring_files`.
 pub fn sample(held: &Fds, target: &Target, cost: std::time::Duration, beat: &mut Beat<'_>) {
-    if held.is_blind() {
-        beat.source(target.id, "hidden", SourceStatus::Unavailable, fds::BLIND, cost);
+    if let Some(reason) = held.blind() {
+        beat.source(target.id, "hidden", SourceStatus::Unavailable, &reason, cost);
         return;
     }
     let unix = held.sockets.unix_holders(SOCKETS + 1);

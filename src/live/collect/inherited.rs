@@ -8,11 +8,13 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, readlinkat_raw, statat};
+use rustix::io::Errno;
 
 use super::beat::Beat;
 use super::fd_table;
-use super::fds::{BLIND, Fds};
+use super::fds::Fds;
 use super::link::{self, Link};
+use super::own;
 use crate::live::facts::SourceStatus;
 use crate::live::host::process_table::{Entry, ProcessTable};
 use crate::live::target::{Process, Target, start_ms};
@@ -43,18 +45,17 @@ impl Inherited {
         cost: Duration,
         beat: &mut Beat<'_>,
     ) {
-        if self.beats.is_multiple_of(EVERY) && !fds.is_blind() {
+        let blind = fds.blind();
+        if self.beats.is_multiple_of(EVERY) && blind.is_none() {
             let (by_inode, reason) = look(fds, target, table, beat);
             fds.sockets.inherited(&by_inode, beat.at, beat.out);
             self.reason = reason;
         }
         self.beats = self.beats.wrapping_add(1);
-        let (status, reason) = if fds.is_blind() {
-            (SourceStatus::Unavailable, BLIND)
-        } else if self.reason.is_empty() {
-            (SourceStatus::Ok, "")
-        } else {
-            (SourceStatus::Partial, &*self.reason)
+        let (status, reason) = match &blind {
+            Some(reason) => (SourceStatus::Unavailable, reason),
+            None if self.reason.is_empty() => (SourceStatus::Ok, &self.reason),
+            None => (SourceStatus::Partial, &self.reason),
         };
         beat.source(target.id, "inherited", status, reason, cost);
     }
@@ -71,25 +72,27 @@ fn look(
     let Some(root) = target.processes.first() else { return (by_inode, String::new()) };
     let children = descendants(target, table);
     let left_out = children.len().saturating_sub(CHILDREN);
-    let mut refused = 0;
+    let (mut refused, mut by) = (0, None);
     for child in children.into_iter().take(CHILDREN) {
         // Between fork and exec a child holds everything.
         let born = root.started_ms + start_ms(child.start_ticks) - start_ms(root.start_ticks);
         if matches!(child.state, 'Z' | 'X') || beat.at - born < beat.bucket_ms {
             continue;
         }
-        if hold_of(child, fds, &target.processes, &mut by_inode).is_none() {
+        if let Err(error) = hold_of(child, fds, &target.processes, &mut by_inode)
+            && !own::is_gone(error)
+        {
             refused += 1;
+            by.get_or_insert(error);
         }
     }
     let mut missing = Vec::new();
     if left_out > 0 {
         missing.push(format!("{left_out} children above the first {CHILDREN} were not looked at"));
     }
-    if refused > 0 {
-        missing.push(format!(
-            "{refused} children could not be looked into: needs the same uid or CAP_SYS_PTRACE"
-        ));
+    if let Some(error) = by {
+        let why = own::why(error);
+        missing.push(format!("{refused} children could not be looked into: {why}"));
     }
     (by_inode, missing.join("; "))
 }
@@ -112,28 +115,25 @@ fn descendants<'t>(target: &Target, table: &'t ProcessTable) -> Vec<&'t Entry> {
     }
 }
 
-/// Notes what a child holds, if it runs another program; `None` when that could not be read.
+/// Notes what a child holds, if it runs another program.
 fn hold_of(
     child: &Entry,
     fds: &Fds,
     processes: &[Process],
     by_inode: &mut BTreeMap<u64, u32>,
-) -> Option<()> {
+) -> Result<(), Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let Ok(folder) = openat(CWD, format!("/proc/{}", child.pid), flags, Mode::empty()) else {
-        // It has ended.
-        return Some(());
-    };
-    let program = statat(&folder, "exe", AtFlags::empty()).ok()?;
+    let folder = openat(CWD, format!("/proc/{}", child.pid), flags, Mode::empty())?;
+    let program = statat(&folder, "exe", AtFlags::empty())?;
     let same = |process: &Process| {
         process.program().is_none_or(|known| known == (program.st_dev, program.st_ino))
     };
     if processes.iter().any(same) {
-        return Some(());
+        return Ok(());
     }
-    let entries = fd_table::open(folder.as_fd(), "fd").ok()?;
+    let entries = fd_table::open(folder.as_fd(), "fd")?;
     let mut numbers = Vec::new();
-    fd_table::each_number(entries.as_fd(), |fd| numbers.push(fd)).ok()?;
+    fd_table::each_number(entries.as_fd(), |fd| numbers.push(fd))?;
     for fd in numbers.into_iter().filter(|&fd| fd >= FIRST).take(ENTRIES) {
         if let Some(inode) = socket_at(entries.as_fd(), fd)
             && fds.sockets.tcp_holder(inode).is_some_and(|(_, own)| own == fd)
@@ -141,7 +141,7 @@ fn hold_of(
             by_inode.entry(inode).or_insert(child.pid);
         }
     }
-    Some(())
+    Ok(())
 }
 
 fn socket_at(entries: BorrowedFd<'_>, fd: u32) -> Option<u64> {

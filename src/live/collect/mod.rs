@@ -18,6 +18,7 @@ mod netns;
 pub mod other_end;
 mod others;
 pub mod overview;
+pub mod own;
 pub mod pattern;
 pub mod sampler;
 pub mod socket_facts;

@@ -9,11 +9,12 @@ use rustix::fs::{AtFlags, statat};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::beat::{Beat, HandleIds};
-use super::fds::{BLIND, Fds};
+use super::fds::Fds;
 use super::hidden;
 use super::inherited::Inherited;
 use super::netns;
 use super::others::Others;
+use super::own;
 use super::socket_facts::{Ports, endpoint};
 use crate::live::facts::{Fact, Lifecycle, Millis, SourceStatus};
 use crate::live::host::net_tables;
@@ -29,6 +30,10 @@ const COUNT_ENDED_EVERY: u32 = 6;
 const ENDED_PEERS: usize = 4096;
 /// Fewer of them within a minute are not told.
 const LEAST_ENDED: u64 = 30;
+/// Namespaces whose tables are read on one beat.
+const NAMESPACES_READ: usize = 256;
+/// Namespaces for which a diagnostics socket stays open from beat to beat.
+const NAMESPACES_OPEN: usize = 32;
 /// Namespaces remembered although no target has sockets in them.
 const NAMESPACES: usize = 64;
 
@@ -71,6 +76,8 @@ struct Namespace {
     ended: BTreeMap<(IpAddr, u16), u64>,
     /// Why sock_diag cannot be used here; empty when it can.
     refused: String,
+    /// The refusal may pass: it is tried again.
+    passing: bool,
 }
 
 /// How a pass over the socket tables went.
@@ -79,6 +86,8 @@ struct Pass {
     status: SourceStatus,
     reason: String,
     complete: bool,
+    /// Namespaces that were not read.
+    left_out: u64,
 }
 
 impl Sampler {
@@ -214,6 +223,7 @@ impl Sampler {
             watched.inherited.sample(fds, target, &table, watched.inherited_cost, &mut beat);
             watched.inherited_cost += cpu_time().saturating_sub(begin);
             watched.others.sample(target, &table, &mut beat);
+            own::sample(target, &mut beat);
             watched.first = false;
         }
         self.cost += cpu_time().saturating_sub(begin);
@@ -238,9 +248,9 @@ impl Sampler {
         let mut used: BTreeMap<(u64, u64), (usize, usize, BTreeSet<usize>)> = BTreeMap::new();
         let mut passes = Vec::new();
         for (at, watched) in self.watched.iter().enumerate() {
-            let mut pass = Pass { status: SourceStatus::Ok, reason: String::new(), complete: true };
-            if watched.fds.is_blind() {
-                pass.worsen(BLIND);
+            let mut pass = Pass::default();
+            if let Some(reason) = watched.fds.blind() {
+                pass.worsen(&reason);
                 pass.status = SourceStatus::Unavailable;
                 pass.complete = false;
             }
@@ -271,7 +281,15 @@ impl Sampler {
         if self.namespaces.len() > NAMESPACES {
             self.namespaces.retain(|key, _| used.contains_key(key));
         }
-        for (key, (owner, index, members)) in used {
+        for (nth, (key, (owner, index, members))) in used.into_iter().enumerate() {
+            if nth >= NAMESPACES_READ {
+                for &member in &members {
+                    if let Some(pass) = passes.get_mut(member) {
+                        pass.leave_out();
+                    }
+                }
+                continue;
+            }
             let Some(pid) = self.watched.get(owner).and_then(|watched| {
                 let process = watched.target.processes.get(index)?;
                 let namespace = self.namespaces.entry(key).or_default();
@@ -302,6 +320,16 @@ impl Sampler {
                     pass.complete &= outcome.complete;
                 }
             }
+            if nth >= NAMESPACES_OPEN {
+                namespace.diag = None;
+            }
+        }
+        for pass in passes.iter_mut().filter(|pass| pass.left_out > 0) {
+            let reason = format!(
+                "{} network namespaces beyond the first {NAMESPACES_READ} are not read",
+                pass.left_out
+            );
+            pass.worsen(&reason);
         }
         // The pass is shared; its cost is put down to the first target.
         if let Some(watched) = self.watched.first_mut() {
@@ -344,7 +372,19 @@ impl Watched {
     }
 }
 
+impl Default for Pass {
+    fn default() -> Self {
+        Self { status: SourceStatus::Ok, reason: String::new(), complete: true, left_out: 0 }
+    }
+}
+
 impl Pass {
+    /// One more namespace is not read.
+    fn leave_out(&mut self) {
+        self.left_out += 1;
+        self.complete = false;
+    }
+
     fn worsen(&mut self, reason: &str) {
         self.status = self.status.max(SourceStatus::Partial);
         if !self.reason.is_empty() {
@@ -357,12 +397,12 @@ impl Pass {
 impl Namespace {
     /// Opens the diagnostics socket once, in our namespace or by entering the process's.
     fn open(&mut self, process: &Process, key: (u64, u64)) {
-        if self.diag.is_some() || !self.refused.is_empty() {
+        if self.diag.is_some() || !(self.refused.is_empty() || self.passing) {
             return;
         }
         match netns::open(process, key) {
-            Ok(diag) => self.diag = Some(diag),
-            Err(reason) => self.refused = reason,
+            Ok(diag) => (self.diag, self.refused) = (Some(diag), String::new()),
+            Err(refusal) => (self.refused, self.passing) = (refusal.reason, refusal.passing),
         }
     }
 
@@ -382,12 +422,13 @@ impl Namespace {
             Ok(()) => Pass {
                 status: SourceStatus::Partial,
                 reason: format!("{refused}: read from /proc/PID/net, without idle times"),
-                complete: true,
+                ..Pass::default()
             },
             Err(error) => Pass {
                 status: SourceStatus::Unavailable,
                 reason: format!("{refused}; /proc/PID/net: {error}"),
                 complete: false,
+                ..Pass::default()
             },
         }
     }
@@ -468,6 +509,7 @@ impl Namespace {
             status: if missing.is_empty() { SourceStatus::Ok } else { SourceStatus::Partial },
             complete: missing.is_empty(),
             reason: missing.join("; "),
+            ..Pass::default()
         })
     }
 }

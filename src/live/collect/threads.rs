@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags, openat};
+use rustix::io::Errno;
 
 use super::beat::Beat;
+use super::own;
 use super::pattern;
 use crate::live::facts::{Activity, Change, Fact, HandleFacts, HandleId, Millis, SourceStatus};
 use crate::live::target::{Process, Target, start_ms, stat_of};
@@ -43,6 +45,7 @@ impl Threads {
         let mut budget = MAX_THREADS;
         let mut left_out = 0;
         let mut errors = Vec::new();
+        let (mut refused, mut by) = (0, None);
         let mut total = None;
         for process in &target.processes {
             match tids(process.dir()) {
@@ -56,7 +59,12 @@ impl Threads {
                             continue;
                         }
                         budget -= 1;
-                        self.look(target, process, tid, beat);
+                        if let Err(error) = self.look(target, process, tid, beat)
+                            && !own::is_gone(error)
+                        {
+                            refused += 1;
+                            by.get_or_insert(error);
+                        }
                     }
                 }
                 Err(error) => errors.push(format!("threads of {}: {error}", process.pid)),
@@ -64,6 +72,9 @@ impl Threads {
         }
         if let Some(total) = total {
             gauge(target, None, total, beat);
+        }
+        if let Some(error) = by {
+            errors.push(format!("{refused} threads are not told apart: {}", own::why(error)));
         }
         // With some left out, absence is no death.
         if left_out == 0 && errors.is_empty() {
@@ -88,12 +99,17 @@ impl Threads {
         beat.source(target.id, "threads", status, &errors.join("; "), cost);
     }
 
-    fn look(&mut self, target: &Target, process: &Process, tid: u32, beat: &mut Beat<'_>) {
+    fn look(
+        &mut self,
+        target: &Target,
+        process: &Process,
+        tid: u32,
+        beat: &mut Beat<'_>,
+    ) -> Result<(), Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let Ok(dir) = openat(process.dir(), format!("task/{tid}"), flags, Mode::empty()) else {
-            return;
-        };
-        let Ok(stat) = stat_of(dir.as_fd()) else { return };
+        let dir = openat(process.dir(), format!("task/{tid}"), flags, Mode::empty())?;
+        let stat = stat_of(dir.as_fd())
+            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         let ran = run_time(dir.as_fd()).or(Some(stat.utime + stat.stime));
         let state = match stat.state {
             'Z' | 'X' => "zombie",
@@ -107,7 +123,8 @@ impl Threads {
             beat.out.push(Fact::Close { at: beat.at, id: old.id });
         }
         let Some(known) = self.known.get_mut(&key) else {
-            return self.born(target, process, key, &stat, ran, state, beat);
+            self.born(target, process, key, &stat, ran, state, beat);
+            return Ok(());
         };
         known.seen = true;
         let activity = match (known.ran == ran, known.activity) {
@@ -128,6 +145,7 @@ impl Threads {
             let change = Change::State(state.into());
             beat.out.push(Fact::Change { at: beat.at, id: known.id, change });
         }
+        Ok(())
     }
 
     #[expect(clippy::too_many_arguments, reason = "all of it describes the one new thread")]
