@@ -15,7 +15,7 @@ use super::model::{Level, Status};
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/live_rules.rs"));
 
 /// What a text of a rule may refer to, in braces. A line whose reference has no value is left out.
-pub const PLACEHOLDERS: [&str; 20] = [
+pub const PLACEHOLDERS: [&str; 21] = [
     "count",
     "held",
     "group",
@@ -29,6 +29,7 @@ pub const PLACEHOLDERS: [&str; 20] = [
     "pid",
     "cohort",
     "raise",
+    "more",
     "left",
     "double",
     "rate",
@@ -37,6 +38,9 @@ pub const PLACEHOLDERS: [&str; 20] = [
     "equals",
     "worker",
 ];
+
+/// Stands between a command and what it buys.
+const BUYS: &str = "   # ";
 
 /// One rule.
 #[derive(Debug, Clone, Deserialize)]
@@ -279,8 +283,10 @@ fn check(name: &str, rule: &LiveRule) -> Vec<(&'static str, String)> {
             wrong.push((key, "is empty".to_owned()));
         }
     }
-    if rule.remedies.is_empty() {
-        wrong.push(("remedies", "says nothing to do".to_owned()));
+    // Whoever is called at night pastes the last line, and wants to know what for.
+    if rule.remedies.last().is_none_or(|last| !last.contains(BUYS)) {
+        let wanted = format!("must end with a line that can be pasted, '{BUYS}', and what it buys");
+        wrong.push(("remedies", wanted));
     }
     for (key, text) in std::iter::once(("message", &rule.message))
         .chain(rule.remedies.iter().map(|text| ("remedies", text)))
@@ -394,6 +400,7 @@ mod tests {
             "{said}"
         );
         assert!(wrong("predicate = \"", "predicate = \"x").contains("unknown variant"));
+        assert!(wrong("   # ", " ").contains("what it buys"));
         assert!(wrong("id = \"", "id = \"x").contains("not the name of the file"));
         assert!(wrong("summary = ", "sumary = ").contains("unknown field"));
     }

@@ -159,6 +159,17 @@ pub enum Fact {
         /// How many.
         count: u64,
     },
+    /// What was true of the surroundings: evidence for people, and for comparing two looks.
+    Environment {
+        /// When.
+        at: Millis,
+        /// For which target.
+        target: TargetId,
+        /// What is told: `kernel`, `cgroup` …
+        name: Arc<str>,
+        /// The text. Untrusted.
+        text: Arc<str>,
+    },
     /// A source reports on itself; its watermark says "complete until".
     Source {
         /// When.
@@ -202,6 +213,8 @@ pub enum Change {
     Flow(Arc<Flow>),
     /// A child that runs another program holds it, too, or none does any more.
     InheritedBy(Option<u32>),
+    /// Where in the kernel a thread stands, the innermost function first. Evidence for people.
+    Stack(Arc<[Arc<str>]>),
 }
 
 /// What happened to a process.
@@ -252,6 +265,7 @@ impl Fact {
             | Self::Gauge { at, .. }
             | Self::Limit { at, .. }
             | Self::TimeWait { at, .. }
+            | Self::Environment { at, .. }
             | Self::Source { at, .. }
             | Self::Lifecycle { at, .. } => Some(*at),
         }

@@ -234,6 +234,8 @@ impl Census {
                     handle.facts.flow = Some(flow);
                 }
             }
+            // It tells people something, and judgement nothing.
+            Change::Stack(_) => {}
             Change::InheritedBy(child) => {
                 if let Some(handle) = &mut self.slots[slot as usize] {
                     handle.facts.inherited_by = child;

@@ -3,6 +3,7 @@
 pub mod beat;
 pub mod children;
 pub mod doctor;
+mod environment;
 pub mod fd_facts;
 pub mod fd_table;
 pub mod fds;

@@ -24,6 +24,11 @@ pub(super) struct Others {
 }
 
 impl Others {
+    /// Tells of threads where they stand in the kernel, too.
+    pub(super) fn with_stacks(&mut self) {
+        self.threads.with_stacks();
+    }
+
     /// One pass of each.
     pub(super) fn sample(&mut self, target: &Target, table: &ProcessTable, beat: &mut Beat<'_>) {
         let mut costs = self.costs;

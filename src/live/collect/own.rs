@@ -60,3 +60,12 @@ pub(super) fn why(error: Errno) -> String {
         other => other.to_string(),
     }
 }
+
+/// Why a kernel stack could not be read, and what would help.
+pub(super) fn why_stack(error: Errno) -> String {
+    match error {
+        Errno::ACCESS | Errno::PERM => "only root may read that".to_owned(),
+        Errno::NOENT | Errno::NOSYS | Errno::OPNOTSUPP => "this kernel does not tell".to_owned(),
+        other => why(other),
+    }
+}

@@ -9,6 +9,7 @@ use rustix::fs::{AtFlags, statat};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::beat::{Beat, HandleIds};
+use super::environment;
 use super::fds::Fds;
 use super::hidden;
 use super::inherited::Inherited;
@@ -20,7 +21,7 @@ use crate::live::facts::{Fact, Lifecycle, Millis, SourceStatus};
 use crate::live::host::net_tables;
 use crate::live::host::process_table::ProcessTable;
 use crate::live::host::sock_diag::{Completeness, Family, SockDiag, TABLES, Table};
-use crate::live::host::socket_row::{Proto, SocketRow, TCP_LISTEN};
+use crate::live::host::socket_row::{Proto, SocketRow, TCP_LISTEN, state_name};
 use crate::live::target::{Process, Target};
 
 /// Ended connections are counted on the first pass over a namespace and then on each so many: the
@@ -116,6 +117,18 @@ impl Sampler {
             fds_name: "fds".into(),
             threads_name: "threads".into(),
         }
+    }
+
+    /// Gathers more for people than judgement needs: where threads stand in the kernel.
+    pub fn with_stacks(&mut self) {
+        for watched in &mut self.watched {
+            watched.others.with_stacks();
+        }
+    }
+
+    /// What is true of the surroundings of each target, at event time 0.
+    pub fn environment(&self) -> Vec<Fact> {
+        self.watched.iter().flat_map(|watched| environment::of(&watched.target)).collect()
     }
 
     /// Who is watched: each target, and each of its processes as joined at event time 0.
@@ -247,10 +260,13 @@ impl Sampler {
         // Namespace -> targets in it, and a process to enter it by.
         let mut used: BTreeMap<(u64, u64), (usize, usize, BTreeSet<usize>)> = BTreeMap::new();
         let mut passes = Vec::new();
-        for (at, watched) in self.watched.iter().enumerate() {
+        for (nth, watched) in self.watched.iter().enumerate() {
             let mut pass = Pass::default();
             if let Some(reason) = watched.fds.blind() {
                 pass.worsen(&reason);
+                if let Some(states) = watched.tell_states(at, out) {
+                    pass.worsen(&states);
+                }
                 pass.status = SourceStatus::Unavailable;
                 pass.complete = false;
             }
@@ -259,8 +275,8 @@ impl Sampler {
                     match statat(process.dir(), "ns/net", AtFlags::empty()) {
                         Ok(stat) => {
                             let key = (stat.st_dev, stat.st_ino);
-                            let entry = used.entry(key).or_insert((at, index, BTreeSet::new()));
-                            entry.2.insert(at);
+                            let entry = used.entry(key).or_insert((nth, index, BTreeSet::new()));
+                            entry.2.insert(nth);
                         }
                         Err(error) if process.is_alive() => {
                             pass.worsen(&format!("network namespace: {error}"));
@@ -340,6 +356,28 @@ impl Sampler {
 }
 
 impl Watched {
+    /// Tells the TCP states of the target's network namespace, whoever holds the sockets: all that
+    /// can be read of them without rights. Gives them in words.
+    fn tell_states(&self, at: Millis, out: &mut Vec<Fact>) -> Option<String> {
+        let root = self.target.processes.first()?;
+        let mut states: BTreeMap<&str, u64> = BTreeMap::new();
+        let read = net_tables::read(root.pid, &mut |row| {
+            if row.proto == Proto::Tcp {
+                *states.entry(state_name(row.state)).or_default() += 1;
+            }
+        });
+        read.ok()?;
+        for (&state, &count) in &states {
+            #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+            let value = count as f64;
+            let name = format!("namespace_tcp_{}", state.to_ascii_lowercase()).into();
+            out.push(Fact::Gauge { at, target: self.target.id, pid: None, name, value });
+        }
+        let words: Vec<String> =
+            states.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        Some(format!("in its network namespace, whoever holds them: {}", words.join(", ")))
+    }
+
     /// Tells how many connections to the peers of this target ended lately, where that changed.
     fn tell_ended(
         &mut self,

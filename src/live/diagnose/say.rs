@@ -93,7 +93,9 @@ fn pasted(found: &Match, view: &View<'_>) -> BTreeMap<&'static str, String> {
     values.insert("group", plain.trim_end().to_owned());
     let limit = |name: &str| view.limits.get(name).and_then(|limit| limit.value);
     if let Some(soft) = limit("nofile_soft") {
-        values.insert("raise", raise(soft, limit("nofile_hard")).0);
+        let (option, raised) = raise(soft, limit("nofile_hard"));
+        values.insert("raise", option);
+        values.insert("more", raised.saturating_sub(soft).to_string());
     }
     values
 }

@@ -1,7 +1,7 @@
 //! Handles that pile up at one of several equals: peers of one service, or workers of one tree.
 
+use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
 
 use super::group::{self, Key};
 use super::{Handle, Match, View};

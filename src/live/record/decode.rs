@@ -93,6 +93,25 @@ impl Decoder {
                 id: self.id(line, |names, name| Ok(names.changed(name)))?,
                 change: Change::InheritedBy(line.inherited_by),
             },
+            "stack" => {
+                let frames = line.frames.as_ref().ok_or("no \"frames\"")?;
+                Fact::Change {
+                    at: self.time(line)?,
+                    id: self.id(line, |names, name| Ok(names.changed(name)))?,
+                    change: Change::Stack(
+                        frames.iter().map(|Text(frame)| self.texts.share(frame)).collect(),
+                    ),
+                }
+            }
+            "environment" => Fact::Environment {
+                at: self.time(line)?,
+                target: target(line),
+                name: self.name(line)?,
+                text: match &line.text {
+                    Some(Text(text)) => Arc::from(&**text),
+                    None => return Err("no \"text\"".into()),
+                },
+            },
             "time_wait" => Fact::TimeWait {
                 at: self.time(line)?,
                 target: target(line),
@@ -252,8 +271,8 @@ fn of_misfit(bytes: &[u8]) -> Option<Decoded> {
                 _ => None,
             }
         }
-        "open" | "change" | "flow" | "inherited" | "close" | "gauge" | "limit" | "time_wait"
-        | "source" | "lifecycle" | "target" | "end" => None,
+        "open" | "change" | "flow" | "inherited" | "stack" | "environment" | "close" | "gauge"
+        | "limit" | "time_wait" | "source" | "lifecycle" | "target" | "end" => None,
         _ => Some(Decoded::Unknown),
     }
 }

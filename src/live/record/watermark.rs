@@ -61,6 +61,7 @@ impl Watermarks {
             | Fact::Gauge { target, .. }
             | Fact::Limit { target, .. }
             | Fact::TimeWait { target, .. }
+            | Fact::Environment { target, .. }
             | Fact::Source { target, .. }
             | Fact::Lifecycle { target, .. } => {
                 self.targets.contains_key(target)

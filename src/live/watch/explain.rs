@@ -524,17 +524,19 @@ pub(super) fn diagnoses(target: &TargetWatch) -> Vec<Diagnosis> {
             continue;
         }
         let level = gauge.water.level(headroom.limit, 0.0);
+        let seconds_left = level.and_then(|l| l.seconds_left);
+        let per_second = seconds_left.filter(|&s| s > 0.0).map(|s| headroom.left / s);
         found.push(Diagnosis::new(
             "limit-near",
             Severity::Warning,
-            words::critical(
+            words::critical(resource, gauge.fullest, headroom.limit, &headroom.name, seconds_left),
+            advice::for_limit(
                 resource,
-                gauge.fullest,
+                &target.facts.pids,
                 headroom.limit,
-                &headroom.name,
-                level.and_then(|l| l.seconds_left),
+                hard_limit(target),
+                per_second,
             ),
-            advice::for_limit(resource, &target.facts.pids, headroom.limit, hard_limit(target)),
         ));
     }
     for (name, source) in &target.sources {

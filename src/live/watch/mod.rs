@@ -87,6 +87,7 @@ impl Watch {
             | Fact::Gauge { target, .. }
             | Fact::Limit { target, .. }
             | Fact::TimeWait { target, .. }
+            | Fact::Environment { target, .. }
             | Fact::Source { target, .. }
             | Fact::Lifecycle { target, .. } => *target,
             Fact::Open { id, target, .. } => {

@@ -14,7 +14,9 @@ use crate::live::detect::gauge::GaugeDetector;
 use crate::live::detect::rules::{self, Context, Judged};
 use crate::live::detect::scale::{SCALES, Timing};
 use crate::live::detect::water::Water;
-use crate::live::facts::{Activity, Fact, Lifecycle, Millis, SourceStatus, TargetFacts, TargetId};
+use crate::live::facts::{
+    Activity, Change, Fact, Lifecycle, Millis, SourceStatus, TargetFacts, TargetId,
+};
 use crate::live::outcome::{
     ChangeKind, Changes, FindingChange, LimitOutcome, ResourceOutcome, SourceOutcome, TargetOutcome,
 };
@@ -164,6 +166,8 @@ impl TargetWatch {
                 }
             }
             Fact::Lifecycle { at, pid, event, .. } => self.lifecycle(*at, *pid, *event),
+            // No judgement rests on these.
+            Fact::Environment { .. } | Fact::Change { change: Change::Stack(_), .. } => {}
             Fact::Open { at, .. } | Fact::Change { at, .. } | Fact::Close { at, .. } => {
                 let late = *at < self.judged;
                 if self.pending.len() < MAX_PENDING {

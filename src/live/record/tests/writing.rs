@@ -87,11 +87,13 @@ fn every_key_written_is_in_the_schema() {
         change(Change::State(some())),
         change(Change::Flow(Arc::new(flow))),
         change(Change::InheritedBy(Some(4))),
+        change(Change::Stack(vec![some()].into())),
         change(Change::Activity(Activity::Unseen)),
         change(Change::Activity(Activity::SilentSince(3))),
         Fact::Gauge { at, target, pid: Some(2), name: some(), value: 1.5 },
         Fact::Limit { at, target, name: some(), value: None, used: Some(2) },
         Fact::TimeWait { at, target, peer: some(), count: 60 },
+        Fact::Environment { at, target, name: some(), text: some() },
         Fact::Source {
             at,
             target,
