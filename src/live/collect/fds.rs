@@ -35,6 +35,7 @@ pub struct Fds {
     patterns: Patterns,
     hasher: RandomState,
     rings: BTreeSet<(u32, u32)>,
+    watchers: BTreeSet<(u32, u32)>,
     notes: Notes,
     closed: Vec<Holder>,
     /// Where the tables of a process are, when not (only) in its `fd`.
@@ -88,6 +89,7 @@ impl Fds {
             if let Some(table) = self.tables.remove(&key) {
                 for (fd, holder) in table.fds.holders() {
                     self.rings.remove(&(key.0, fd));
+                    self.watchers.remove(&(key.0, fd));
                     self.closed.push(holder);
                 }
             }
@@ -186,6 +188,7 @@ impl Fds {
                 self.notes.raced += sweep.raced;
                 for &(fd, holder) in &sweep.gone {
                     self.rings.remove(&(key.0, fd));
+                    self.watchers.remove(&(key.0, fd));
                     self.closed.push(holder);
                 }
                 for new in &sweep.new {
@@ -263,9 +266,11 @@ impl Fds {
                 if let Link::Pipe(inode) = link {
                     facts.inode = Some(inode);
                 }
-                if &*facts.kind == "io_uring" {
-                    self.rings.insert((pid, new.fd));
-                }
+                match &*facts.kind {
+                    "io_uring" => self.rings.insert((pid, new.fd)),
+                    "inotify" => self.watchers.insert((pid, new.fd)),
+                    _ => false,
+                };
                 beat.out.push(Fact::Open {
                     at: beat.at,
                     target: target.id,
@@ -357,6 +362,11 @@ impl Fds {
             reason.push_str(&target.left_out);
         }
         beat.source(target.id, "fds", status, &reason, cost);
+    }
+
+    /// Inotify instances: process and number.
+    pub fn watchers(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.watchers.iter().copied()
     }
 
     /// Rings for asynchronous input and output: process and number.

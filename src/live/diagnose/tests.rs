@@ -316,7 +316,7 @@ fn nothing_hostile_gets_into_lines_that_are_pasted() {
 
 #[test]
 fn connections_that_are_not_used_again() {
-    let used = client(flow(2, 1));
+    let used = HandleFacts { activity: Activity::Awake, ..client(flow(2, 1)) };
     let churn = Scene::default().with(1, &used).turnover(&used, 12, 11, 6000);
     let found = only(&churn, "connections-not-reused", Severity::Warning);
     assert!(found.message.contains("6000") && found.message.contains("10.0.0.7:5432"), "{found:?}");
@@ -331,6 +331,8 @@ fn connections_that_are_not_used_again() {
         Severity::Note,
     );
     assert_eq!(Scene::default().ended(&used, 6000).rules(), []);
+    let kept = Scene::default().with(1, &used).with(1, &client(flow(2, 1)));
+    assert_eq!(kept.ended(&used, 6000).rules(), []);
     // They are kept; or those of somebody else end; or there are few.
     for healthy in [(700, 100, 0), (0, 0, 6000), (2, 2, 6000), (9, 9, 60)] {
         let (opened, closed, ended) = healthy;
@@ -399,6 +401,9 @@ fn more_of_them_than_threads_can_use() {
         scene.processes.insert(7, BTreeMap::from([("mappings".to_owned(), used)]));
         scene
     };
+    let mut watching = Scene::default().limit("inotify_max_user_watches", 8192, None);
+    watching.processes.insert(7, BTreeMap::from([("inotify_watches".to_owned(), 8000.0)]));
+    only(&watching, "inotify-watches-near-limit", Severity::Warning);
     only(&mapped(60_000.0), "mappings-near-limit", Severity::Warning);
     assert_eq!(mapped(6_000.0).rules(), []);
     let tasks = Scene::default().limit("nproc_soft", 1000, Some(950));

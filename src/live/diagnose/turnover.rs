@@ -8,6 +8,7 @@ use super::{Handle, Match, View};
 use crate::catalog::live::Selection;
 use crate::finding::Severity;
 use crate::live::census::Turnover;
+use crate::live::facts::Activity;
 
 /// Of the births seen, so many in ten are gone again where nothing is kept.
 const GONE_IN_TEN: u64 = 9;
@@ -25,7 +26,7 @@ pub(super) struct Asked<'r> {
 ///
 /// That it is this process is told by births under our eyes; how many they are also by what the
 /// kernel keeps of ended connections, whoever had opened them. With one look there are no births:
-/// a process that holds a connection to such a peer gets a note.
+/// a process that holds connections to such a peer, all of them in use, gets a note.
 pub(super) fn find(asked: &Asked<'_>, view: &View<'_>) -> Vec<Match> {
     let minutes = view.lately_ms as f64 / 60_000.0;
     let mut rates: BTreeMap<Key, (f64, bool)> = BTreeMap::new();
@@ -39,12 +40,14 @@ pub(super) fn find(asked: &Asked<'_>, view: &View<'_>) -> Vec<Match> {
             turnover.opened >= asked.seen && turnover.closed * 10 >= turnover.opened * GONE_IN_TEN;
         rates.insert(key(turnover), (if own { seen.max(ended) } else { 0.0 }, own));
     }
-    let first_look = view.now == view.origin;
-    if first_look {
+    if view.now == view.origin {
         for handle in view.select(asked.of) {
-            if let Some(&ended) = view.time_wait.get(&*handle.facts.peer) {
-                rates.insert(Key::of(handle.facts), (ended as f64, false));
-            }
+            let key = Key::of(handle.facts);
+            let ended = view.time_wait.get(&*handle.facts.peer).map_or(0.0, |&count| count as f64);
+            // Who keeps a connection that is silent is not the one who makes them anew.
+            let kept = handle.facts.activity != Activity::Awake;
+            let (rate, _) = rates.entry(key).or_insert((ended, false));
+            *rate = if kept { 0.0 } else { *rate };
         }
     }
     let mut found = Vec::new();
