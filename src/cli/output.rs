@@ -52,10 +52,12 @@ impl Output {
         }
     }
 
-    /// After a tick: what changed, and a refresh where the form has one.
+    /// After a tick: what changed, and a refresh where the form has one. After the only one the
+    /// answer follows at once, and people need not read it twice.
     pub(super) fn tick(
         &mut self,
         changes: &Changes,
+        only: bool,
         outcome: impl FnOnce() -> Outcome,
     ) -> io::Result<()> {
         let mut out = io::stdout().lock();
@@ -64,7 +66,7 @@ impl Output {
                 view.resize(rows());
                 view.draw(&outcome(), self.style, &mut out)?;
             }
-            Form::Plain if !changes.is_empty() => {
+            Form::Plain if !changes.is_empty() && !only => {
                 report::human_changes(changes, self.style, &mut out)?;
             }
             Form::Ndjson => {

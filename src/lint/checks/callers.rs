@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
-use crate::lint::bodies::{Bodies, Site};
 use crate::catalog::model::Effect;
+use crate::lint::bodies::{Bodies, Site};
 use crate::lint::cfg::{LocalKind, NodeId};
 use crate::lint::ir::Name;
 use crate::lint::names::FnId;

@@ -250,10 +250,12 @@ fn judge<'a>(
         let outcome = verdict(known.rule.when.paths.unwrap_or(Paths::Any), &fate);
         let outcome = match outcome {
             Some(reason) => Outcome::Silent(reason),
-            None => match context::fits(&known.rule.when, &contexts(checker, callers, site, node)) {
-                Err(reason) => Outcome::Silent(Reason::Context(reason)),
-                Ok(()) => Outcome::Reported(Box::new(reported(checker, call, &fate))),
-            },
+            None => {
+                match context::fits(&known.rule.when, &contexts(checker, callers, site, node)) {
+                    Err(reason) => Outcome::Silent(Reason::Context(reason)),
+                    Ok(()) => Outcome::Reported(Box::new(reported(checker, call, &fate))),
+                }
+            }
         };
         checker.add(known, site, span, evidence, outcome);
     }

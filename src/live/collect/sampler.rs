@@ -342,7 +342,7 @@ impl Sampler {
         }
         for pass in passes.iter_mut().filter(|pass| pass.left_out > 0) {
             let reason = format!(
-                "{} network namespaces beyond the first {NAMESPACES_READ} are not read",
+                "{} of its network namespaces are not read: only the first {NAMESPACES_READ} are",
                 pass.left_out
             );
             pass.worsen(&reason);
