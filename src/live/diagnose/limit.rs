@@ -18,7 +18,7 @@ pub(super) fn find(
 ) -> Option<Match> {
     let limit = view.limits.get(name)?;
     let most = limit.value.filter(|&most| most > 0)?;
-    let held: Vec<&Handle<'_>> = of.into_iter().flat_map(|of| view.select(of)).collect();
+    let held = || of.into_iter().flat_map(move |of| view.select(of));
     let (used, pid) = match (gauge, limit.used) {
         (Some(gauge), _) => {
             let numbers =
@@ -27,12 +27,13 @@ pub(super) fn find(
             (used, Some(pid))
         }
         (None, Some(used)) => (used as f64, None),
-        (None, None) => (held.len() as f64, None),
+        (None, None) => (held().count() as f64, None),
     };
     let share = used * 100.0 / most as f64;
     if share < percent {
         return None;
     }
+    let held: Vec<&Handle<'_>> = held().collect();
     let largest = group::split(&held, 1).into_iter().max_by_key(|(_, members)| members.len());
     let (key, members) = largest.unwrap_or_else(|| (Key::unknown(), Vec::new()));
     let mut values = BTreeMap::from([
