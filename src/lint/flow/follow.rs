@@ -9,7 +9,7 @@ use crate::lint::cfg::{
     Test, Value,
 };
 use crate::lint::ir::{BinaryOp, Lit};
-use crate::lint::names::{FileId, Shape};
+use crate::lint::names::{FileId, FnId, Shape, TypeId};
 use crate::lint::types::{Target, Ty, World};
 
 use super::hold::{self, Holders};
@@ -30,6 +30,10 @@ pub(crate) struct Start<'a> {
     pub(crate) status: Option<Place>,
     /// The parameter that it came in by.
     pub(crate) param: Option<LocalId>,
+    /// Who has a reference to it cannot release it.
+    pub(crate) by_value: bool,
+    /// A type of the package with methods of its own that release it.
+    pub(crate) own: Option<TypeId>,
 }
 
 /// What is known at a point of a path.
@@ -413,6 +417,13 @@ impl Walk<'_> {
     fn passed(&self, state: &mut State, call: &Call, handle: Handle, operand: &Operand) -> Passed {
         let by_value = matches!(operand, Operand::Move(_));
         let copied = self.start.copied;
+        if let Target::Own(id) = call.target
+            && handle == Handle::Receiver
+            && self.is_own_end(id)
+        {
+            return Passed::Released;
+        }
+        let lent = self.start.by_value && !by_value && handle != Handle::Receiver;
         match &call.target {
             Target::Api(ids, path) => {
                 let facts = || ids.iter().map(|&id| &self.world.facts.api(id).fact);
@@ -442,6 +453,7 @@ impl Walk<'_> {
                     _ => Passed::Escaped,
                 }
             }
+            _ if lent => Passed::Kept,
             Target::Own(id) => {
                 let function = self.world.names.function(*id);
                 if function.body.is_none() {
@@ -513,6 +525,13 @@ impl Walk<'_> {
             }
             _ => Passed::Escaped,
         }
+    }
+
+    /// Whether a method of the package releases what is held in a type of the package.
+    fn is_own_end(&self, id: FnId) -> bool {
+        let Some(of) = self.start.own else { return false };
+        let function = self.world.names.function(id);
+        function.of_type == Some(of) && self.world.ends_own(id)
     }
 
     /// Whether a method that nobody knows leaves its receiver where it is. Most do. But of std's
