@@ -367,6 +367,8 @@ pub(crate) fn read(folder: &Path) -> Vec<File> {
                     .iter()
                     .any(|word| part == *word)
             });
+            // What a build script leaves behind is gone with it.
+            let test = test || path == Path::new("build.rs");
             let text = std::fs::read_to_string(entry.path()).ok()?;
             (!test && text.len() < 400_000).then(|| File::read(path, text))?
         })

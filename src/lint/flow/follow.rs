@@ -464,16 +464,26 @@ impl Walk<'_> {
                     }
                     return if copied && !by_value { Passed::Kept } else { Passed::Escaped };
                 }
-                let whole = operand.place().is_some_and(|place| state.held.contains(place));
-                if !whole {
-                    return Passed::Escaped;
-                }
                 let index = match (handle, call.receiver.is_some()) {
                     (Handle::Receiver, _) => 0,
                     (Handle::Arg(number), true) => usize::from(number) + 1,
                     (Handle::Arg(number), false) => usize::from(number),
                     _ => return Passed::Escaped,
                 };
+                let Some(place) = operand.place() else { return Passed::Escaped };
+                if !state.held.contains(place) {
+                    // In a Result that a method gives back as it came: `spawn().logged()`.
+                    let inside = place.part(Part::Payload);
+                    let given_back = by_value && !copied && state.held.contains(&inside) && {
+                        let fate = self.summaries.param(*id, index, self.start.class, copied);
+                        fate == ParamFate::Returned(Vec::new())
+                    };
+                    return if given_back {
+                        Passed::Into(Place::of(call.to))
+                    } else {
+                        Passed::Escaped
+                    };
+                }
                 match self.summaries.param(*id, index, self.start.class, copied) {
                     ParamFate::Released => Passed::Released,
                     ParamFate::Kept => Passed::Kept,

@@ -42,14 +42,14 @@ impl World<'_> {
         })?;
         let name = self.names.function(id).name.as_str();
         let def = self.names.type_def(of);
-        let has = |word: &&str| def.methods.contains_key(&Name::new(word));
+        let has = |word: &str| def.methods.contains_key(&Name::new(word));
         let says = |words: &[&str], text: &str| words.iter().any(|word| text.contains(word));
         let fits = !given.is_ref()
             && says(&BEGINS, name)
             && !says(&READS, name)
             && !says(&READS, &def.name.as_str().to_lowercase())
-            && has(&KEEPS)
-            && UNDOES.iter().any(|word| has(&word))
+            && has(KEEPS)
+            && UNDOES.iter().any(|word| has(word))
             // Several owners: another of them may end it.
             && !def.implements("Clone")
             && !self.keeps_when_dropped(def);
