@@ -8,11 +8,12 @@ use crate::lint::cfg::{
     Call, Edge, Exit, Graph, Local, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place,
     Test, Value,
 };
-use crate::lint::ir::{BinaryOp, Lit};
+use crate::lint::ir::BinaryOp;
 use crate::lint::names::{FileId, FnId, Shape, TypeId};
 use crate::lint::types::{Target, Ty, World};
 
 use super::hold::{self, Holders};
+use super::status::{Told, is_success_name, meaning, mirrored};
 use super::{Escape, Fate, How, Loss, ParamFate, Summaries};
 
 /// Where an obligation begins.
@@ -648,53 +649,6 @@ enum Passed {
     Into(Place),
 }
 
-#[derive(PartialEq, Eq, Clone, Copy)]
-enum Told {
-    Failed,
-    Fine,
-}
-
-/// What a comparison with a status says when it holds; its opposite says the opposite.
-fn meaning(op: BinaryOp, other: &Operand, fails: Fails) -> Option<Told> {
-    use BinaryOp::{Eq, Ge, Gt, Le, Lt, Ne};
-    let number = match other {
-        Operand::Lit(Lit::Int(number)) => Some(*number),
-        _ => None,
-    };
-    let name = match other {
-        Operand::Const(name) => Some(name.as_str()),
-        _ => None,
-    };
-    Some(match (op, number, name, fails) {
-        (Lt, Some(0), ..) | (Le | Eq, Some(-1), ..) => Told::Failed,
-        (Ge, Some(0), ..) | (Gt | Ne, Some(-1), ..) => Told::Fine,
-        (Gt, Some(0), _, Fails::Negative) => Told::Fine,
-        (Eq, Some(0), _, Fails::NonZero) => Told::Fine,
-        (Ne, Some(0), _, Fails::NonZero) => Told::Failed,
-        (Eq, _, Some(name), _) if is_failure_name(name) => Told::Failed,
-        (Ne, _, Some(name), _) if is_failure_name(name) => Told::Fine,
-        (Eq, _, Some(name), _) if is_success_name(name) => Told::Fine,
-        (Ne, _, Some(name), _) if is_success_name(name) => Told::Failed,
-        _ => return None,
-    })
-}
-
-/// Constants of C libraries that say that all is well.
-fn is_success_name(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    name == "OK"
-        || name.ends_with("_OK")
-        || name.ends_with("SUCCESS")
-        || name.ends_with("NO_ERROR")
-        || name.ends_with("NOERROR")
-}
-
-fn is_failure_name(name: &str) -> bool {
-    matches!(name, "MAP_FAILED" | "INVALID_HANDLE_VALUE" | "INVALID_SOCKET" | "SEM_FAILED")
-        || name.ends_with("_ERROR") && !is_success_name(name)
-        || name.ends_with("_FAILED")
-}
-
 /// A function of a type that may keep what it is given; `CStr` only looks.
 fn of_type(path: &str) -> bool {
     let owner = path.rsplit("::").nth(1).unwrap_or("");
@@ -708,14 +662,4 @@ pub(super) fn looks_like_c(path: &str) -> bool {
     !last.is_empty()
         && !owner.rsplit("::").next().unwrap_or("").starts_with(char::is_uppercase)
         && (path.contains("_sys::") || path.contains("ffi") || last.contains('_'))
-}
-
-fn mirrored(op: BinaryOp) -> BinaryOp {
-    match op {
-        BinaryOp::Lt => BinaryOp::Gt,
-        BinaryOp::Gt => BinaryOp::Lt,
-        BinaryOp::Le => BinaryOp::Ge,
-        BinaryOp::Ge => BinaryOp::Le,
-        other => other,
-    }
 }
