@@ -50,10 +50,12 @@ pub struct HandleFacts {
     pub fd: Option<u32>,
     /// Its inode: with the kind, what two looks at it have in common.
     pub inode: Option<u64>,
-    /// When it was born, where the kernel tells that (threads, children).
-    pub born: Option<Millis>,
+    /// When it was born, where the kernel tells that (threads, children). Boxed, as few handles
+    /// have it, and there are many of them.
+    pub born: Option<Box<Millis>>,
     /// Deleted files: space that it keeps on its file system, in bytes, when it was first seen.
-    pub bytes: Option<u64>,
+    /// Boxed for the same reason.
+    pub bytes: Option<Box<u64>>,
     /// A child that runs another program and holds it, too, under the same number.
     pub inherited_by: Option<u32>,
     /// What is under way on it, where that was told.

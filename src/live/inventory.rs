@@ -148,7 +148,7 @@ impl Held {
 
     /// How old it is, as far as that is known.
     pub fn age(&self, now: Millis) -> Age {
-        if let Some(born) = self.facts.born {
+        if let Some(born) = self.facts.born.as_deref().copied() {
             return Age::Exactly((now - born).max(0));
         }
         if !self.pre {

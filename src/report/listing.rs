@@ -166,7 +166,7 @@ fn queued(held: &Held) -> String {
     let parts = [
         part(flow.unread, "unread"),
         part(flow.unsent, "unsent"),
-        part(held.facts.bytes, "on disk"),
+        part(held.facts.bytes.as_deref().copied(), "on disk"),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
@@ -300,7 +300,7 @@ fn handle<'a>(list: &Listing<'a>, id: HandleId, held: &'a Held) -> Handle<'a> {
         unsent: flow.unsent,
         retries: flow.retries,
         waiting_seconds: ago(flow.waiting_since),
-        disk_bytes: facts.bytes,
+        disk_bytes: facts.bytes.as_deref().copied(),
         inherited_by: facts.inherited_by,
         other_end: list.other_ends.get(&id).map(|holder| OtherEnd {
             pid: holder.pid,

@@ -67,7 +67,7 @@ impl Children {
                             state: state.into(),
                             label: format!("{} {}", entry.pid, entry.comm).into(),
                             pid: Some(entry.parent),
-                            born: Some(parent.started_ms + born),
+                            born: Some(Box::new(parent.started_ms + born)),
                             ..HandleFacts::of_kind("child")
                         }),
                     });

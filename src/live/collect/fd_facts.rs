@@ -46,7 +46,7 @@ pub fn describe(
             };
             if kind == "deleted_file" {
                 // Blocks are of 512 bytes, whatever the file system uses.
-                bytes = stat.map(|stat| stat.stx_blocks.saturating_mul(512));
+                bytes = stat.map(|stat| Box::new(stat.stx_blocks.saturating_mul(512)));
             }
             (kind, patterns.path(path))
         }

@@ -201,7 +201,7 @@ impl Threads {
                 activity: Activity::Awake,
                 label: name,
                 pid: Some(process.pid),
-                born: Some(start),
+                born: Some(Box::new(start)),
                 ..HandleFacts::of_kind("thread")
             }),
         });

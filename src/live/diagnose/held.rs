@@ -82,7 +82,7 @@ pub(super) fn amount(asked: &Amount<'_>, view: &View<'_>) -> Option<Match> {
     let total: u64 = members
         .iter()
         .filter(|handle| handle.facts.inode.is_none_or(|inode| seen.insert(inode)))
-        .filter_map(|handle| handle.facts.bytes)
+        .filter_map(|handle| handle.facts.bytes.as_deref().copied())
         .fold(0, u64::saturating_add);
     let number = members.len() as u64;
     let threads = view.gauges.get("threads").copied();
@@ -100,7 +100,7 @@ pub(super) fn amount(asked: &Amount<'_>, view: &View<'_>) -> Option<Match> {
         (false, true) => Severity::Note,
         (false, false) => return None,
     };
-    let largest = members.iter().max_by_key(|handle| handle.facts.bytes)?;
+    let largest = members.iter().max_by_key(|handle| handle.facts.bytes.as_deref())?;
     let mut values = BTreeMap::from([("bytes", format!("{:.1} GiB", total as f64 / GIB))]);
     values.extend(threads.map(|threads| ("threads", format!("{threads:.0}"))));
     let child = members.iter().find_map(|handle| handle.facts.inherited_by);

@@ -281,7 +281,7 @@ fn queues_that_nobody_empties() {
 #[test]
 fn files_and_children() {
     let file = |bytes, inode| HandleFacts {
-        bytes: Some(bytes),
+        bytes: Some(Box::new(bytes)),
         inode: Some(inode),
         ..HandleFacts::of_kind("deleted_file")
     };

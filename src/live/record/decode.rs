@@ -214,9 +214,9 @@ impl Decoder {
             pid: line.pid,
             fd: line.fd,
             inode: line.inode,
-            bytes: line.bytes,
+            bytes: line.bytes.map(Box::new),
             inherited_by: line.inherited_by,
-            born: in_range(line.born_ms)?,
+            born: in_range(line.born_ms)?.map(Box::new),
             flow: line.flow.map(flow).transpose()?.map(Arc::new),
         })
     }

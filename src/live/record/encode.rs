@@ -207,9 +207,9 @@ fn place<'a>(line_type: &'a str, facts: &'a HandleFacts) -> Line<'a> {
         pid: facts.pid,
         fd: facts.fd,
         inode: facts.inode,
-        bytes: facts.bytes,
+        bytes: facts.bytes.as_deref().copied(),
         inherited_by: facts.inherited_by,
-        born_ms: facts.born,
+        born_ms: facts.born.as_deref().copied(),
         flow: facts.flow.as_deref().map(part_of),
         ..of_type(line_type)
     };

@@ -28,7 +28,7 @@ prop_compose! {
             kind: text(0), role: text(1), peer: text(2), state: text(3), site: text(4),
             group: group.map(|levels| levels.into_iter().map(Arc::from).collect()),
             activity, label: text(5), pid,
-            fd: numbers.0, inode: numbers.1, bytes: numbers.2, born, flow: flow.map(Arc::new),
+            fd: numbers.0, inode: numbers.1, bytes: numbers.2.map(Box::new), born: born.map(Box::new), flow: flow.map(Arc::new),
             inherited_by: numbers.0,
         })
     }

@@ -54,9 +54,9 @@ fn every_key_written_is_in_the_schema() {
         activity: Activity::Awake,
         fd: Some(1),
         inode: Some(1),
-        bytes: Some(1),
+        bytes: Some(Box::new(1)),
         inherited_by: Some(4),
-        born: Some(1),
+        born: Some(Box::new(1)),
         flow: Some(Arc::new(flow)),
         ..HandleFacts::of_kind("socket")
     };
