@@ -1,10 +1,12 @@
 //! `poolscan lint`: source to findings, shown once at the end.
 
+mod fix;
 mod git;
 mod known;
 mod outputs;
 mod root;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use known::Known;
@@ -15,7 +17,7 @@ use super::catalogue::Catalogue;
 use super::complain;
 use super::exit::{self, Exit};
 use super::progress::ProgressLine;
-use crate::lint::{self, Options};
+use crate::lint::{self, Options, Report};
 
 pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
@@ -30,21 +32,40 @@ pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
         catalog: Some(catalogue.catalog()),
         threads: args.threads,
         why: args.why.clone(),
+        overlay: BTreeMap::new(),
         progress: progress.callback(),
     };
     let known = Known::read(args)?;
     let changes =
         args.since.as_deref().map(|since| git::changes(since, &args.paths)).transpose()?;
-    let result = lint::run(&options);
-    progress.finish();
-    let mut report = result?;
-    if let Some(known) = known {
-        known.apply(&mut report)?;
-    }
-    if let Some(changes) = changes {
-        let base = root::base(&args.paths);
-        changes.apply(&mut report, |shown| base.path(shown));
-    }
+    let judge = |report: &mut Report| {
+        if let Some(known) = &known {
+            known.apply(report)?;
+        }
+        if let Some(changes) = &changes {
+            let base = root::base(&args.paths);
+            changes.apply(report, |shown| base.path(shown));
+        }
+        Ok(())
+    };
+    let report = if args.fix || args.diff {
+        let result = fix::mended(args, &options, &judge);
+        progress.finish();
+        let mended = result?;
+        if args.diff {
+            return Ok(if fix::print_diff(&mended)? { Exit::Findings } else { Exit::Nothing });
+        }
+        fix::write(&mended)?;
+        complain(&fix::summary(&mended));
+        mended.report
+    } else {
+        let result = lint::run(&options).and_then(|mut report| {
+            judge(&mut report)?;
+            Ok(report)
+        });
+        progress.finish();
+        result?
+    };
     outputs.write(&report, &catalogue, started.elapsed())?;
     if report.stats.files == 0 {
         // A pipeline that analyses nothing must not pass.

@@ -24,7 +24,8 @@ use super::package::{Analysed, Dependencies, Interest, Job, analyse};
 use super::suppress::{self, CLIPPY, InFile, Known, Suppression};
 use super::syntax::{self, MacroGrammars};
 use super::workspace::{
-    self, Edition, Package, Request, Skip, SourceFile, Target, TargetKind, Versions, Workspace,
+    self, Edition, Package, Request, Skip, SourceFile, Target, TargetKind, Text, Versions,
+    Workspace,
 };
 
 /// Stack of a worker: only what is used of it is ever backed by memory.
@@ -235,8 +236,12 @@ impl Run<'_> {
             reason,
             issue: issue.map(|message| Issue { path: Arc::clone(&file.shown), line: 0, message }),
         };
-        let text = match workspace::read(&file) {
-            Ok(text) => text,
+        let read = match self.options.overlay.get(&file.path) {
+            Some(text) => Ok(Text { text: text.to_string(), mark: 0 }),
+            None => workspace::read(&file),
+        };
+        let Text { text, mark } = match read {
+            Ok(read) => read,
             Err(skip @ Skip::TooLarge) => return Err(unread(skip.reason(), None)),
             Err(skip) => return Err(unread(skip.reason(), Some(skip.to_string()))),
         };
@@ -254,6 +259,7 @@ impl Run<'_> {
             shown: file.shown,
             reported: file.reported,
             text: text.into(),
+            mark,
             file: lowered,
         })
     }

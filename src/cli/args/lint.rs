@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use crate::finding::Severity;
 
@@ -73,6 +73,7 @@ impl FailOnSeverity {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("mend").multiple(true)))]
 #[command(after_help = "Examples:\n  \
     poolscan lint                               the package or workspace of this folder\n  \
     poolscan lint src/pool.rs --notes           one file, with what is only worth a note\n  \
@@ -85,6 +86,10 @@ impl FailOnSeverity {
     let be what there is today\n  \
     poolscan lint --baseline known.json         what is new since\n  \
     poolscan lint --since origin/main           what a change touches\n\n\
+    poolscan lint --fix                         mend what can be mended safely
+  \
+    poolscan lint --diff --unsafe-fixes         show all that could be mended
+\n\
     A comment `// poolscan: allow(RULE, reason = \"why\", until = \"2027-01-31\")` silences a rule for the\n\
     statement or item it stands at, `// poolscan: allow-file(RULE): reason` in its file.\n\
     docs/ci.md goes through all of it.\n\n\
@@ -125,6 +130,16 @@ pub(in crate::cli) struct LintArgs {
     /// Only findings of which a place was changed since this commit (its common ancestor with HEAD)
     #[arg(long, value_name = "REF")]
     pub(in crate::cli) since: Option<String>,
+    /// Mend what can be mended without changing what the program does, and show the rest
+    #[arg(long, group = "mend", conflicts_with_all = ["write_baseline", "prune_baseline"])]
+    pub(in crate::cli) fix: bool,
+    /// With --fix or --diff: mend, too, where the program may wait, end or fail in another way
+    #[arg(long, requires = "mend")]
+    pub(in crate::cli) unsafe_fixes: bool,
+    /// Print what --fix would change, and change nothing; exit 1 when it would change something
+    #[arg(long, group = "mend",
+        conflicts_with_all = ["write_baseline", "prune_baseline", "format"])]
+    pub(in crate::cli) diff: bool,
     /// Show what was looked at, what became of it, and what it cost
     #[arg(long)]
     pub(in crate::cli) stats: bool,

@@ -43,8 +43,8 @@ impl<'a> Known<'a> {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(super) fn apply(self, report: &mut Report) -> anyhow::Result<()> {
-        let compared = self.baseline.apply(report);
+    pub(super) fn apply(&self, report: &mut Report) -> anyhow::Result<()> {
+        let compared = self.baseline.clone().apply(report);
         let mut rest = compared.rest;
         if self.args.write_baseline {
             rest.add(report);

@@ -216,6 +216,7 @@ mod tests {
             message: String::new(),
             help: String::new(),
             related: Vec::new(),
+            fix: None,
             fingerprint: String::new(),
         }
     }

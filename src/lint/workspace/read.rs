@@ -37,25 +37,38 @@ impl Skip {
     }
 }
 
+/// A byte order mark.
+const MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// What stands in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// Without a byte order mark.
+    pub text: String,
+    /// Bytes of that mark.
+    pub mark: u32,
+}
+
 /// The text of `file` without a byte order mark.
 ///
 /// Byte offsets into the text are offsets into the file, except where the file begins with the
-/// mark: there they are 3 less, as rustc counts too. Lines and columns are those of the file.
+/// mark: there they are [`Text::mark`] less, as rustc counts too. Lines and columns are those of
+/// the file.
 ///
 /// # Errors
 /// Says why the file is to be skipped.
-pub fn read(file: &SourceFile) -> Result<String, Skip> {
+pub fn read(file: &SourceFile) -> Result<Text, Skip> {
     let mut bytes = Vec::new();
     // One byte more than allowed tells "too large", whatever happens to the file meanwhile.
     File::open(&file.path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Skip::TooLarge);
     }
-    if bytes.starts_with(b"\xEF\xBB\xBF") {
-        bytes.drain(..3);
-    }
-    String::from_utf8(bytes)
-        .map_err(|error| Skip::NotUtf8 { valid_up_to: error.utf8_error().valid_up_to() })
+    let mark = if bytes.starts_with(MARK) { MARK.len() } else { 0 };
+    bytes.drain(..mark);
+    let text = String::from_utf8(bytes)
+        .map_err(|error| Skip::NotUtf8 { valid_up_to: error.utf8_error().valid_up_to() })?;
+    Ok(Text { text, mark: mark as u32 })
 }
 
 #[cfg(test)]
@@ -66,7 +79,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.rs");
         std::fs::write(&path, bytes).unwrap();
-        read(&SourceFile { path, shown: "a.rs".into(), reported: true })
+        read(&SourceFile { path, shown: "a.rs".into(), reported: true }).map(|read| read.text)
     }
 
     #[test]
