@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// One file of `rules/apis/`: facts about one package.
 #[derive(Debug, Clone, Deserialize)]
@@ -519,7 +519,7 @@ pub struct RuleFix {
 }
 
 /// What fixes can do to source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EditShape {
     /// Adds calls that set the bounds, with the `argument` of their facts; or writes `instead`.

@@ -2,13 +2,14 @@
 
 mod fix;
 mod git;
+mod input;
 mod known;
 mod outputs;
 mod root;
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
+use input::Input;
 use known::Known;
 use outputs::Outputs;
 
@@ -23,16 +24,17 @@ pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let catalogue = Catalogue::load(&args.rules)?;
     let outputs = Outputs::of(args)?;
+    let input = Input::read(args)?;
     let progress = ProgressLine::start();
     let options = Options {
         today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
-        paths: args.paths.clone(),
+        paths: input.paths(args),
         select: catalogue.ids(&args.select)?,
         ignore: catalogue.ids(&args.ignore)?,
         catalog: Some(catalogue.catalog()),
         threads: args.threads,
         why: args.why.clone(),
-        overlay: BTreeMap::new(),
+        overlay: input.overlay,
         progress: progress.callback(),
     };
     let known = Known::read(args)?;

@@ -26,7 +26,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Explain every candidate on this line, reported or not.
     pub why: Option<(PathBuf, u32)>,
-    /// Texts that stand for files, by absolute path: what an editor holds, or a fix would leave.
+    /// Texts that stand for files, by absolute path: what an editor holds, or a fix would leave,
+    /// with a byte order mark where there is one.
     pub overlay: BTreeMap<PathBuf, Arc<str>>,
     /// Told of progress now and then.
     pub progress: Option<Progress>,

@@ -237,10 +237,10 @@ impl Run<'_> {
             issue: issue.map(|message| Issue { path: Arc::clone(&file.shown), line: 0, message }),
         };
         let read = match self.options.overlay.get(&file.path) {
-            Some(text) => Ok(Text { text: text.to_string(), mark: 0 }),
+            Some(text) => Ok(Text::from(&**text)),
             None => workspace::read(&file),
         };
-        let Text { text, mark } = match read {
+        let Text { text, marked } = match read {
             Ok(read) => read,
             Err(skip @ Skip::TooLarge) => return Err(unread(skip.reason(), None)),
             Err(skip) => return Err(unread(skip.reason(), Some(skip.to_string()))),
@@ -259,7 +259,7 @@ impl Run<'_> {
             shown: file.shown,
             reported: file.reported,
             text: text.into(),
-            mark,
+            mark: if marked { workspace::MARK.len() as u32 } else { 0 },
             file: lowered,
         })
     }

@@ -100,6 +100,32 @@ fn permissions_are_kept_and_some_files_are_not_ours() {
 }
 
 #[test]
+fn standard_input_stands_for_a_file_of_its_package() {
+    use std::io::Write as _;
+    use std::process::Stdio;
+
+    let tree = tree("mod other;\npub fn f() -> std::process::Command { other::command() }\n");
+    tree.write("own/crate/src/other.rs", "use std::process::Command;\n");
+    // What the text calls is known only from the rest of the package.
+    let text = "pub fn command() -> std::process::Command { todo!() }\npub fn start() {\n    \
+        let _child = crate::f().spawn().unwrap();\n}\n";
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_poolscan"))
+        .current_dir(tree.path("own/crate"))
+        .args(["lint", "--stdin-filename", "src/other.rs", "--format", "agent", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("src/other.rs:3:"), "{said}");
+    let wrong = lint(&tree, &["--stdin-filename", "own/crate/src/lib.rs", "own"]);
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
 fn what_is_silenced_or_known_is_left_alone() {
     let allowed = LOCKED
         .replace("    let _", "    // poolscan: allow(guard-dropped-at-once): why\n    let _");

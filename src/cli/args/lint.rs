@@ -85,11 +85,11 @@ impl FailOnSeverity {
     poolscan lint --baseline known.json --write-baseline\n                                              \
     let be what there is today\n  \
     poolscan lint --baseline known.json         what is new since\n  \
-    poolscan lint --since origin/main           what a change touches\n\n\
-    poolscan lint --fix                         mend what can be mended safely
-  \
-    poolscan lint --diff --unsafe-fixes         show all that could be mended
-\n\
+    poolscan lint --since origin/main           what a change touches\n  \
+    poolscan lint --stdin-filename src/a.rs < text\n                                              \
+    the text that an editor holds, as that file of its package\n  \
+    poolscan lint --fix                         mend what can be mended safely\n  \
+    poolscan lint --diff --unsafe-fixes         show all that could be mended\n\n\
     A comment `// poolscan: allow(RULE, reason = \"why\", until = \"2027-01-31\")` silences a rule for the\n\
     statement or item it stands at, `// poolscan: allow-file(RULE): reason` in its file.\n\
     docs/ci.md goes through all of it.\n\n\
@@ -140,6 +140,9 @@ pub(in crate::cli) struct LintArgs {
     #[arg(long, group = "mend",
         conflicts_with_all = ["write_baseline", "prune_baseline", "format"])]
     pub(in crate::cli) diff: bool,
+    /// The text of this file comes from standard input: what an editor holds
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mend", "since", "why"])]
+    pub(in crate::cli) stdin_filename: Option<PathBuf>,
     /// Show what was looked at, what became of it, and what it cost
     #[arg(long)]
     pub(in crate::cli) stats: bool,

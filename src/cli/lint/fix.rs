@@ -12,7 +12,7 @@ use similar::TextDiff;
 use crate::cli::args::{FailOnSeverity, LintArgs};
 use crate::finding::{Applicability, LintFinding, Severity};
 use crate::lint::fix::{Mended, MendedFile, mend};
-use crate::lint::workspace::{self, SourceFile, Text, absolute};
+use crate::lint::workspace::{self, MARK, SourceFile, Text, absolute};
 use crate::lint::{Issue, Options, Report};
 use crate::report::sanitise;
 
@@ -105,14 +105,14 @@ pub(super) fn write(mended: &Mended) -> anyhow::Result<()> {
 
 fn replace(shown: &Arc<str>, file: &MendedFile) -> anyhow::Result<()> {
     let source = SourceFile { path: file.path.clone(), shown: Arc::clone(shown), reported: true };
-    let Text { text, mark } = workspace::read(&source)?;
+    let Text { text, marked } = workspace::read(&source)?;
     if text != *file.before {
         bail!("it was changed meanwhile");
     }
     let folder = file.path.parent().unwrap_or(Path::new("."));
     let mut beside = tempfile::Builder::new().prefix(".poolscan-").tempfile_in(folder)?;
-    if mark > 0 {
-        beside.write_all("\u{feff}".as_bytes())?;
+    if marked {
+        beside.write_all(MARK.as_bytes())?;
     }
     beside.write_all(file.after.as_bytes())?;
     beside.as_file().set_permissions(std::fs::metadata(&file.path)?.permissions())?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use crate::finding::{Fix, LintFinding};
-use crate::lint::workspace::absolute;
+use crate::lint::workspace::{MARK, absolute};
 use crate::lint::{Issue, Options, Report, run};
 
 use super::apply::apply;
@@ -69,7 +69,9 @@ pub fn mend(
         }
         let kept = options.overlay.clone();
         for (shown, text) in &round.texts {
-            options.overlay.insert(absolute(&cwd, Path::new(&**shown)), Arc::clone(text));
+            let mark = if round.marked.contains(shown) { MARK } else { "" };
+            let text = Arc::from(format!("{mark}{text}"));
+            options.overlay.insert(absolute(&cwd, Path::new(&**shown)), text);
         }
         let mut next = run(&options)?;
         if !once {
@@ -118,6 +120,8 @@ impl Mended {
 /// One round: new texts, and how many findings of each kind should be gone.
 struct Round {
     texts: BTreeMap<Arc<str>, Arc<str>>,
+    /// Those that begin with a byte order mark.
+    marked: BTreeSet<Arc<str>>,
     applied: BTreeMap<Batch, u64>,
     /// How many there were of those.
     before: BTreeMap<Batch, u64>,
@@ -129,8 +133,12 @@ impl Round {
         wanted: &dyn Fn(&LintFinding) -> bool,
         issues: &mut BTreeSet<Issue>,
     ) -> Self {
-        let mut round =
-            Self { texts: BTreeMap::new(), applied: BTreeMap::new(), before: count(report) };
+        let mut round = Self {
+            texts: BTreeMap::new(),
+            marked: BTreeSet::new(),
+            applied: BTreeMap::new(),
+            before: count(report),
+        };
         let mut by_file: BTreeMap<&Arc<str>, Vec<(&LintFinding, &Fix)>> = BTreeMap::new();
         for finding in report.findings.iter().filter(|f| wanted(f)) {
             if let Some(fix) = &finding.fix {
@@ -154,6 +162,9 @@ impl Round {
             for &number in &done.applied {
                 let batch = (Arc::clone(shown), found[number].0.rule.clone());
                 *round.applied.entry(batch).or_default() += 1;
+            }
+            if fixes.iter().flat_map(|fix| &fix.edits).any(|e| e.file_bytes != e.region.bytes) {
+                round.marked.insert(Arc::clone(shown));
             }
             if !done.applied.is_empty() {
                 round.texts.insert(Arc::clone(shown), Arc::from(done.text));

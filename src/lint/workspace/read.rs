@@ -38,21 +38,28 @@ impl Skip {
 }
 
 /// A byte order mark.
-const MARK: &[u8] = b"\xEF\xBB\xBF";
+pub const MARK: &str = "\u{feff}";
 
 /// What stands in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
     /// Without a byte order mark.
     pub text: String,
-    /// Bytes of that mark.
-    pub mark: u32,
+    /// Whether the file begins with one.
+    pub marked: bool,
+}
+
+impl From<&str> for Text {
+    fn from(whole: &str) -> Self {
+        let rest = whole.strip_prefix(MARK);
+        Self { text: rest.unwrap_or(whole).to_owned(), marked: rest.is_some() }
+    }
 }
 
 /// The text of `file` without a byte order mark.
 ///
 /// Byte offsets into the text are offsets into the file, except where the file begins with the
-/// mark: there they are [`Text::mark`] less, as rustc counts too. Lines and columns are those of
+/// mark: there they are 3 less, as rustc counts too. Lines and columns are those of
 /// the file.
 ///
 /// # Errors
@@ -64,11 +71,13 @@ pub fn read(file: &SourceFile) -> Result<Text, Skip> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Skip::TooLarge);
     }
-    let mark = if bytes.starts_with(MARK) { MARK.len() } else { 0 };
-    bytes.drain(..mark);
+    let marked = bytes.starts_with(MARK.as_bytes());
+    if marked {
+        bytes.drain(..MARK.len());
+    }
     let text = String::from_utf8(bytes)
         .map_err(|error| Skip::NotUtf8 { valid_up_to: error.utf8_error().valid_up_to() })?;
-    Ok(Text { text, mark: mark as u32 })
+    Ok(Text { text, marked })
 }
 
 #[cfg(test)]
