@@ -6,10 +6,14 @@ use semver::VersionReq;
 use super::error::Problem;
 use super::load::File;
 use super::model::{ApiFact, ApiFile, EditShape, Effect, Engine, Given, PARTS, Rule};
+use super::text::{Keys, Text};
 use super::types::{TypeText, is_path};
 
 /// What may stand in `{}` in a message.
 const PLACEHOLDERS: &[&str] = &["item", "function", "bound", "other"];
+
+/// No more problems are told than somebody reads.
+const MOST: usize = 100;
 
 /// Which facts mention a class, and how.
 #[derive(Default)]
@@ -32,9 +36,9 @@ impl Produced<'_> {
 }
 
 /// Finds everything that is wrong across files that were each read well.
-pub(super) fn all(files: &[(&str, &str, File)], problems: &mut Vec<Problem>) {
+pub(super) fn all(files: &[(Text<'_>, File)], problems: &mut Vec<Problem>) {
     let mut produced = Produced::default();
-    for (_, _, file) in files {
+    for (_, file) in files {
         if let File::Apis(file) = file {
             collect(file, &mut produced);
         }
@@ -42,11 +46,13 @@ pub(super) fn all(files: &[(&str, &str, File)], problems: &mut Vec<Problem>) {
     let mut ids = FxHashSet::default();
     let mut packages = FxHashSet::default();
     let mut described = FxHashMap::default();
-    for (name, text, file) in files {
-        let mut at = Place { file: name, text, problems };
+    for (text, file) in files {
+        let name = text.name;
+        let keys = Keys::of(*text);
+        let mut at = Place { file: name, text: text.text, ours: text.ours, keys, problems };
         match file {
             File::Apis(file) => {
-                if !packages.insert(file.package.as_str()) && is_ours(name) {
+                if !packages.insert(file.package.as_str()) && at.ours {
                     at.report("crate", "", 0, "another file is about this crate");
                 }
                 check_apis(file, &produced, &mut at);
@@ -84,39 +90,19 @@ fn collect<'a>(file: &'a ApiFile, produced: &mut Produced<'a>) {
 struct Place<'a, 'p> {
     file: &'a str,
     text: &'a str,
+    /// Whether it lies where those of the binary do, so that its name says what it is.
+    ours: bool,
+    keys: Keys<'a>,
     problems: &'p mut Vec<Problem>,
 }
 
 impl Place<'_, '_> {
     /// Reports `key` of the table `header` of this number (`""` for the top of the file).
     fn report(&mut self, key: &str, header: &str, number: usize, message: impl Into<String>) {
-        let mut seen = 0;
-        let mut inside = header.is_empty();
-        let mut line = 1;
-        let wanted = format!("[[{header}]]");
-        for (index, text) in self.text.lines().enumerate() {
-            let text = text.trim();
-            if !header.is_empty() && text.starts_with("[[") {
-                inside = text == wanted && seen == number;
-                seen += usize::from(text == wanted);
-                if inside {
-                    line = index + 1;
-                }
-            } else if inside
-                && text
-                    .strip_prefix(key)
-                    .is_some_and(|rest| rest.trim_start().starts_with(['=', '.']))
-            {
-                line = index + 1;
-                break;
-            }
+        if self.problems.len() < MOST {
+            let span = self.keys.span(key, header, number);
+            self.problems.push(Problem::at(self.file, self.text, span, key, message.into()));
         }
-        self.problems.push(Problem {
-            file: self.file.to_owned(),
-            line,
-            key: key.to_owned(),
-            message: message.into(),
-        });
     }
 
     fn path(&mut self, package: &str, path: &str, header: &str, number: usize) {
@@ -160,11 +146,6 @@ fn is_word(word: &str) -> bool {
         && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
-/// Whether the file lies where those of the binary do, so that its name says what it is.
-fn is_ours(name: &str) -> bool {
-    name.starts_with("apis/") || name.starts_with("lint/")
-}
-
 /// What makes a fact about a path another fact.
 type Condition<'a> = (&'a str, Option<&'a str>, Option<&'a Given>);
 
@@ -193,7 +174,7 @@ fn stem(name: &str) -> &str {
 }
 
 fn check_apis(file: &ApiFile, produced: &Produced<'_>, at: &mut Place<'_, '_>) {
-    if is_ours(at.file) && file.package != stem(at.file) {
+    if at.ours && file.package != stem(at.file) {
         at.report("crate", "", 0, format!("'{}' is not the name of the file", file.package));
     }
     for (number, fact) in file.types.iter().enumerate() {
@@ -304,7 +285,7 @@ fn check_api(
 
 fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place<'_, '_>) {
     let name = stem(at.file);
-    let ours = is_ours(at.file);
+    let ours = at.ours;
     let mut wrong = |key: &str, message: String| at.report(key, "", 0, message);
     if ours && rule.id != name {
         wrong("id", format!("'{}' is not the name of the file", rule.id));

@@ -1,6 +1,9 @@
 //! What is wrong with a file of the catalogue, and where.
 
 use std::fmt;
+use std::ops::Range;
+
+use super::text::line_at;
 
 /// One thing that is wrong with one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,10 +12,26 @@ pub struct Problem {
     pub file: String,
     /// Line, counted from 1.
     pub line: usize,
+    /// Bytes of the file.
+    pub span: Range<usize>,
     /// Key that is wrong; empty when the text is no TOML.
     pub key: String,
     /// What is wrong.
     pub message: String,
+}
+
+impl Problem {
+    /// Something that is wrong at `span` of the file `name` with this `text`.
+    pub(super) fn at(
+        name: &str,
+        text: &str,
+        span: Range<usize>,
+        key: &str,
+        message: String,
+    ) -> Self {
+        let line = line_at(text, span.start);
+        Self { file: name.to_owned(), line, span, key: key.to_owned(), message }
+    }
 }
 
 impl fmt::Display for Problem {

@@ -10,12 +10,13 @@ use serde::Deserialize;
 use super::error::{CatalogError, Problem};
 use super::load::refused;
 use super::model::{Level, Status};
+use super::text::{Keys, Text};
 
 /// `(name, text)` of every file under `rules/live/`, listed by build.rs.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/live_rules.rs"));
 
 /// What a text of a rule may refer to, in braces. A line whose reference has no value is left out.
-pub const PLACEHOLDERS: [&str; 13] = [
+pub const PLACEHOLDERS: [&str; 21] = [
     "count",
     "held",
     "group",
@@ -29,7 +30,18 @@ pub const PLACEHOLDERS: [&str; 13] = [
     "pid",
     "cohort",
     "raise",
+    "more",
+    "left",
+    "double",
+    "rate",
+    "threads",
+    "child",
+    "equals",
+    "worker",
 ];
+
+/// Stands between a command and what it buys.
+const BUYS: &str = "   # ";
 
 /// One rule.
 #[derive(Debug, Clone, Deserialize)]
@@ -94,9 +106,15 @@ pub enum Predicate {
         /// So many bytes.
         #[serde(default)]
         bytes: Option<u64>,
+        /// From so many on it is worth a note.
+        #[serde(default)]
+        note_count: Option<u64>,
         /// From so many bytes on it is worth a note.
         #[serde(default)]
         note_bytes: Option<u64>,
+        /// And there are more than so many for each thread.
+        #[serde(default)]
+        per_thread: Option<f64>,
     },
     /// A number has come so near to a limit.
     Limit {
@@ -134,6 +152,40 @@ pub enum Predicate {
         /// …for so long, seconds.
         seconds: f64,
     },
+    /// Handles at one peer come and go at such a rate that keeping one would save many.
+    Turnover {
+        /// Which handles: kinds and roles.
+        of: Selection,
+        /// So many a minute.
+        per_minute: f64,
+        /// From this rate on it is worth a note.
+        note_per_minute: f64,
+        /// So many of them must have been seen to come.
+        seen: u64,
+    },
+    /// One of several equals holds nearly everything.
+    Skew {
+        /// Which handles.
+        of: Selection,
+        /// Who is equal.
+        among: Among,
+        /// At least so many of them hold something.
+        least: u64,
+        /// At least so many are held in all.
+        count: u64,
+        /// Per cent of it that one holds.
+        percent: f64,
+    },
+}
+
+/// Between whom handles are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Among {
+    /// Peers of one service: one port, one network.
+    Peers,
+    /// Processes of the target, by what they hold at one port.
+    Processes,
 }
 
 /// Which handles a predicate is about; what is absent or empty is not asked for.
@@ -151,6 +203,9 @@ pub struct Selection {
     /// States.
     #[serde(default)]
     pub states: Vec<String>,
+    /// Only those that a child which runs another program holds, too.
+    #[serde(default)]
+    pub inherited: bool,
 }
 
 /// For what a socket waits.
@@ -196,11 +251,9 @@ fn read(files: &[(&str, &str)]) -> (Vec<LiveRule>, Vec<Problem>) {
         match toml::from_str::<LiveRule>(text) {
             Ok(rule) => {
                 let wrong = check(name, &rule).into_iter();
-                problems.extend(wrong.map(|(key, message)| Problem {
-                    file: (*name).to_owned(),
-                    line: line_of(text, key),
-                    key: key.to_owned(),
-                    message,
+                let keys = Keys::of(Text::ours(name, text));
+                problems.extend(wrong.map(|(key, message)| {
+                    Problem::at(name, text, keys.span(key, "", 0), key, message)
                 }));
                 rules.push(rule);
             }
@@ -229,8 +282,10 @@ fn check(name: &str, rule: &LiveRule) -> Vec<(&'static str, String)> {
             wrong.push((key, "is empty".to_owned()));
         }
     }
-    if rule.remedies.is_empty() {
-        wrong.push(("remedies", "says nothing to do".to_owned()));
+    // Whoever is called at night pastes the last line, and wants to know what for.
+    if rule.remedies.last().is_none_or(|last| !last.contains(BUYS)) {
+        let wanted = format!("must end with a line that can be pasted, '{BUYS}', and what it buys");
+        wrong.push(("remedies", wanted));
     }
     for (key, text) in std::iter::once(("message", &rule.message))
         .chain(rule.remedies.iter().map(|text| ("remedies", text)))
@@ -251,11 +306,6 @@ pub fn references(text: &str) -> impl Iterator<Item = &str> {
     text.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
 }
 
-fn line_of(text: &str, key: &str) -> usize {
-    let starts = |line: &str| line.trim_start_matches('[').starts_with(key);
-    text.lines().position(starts).map_or(1, |at| at + 1)
-}
-
 impl Predicate {
     /// What makes it senseless, if anything does.
     fn problem(&self) -> Option<&'static str> {
@@ -273,13 +323,17 @@ impl Predicate {
                     None
                 }
             }
-            Self::Amount { of, count, bytes, note_bytes } => {
+            Self::Amount { of, count, bytes, note_count, note_bytes, per_thread } => {
                 if !selects(of) {
                     Some("no kind is selected")
                 } else if count.is_none() && bytes.is_none() {
                     Some("needs count or bytes")
                 } else if note_bytes.is_some_and(|least| bytes.is_none_or(|bytes| least >= bytes)) {
                     Some("note_bytes must be below bytes")
+                } else if note_count.is_some_and(|least| count.is_none_or(|count| least >= count)) {
+                    Some("note_count must be below count")
+                } else if per_thread.is_some_and(|times| times <= 0.0) {
+                    Some("per_thread must be above 0")
                 } else {
                     None
                 }
@@ -293,6 +347,15 @@ impl Predicate {
             Self::Starved { pool, requests, least, count, seconds } => {
                 let fits = selects(pool) && selects(requests) && *least > 0 && *count > 0;
                 (!fits || *seconds <= 0.0).then_some("needs kinds, counts and seconds above 0")
+            }
+            Self::Turnover { of, per_minute, note_per_minute, seen } => {
+                let fits = selects(of) && !of.roles.is_empty() && *seen > 0;
+                (!fits || *note_per_minute <= 0.0 || note_per_minute > per_minute)
+                    .then_some("needs kinds, roles, seen, and a note_per_minute up to per_minute")
+            }
+            Self::Skew { of, least, count, percent, .. } => {
+                (!selects(of) || *least < 2 || *count == 0 || !percent_fits(*percent))
+                    .then_some("needs kinds, two equals, a count and a percent")
             }
         }
     }
@@ -331,6 +394,7 @@ mod tests {
             "{said}"
         );
         assert!(wrong("predicate = \"", "predicate = \"x").contains("unknown variant"));
+        assert!(wrong("   # ", " ").contains("what it buys"));
         assert!(wrong("id = \"", "id = \"x").contains("not the name of the file"));
         assert!(wrong("summary = ", "sumary = ").contains("unknown field"));
     }

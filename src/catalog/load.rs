@@ -5,10 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashMap;
 use semver::VersionReq;
+use serde::Deserialize as _;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::check;
 use super::error::{CatalogError, Problem};
 use super::model::{ApiFact, ApiFile, AttributeMeaning, MacroGrammar, Rule, TypeFact};
+use super::text::Text;
 use super::types::TypeText;
 
 /// The family of rules that users bring.
@@ -108,6 +112,8 @@ pub struct Catalog {
     macros_by_path: FxHashMap<Arc<str>, Macro>,
     attributes_by_path: FxHashMap<Arc<str>, Attribute>,
     rule_by_id: FxHashMap<Arc<str>, RuleId>,
+    /// Of the texts that the binary does not carry.
+    own: Option<blake3::Hash>,
 }
 
 /// A file as it was understood.
@@ -121,17 +127,23 @@ impl Catalog {
     pub fn embedded() -> &'static Arc<Self> {
         static EMBEDDED: OnceLock<Arc<Catalog>> = OnceLock::new();
         // That there are no problems is a test.
-        EMBEDDED.get_or_init(|| Arc::new(Self::read(FILES).0))
+        EMBEDDED.get_or_init(|| {
+            let texts: Vec<Text<'_>> =
+                FILES.iter().map(|(name, text)| Text::ours(name, text)).collect();
+            Arc::new(Self::read_texts(&texts).0)
+        })
     }
 
-    /// What the binary carries, and the files of users: `(name, text)` each, facts about a crate
-    /// or a rule.
+    /// What the binary carries, and the texts of users: facts about a crate or a rule each.
     ///
     /// # Errors
     /// When anything is wrong with any of them, or they say what is said already.
-    pub fn extended(files: &[(&str, &str)]) -> Result<Self, CatalogError> {
-        let all: Vec<(&str, &str)> = FILES.iter().chain(files).copied().collect();
-        Self::parse(&all)
+    pub fn extended(own: &[Text<'_>]) -> Result<Self, CatalogError> {
+        let ours = FILES.iter().map(|(name, text)| Text::ours(name, text));
+        let all: Vec<Text<'_>> = ours.chain(own.iter().copied()).collect();
+        let (mut catalog, problems) = Self::read_texts(&all);
+        catalog.own = Some(hash(own));
+        whole((catalog, problems))
     }
 
     /// The files that the binary carries: `("apis/std.toml", text)`.
@@ -145,25 +157,32 @@ impl Catalog {
     /// # Errors
     /// When anything is wrong with any of them.
     pub fn parse(files: &[(&str, &str)]) -> Result<Self, CatalogError> {
-        let (catalog, problems) = Self::read(files);
-        if problems.is_empty() { Ok(catalog) } else { Err(CatalogError { problems }) }
+        whole(Self::read(files))
     }
 
     /// As [`Self::parse`], but keeps what can be kept of files with problems.
     pub fn read(files: &[(&str, &str)]) -> (Self, Vec<Problem>) {
+        let texts: Vec<Text<'_>> =
+            files.iter().map(|(name, text)| Text::ours(name, text)).collect();
+        let (mut catalog, problems) = Self::read_texts(&texts);
+        catalog.own = Some(hash(&texts));
+        (catalog, problems)
+    }
+
+    fn read_texts(files: &[Text<'_>]) -> (Self, Vec<Problem>) {
         use rayon::prelude::*;
-        let parsed: Vec<_> = files.par_iter().map(|(name, text)| parse_file(name, text)).collect();
+        let parsed: Vec<_> = files.par_iter().map(|text| parse_text(*text)).collect();
         let mut problems = Vec::new();
         let mut good = Vec::new();
-        for ((name, text), file) in files.iter().zip(parsed) {
+        for (text, file) in files.iter().zip(parsed) {
             match file {
-                Ok(file) => good.push((*name, *text, file)),
+                Ok(file) => good.push((*text, file)),
                 Err(problem) => problems.push(problem),
             }
         }
         check::all(&good, &mut problems);
         let mut catalog = Self::default();
-        for (_, _, file) in good {
+        for (_, file) in good {
             match file {
                 File::Apis(file) => catalog.add_file(file),
                 File::Rule { family, rule } => {
@@ -325,6 +344,12 @@ impl Catalog {
         &self.rules[id.0 as usize]
     }
 
+    /// What tells it from other catalogues of this build; none when it is just what the binary
+    /// carries.
+    pub fn identity(&self) -> Option<[u8; 32]> {
+        self.own.map(Into::into)
+    }
+
     /// The rule of this id or alias.
     pub fn rule_named(&self, id: &str) -> Option<RuleId> {
         self.rule_by_id.get(id).copied()
@@ -344,39 +369,71 @@ fn index(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
-/// Where and why a file is not what it should be.
-pub(super) fn refused(name: &str, text: &str, error: &toml::de::Error) -> Problem {
-    let line = error.span().map_or(1, |span| {
-        1 + text.as_bytes().iter().take(span.start).filter(|byte| **byte == b'\n').count()
-    });
-    let key = error.span().and_then(|span| text.get(span)).unwrap_or_default();
-    let key = if key.len() < 40 && !key.contains('\n') { key.trim() } else { "" };
-    let message = error.message().to_owned();
-    Problem { file: name.to_owned(), line, key: key.to_owned(), message }
+fn hash(texts: &[Text<'_>]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for text in texts {
+        // A table is told from its file by its place.
+        let span = text.table.map_or(0..text.text.len(), Spanned::span);
+        for number in [text.text.len(), span.start, span.end] {
+            hasher.update(&(number as u64).to_le_bytes());
+        }
+        hasher.update(text.text.as_bytes());
+    }
+    hasher.finalize()
 }
 
-fn parse_file(name: &str, text: &str) -> Result<File, Problem> {
-    let refused = |error: toml::de::Error| refused(name, text, &error);
-    let parts: Vec<&str> = name.split('/').collect();
+/// The catalogue when nothing is wrong with it.
+fn whole((catalog, problems): (Catalog, Vec<Problem>)) -> Result<Catalog, CatalogError> {
+    if problems.is_empty() { Ok(catalog) } else { Err(CatalogError { problems }) }
+}
+
+/// Where and why a file is not what it should be.
+pub(super) fn refused(name: &str, text: &str, error: &toml::de::Error) -> Problem {
+    let span = error.span().unwrap_or(0..0);
+    let key = text.get(span.clone()).unwrap_or_default();
+    let key = if key.len() < 40 && !key.contains('\n') { key.trim() } else { "" };
+    Problem::at(name, text, span, key, error.message().to_owned())
+}
+
+fn parse_text(text: Text<'_>) -> Result<File, Problem> {
+    let refused = |error: toml::de::Error| refused(text.name, text.text, &error);
+    if !text.ours {
+        return parse_own(text).map_err(refused);
+    }
+    let parts: Vec<&str> = text.name.split('/').collect();
     match parts.as_slice() {
-        ["apis", _] => toml::from_str(text).map(File::Apis).map_err(refused),
-        ["lint", family, _] => toml::from_str(text)
+        ["apis", _] => toml::from_str(text.text).map(File::Apis).map_err(refused),
+        ["lint", family, _] => toml::from_str(text.text)
             .map(|rule| File::Rule { family: (*family).to_owned(), rule: Box::new(rule) })
             .map_err(refused),
-        _ => parse_own(name, text).map_err(refused),
+        _ => {
+            let message = "it lies neither in apis/ nor in a folder of lint/".to_owned();
+            Err(Problem::at(text.name, text.text, 0..0, "", message))
+        }
     }
 }
 
 /// A file of a user, whose name says nothing: facts begin with their crate, rules with their id.
-fn parse_own(name: &str, text: &str) -> Result<File, toml::de::Error> {
-    let keys: toml::Table = toml::from_str(text)?;
-    if keys.contains_key("id") {
-        let rule = Box::new(toml::from_str(text)?);
+fn parse_own(text: Text<'_>) -> Result<File, toml::de::Error> {
+    let whole;
+    let table = match text.table {
+        Some(table) => table,
+        None => {
+            let parsed = DeTable::parse(text.text)?;
+            whole = Spanned::new(parsed.span(), DeValue::Table(parsed.into_inner()));
+            &whole
+        }
+    };
+    let has = |key| table.get_ref().as_table().is_some_and(|keys| keys.contains_key(key));
+    let values = || ValueDeserializer::from(table.clone());
+    if has("id") {
+        let rule = Box::new(Rule::deserialize(values())?);
         return Ok(File::Rule { family: OWN.to_owned(), rule });
     }
-    if keys.contains_key("crate") {
-        return toml::from_str(text).map(File::Apis);
+    if has("crate") {
+        return ApiFile::deserialize(values()).map(File::Apis);
     }
-    let message = format!("'{name}' has neither a 'crate', as facts have, nor the 'id' of a rule");
+    let what = if text.table.is_some() { "this table" } else { text.name };
+    let message = format!("'{what}' has neither a 'crate', as facts have, nor the 'id' of a rule");
     Err(serde::de::Error::custom(message))
 }

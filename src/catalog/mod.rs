@@ -8,9 +8,11 @@ pub mod model;
 mod snippet;
 #[cfg(test)]
 mod tests;
+mod text;
 mod types;
 
 pub use error::{CatalogError, Problem};
 pub use load::{Alias, Api, ApiId, Attribute, Catalog, LintRule, Macro, RuleId, Type, TypeId};
 pub use snippet::Snippet;
+pub use text::Text;
 pub use types::TypeText;

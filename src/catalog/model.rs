@@ -62,6 +62,9 @@ pub struct TypeFact {
     /// Statements with which a fix ends a `{value}` in the `drop` of its owner.
     #[serde(default)]
     pub end: Option<String>,
+    /// Fields that are None only when nobody asked for them: whoever takes them out finds them.
+    #[serde(default)]
+    pub present: Vec<String>,
 }
 
 /// What is known about a function or method.

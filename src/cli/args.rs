@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use lint::{
-    Color, ExplainArgs, FailOnSeverity, LintArgs, LintFormat, Output, PageFormat, RulesArgs,
-    RulesCommand, RulesTestArgs,
+    Color, ExplainArgs, LintArgs, LintFormat, Output, PageFormat, RulesArgs, RulesCommand,
+    RulesTestArgs,
 };
 
 use crate::finding::Verdict;

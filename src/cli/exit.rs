@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::finding::{Severity, Verdict};
+use crate::finding::{LintFinding, Severity, Verdict};
 use crate::lint::Report;
 use crate::live::outcome::Outcome;
 
@@ -74,16 +74,12 @@ pub(super) fn of_outcome(outcome: &Outcome, judging: &Judging) -> Exit {
     Exit::Nothing
 }
 
-/// The exit code for what the linter found.
-pub(super) fn of_report(report: &Report, threshold: Option<Severity>) -> Exit {
+/// The exit code for what the linter found; `fails` says which findings count.
+pub(super) fn of_report(report: &Report, fails: impl Fn(&LintFinding) -> bool) -> Exit {
     if report.stats.files == 0 {
         return Exit::Usage;
     }
-    let worst = report.findings.iter().map(|finding| finding.severity).max();
-    match (worst, threshold) {
-        (Some(worst), Some(threshold)) if worst >= threshold => Exit::Findings,
-        _ => Exit::Nothing,
-    }
+    if report.findings.iter().any(fails) { Exit::Findings } else { Exit::Nothing }
 }
 
 #[cfg(test)]
@@ -91,7 +87,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::finding::{Confidence, LintFinding, Region};
+    use crate::finding::{Confidence, Region};
 
     fn found(severity: Severity) -> Report {
         let path = Arc::from("a.rs");
@@ -119,16 +115,15 @@ mod tests {
     }
 
     #[test]
-    fn findings_count_from_the_threshold() {
-        let warning = Some(Severity::Warning);
-        assert_eq!(of_report(&found(Severity::Error), warning), Exit::Findings);
-        assert_eq!(of_report(&found(Severity::Warning), warning), Exit::Findings);
-        assert_eq!(of_report(&found(Severity::Note), warning), Exit::Nothing);
-        assert_eq!(of_report(&found(Severity::Error), None), Exit::Nothing);
+    fn findings_count_when_they_fail() {
+        let bad = |finding: &LintFinding| finding.severity >= Severity::Warning;
+        assert_eq!(of_report(&found(Severity::Error), bad), Exit::Findings);
+        assert_eq!(of_report(&found(Severity::Warning), bad), Exit::Findings);
+        assert_eq!(of_report(&found(Severity::Note), bad), Exit::Nothing);
     }
 
     #[test]
     fn nothing_analysed_is_no_success() {
-        assert_eq!(of_report(&Report::default(), None), Exit::Usage);
+        assert_eq!(of_report(&Report::default(), |_| true), Exit::Usage);
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
         out.flush()?;
         return Ok(Exit::Nothing);
     }
-    let catalogue = Catalogue::load(&args.rules)?;
+    let catalogue = Catalogue::here(&args.rules)?;
     let rule = catalogue.find(&args.rule)?;
     match args.format {
         PageFormat::Human => lint::explain(rule, page_style(args.color), &mut out)?,

@@ -40,6 +40,8 @@ use clap::Parser;
 use args::{Cli, Command};
 use exit::Exit;
 
+use crate::config::Mistakes;
+
 /// Runs the command line of this process and returns its exit code.
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse_from(arguments(std::env::args_os())) {
@@ -71,7 +73,13 @@ pub fn run() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) if is_broken_pipe(&error) => Exit::Nothing.into(),
         Err(error) => {
-            complain(&format!("{error:#}"));
+            match error.downcast_ref::<Mistakes>() {
+                Some(wrong) => {
+                    let text = crate::report::lint::mistakes(wrong, terminal::file_style());
+                    let _ = io::stderr().write_all(text.as_bytes());
+                }
+                None => complain(&format!("{error:#}")),
+            }
             exit::of_error(&error).into()
         }
     }

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use super::args::Format;
 use super::terminal::{rows, style};
-use crate::live::outcome::{FindingChange, Outcome};
+use crate::live::outcome::{Changes, Outcome};
 use crate::report::{self, LiveView, Style};
 
 /// The chosen format and what it keeps between refreshes.
@@ -52,10 +52,12 @@ impl Output {
         }
     }
 
-    /// After a tick: what changed, and a refresh where the form has one.
+    /// After a tick: what changed, and a refresh where the form has one. After the only one the
+    /// answer follows at once, and people need not read it twice.
     pub(super) fn tick(
         &mut self,
-        changes: &[FindingChange],
+        changes: &Changes,
+        only: bool,
         outcome: impl FnOnce() -> Outcome,
     ) -> io::Result<()> {
         let mut out = io::stdout().lock();
@@ -64,12 +66,15 @@ impl Output {
                 view.resize(rows());
                 view.draw(&outcome(), self.style, &mut out)?;
             }
-            Form::Plain if !changes.is_empty() => {
+            Form::Plain if !changes.is_empty() && !only => {
                 report::human_changes(changes, self.style, &mut out)?;
             }
             Form::Ndjson => {
-                for change in changes {
+                for change in &changes.findings {
                     report::ndjson_change(change, &mut out)?;
+                }
+                for change in &changes.diagnoses {
+                    report::ndjson_diagnosis(change, &mut out)?;
                 }
             }
             Form::Plain | Form::Json => return Ok(()),

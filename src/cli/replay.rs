@@ -9,7 +9,6 @@ use super::complain;
 use super::exit::{self, Exit};
 use super::output::Output;
 use crate::live::facts::Fact;
-use crate::live::outcome::FindingChange;
 use crate::live::record::{Header, Item, Reader};
 use crate::live::watch::{Settings, Watch};
 
@@ -41,7 +40,6 @@ fn replay(file: &Path, args: &ReplayArgs) -> anyhow::Result<Exit> {
         .map(|lifetime| i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX));
     let mut watch: Option<Watch> = None;
     let mut facts: Vec<Fact> = Vec::with_capacity(BATCH);
-    let mut changes: Vec<FindingChange> = Vec::new();
     // Settings come from the header, which is the first line if there is one.
     let settings = |header: Option<&Header>| Settings {
         lifetime_ms: stated.or(header.and_then(|h| h.lifetime_ms)),
@@ -56,16 +54,15 @@ fn replay(file: &Path, args: &ReplayArgs) -> anyhow::Result<Exit> {
         }
         if facts.len() >= BATCH {
             let watch = watch.get_or_insert_with(|| Watch::new(settings(None)));
-            changes.extend(watch.step(&facts));
+            let changes = watch.step(&facts);
             facts.clear();
-            output.tick(&changes, || watch.outcome())?;
-            changes.clear();
+            output.tick(&changes, false, || watch.outcome())?;
         }
     }
     let mut watch = watch.unwrap_or_else(|| Watch::new(settings(None)));
-    changes.extend(watch.step(&facts));
+    let changes = watch.step(&facts);
     let outcome = watch.outcome();
-    output.tick(&changes, || outcome.clone())?;
+    output.tick(&changes, false, || outcome.clone())?;
     for complaint in complaints(&reader) {
         complain(&format!("{}: {complaint}", file.display()));
     }

@@ -21,7 +21,7 @@ pub(super) fn run(args: &RulesArgs) -> anyhow::Result<Exit> {
     if let Some(RulesCommand::Test(args)) = &args.command {
         return test::run(args);
     }
-    let catalogue = Catalogue::load(&args.rules)?;
+    let catalogue = Catalogue::here(&args.rules)?;
     if let Some(folder) = &args.markdown {
         write_pages(&catalogue, folder)?;
         return Ok(Exit::Nothing);

@@ -24,7 +24,9 @@ pub(super) fn run(args: &SnapshotArgs) -> anyhow::Result<Exit> {
         ..Header::new(env!("CARGO_PKG_VERSION"))
     };
     let mut sampler = Sampler::new(targets, timing.bucket_ms(), timing.start_up_ms());
+    sampler.with_stacks();
     let mut facts = sampler.describe();
+    facts.extend(sampler.environment());
     sampler.identity_beat(0, &mut facts);
     let mut recorder = Recorder::create(&args.output, &header, None)
         .with_context(|| format!("cannot write to {}", args.output.display()))?;

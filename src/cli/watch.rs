@@ -116,7 +116,7 @@ fn sample(
         recording.tick(&facts);
         let changes = watch.step(&facts);
         facts.clear();
-        output.tick(&changes, || watch.outcome())?;
+        output.tick(&changes, args.once, || watch.outcome())?;
         if args.once {
             return Ok(End::TimeUp);
         }

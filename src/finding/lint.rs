@@ -1,11 +1,16 @@
 //! What static analysis answers with: a finding at a place, with the path that proves it.
+//!
+//! What is serialised here is only for the cache, which every build begins anew; documents have
+//! types of their own.
 
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::Confidence;
 
 /// How bad a finding is. `--fail-on` compares by this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Severity {
     /// Counted, and shown when asked for.
     Note,
@@ -36,7 +41,7 @@ impl Severity {
 }
 
 /// A range in a source file. Lines and columns count from 1, columns in Unicode scalar values.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Region {
     /// Path as reported: relative to the working directory, with `/`.
     pub path: Arc<str>,
@@ -53,7 +58,7 @@ pub struct Region {
 }
 
 /// What a related place has to do with the finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Role {
     /// Where the obligation began.
     Acquired,
@@ -84,7 +89,7 @@ impl Role {
 pub const MAX_EXITS: usize = 16;
 
 /// A place that belongs to a finding.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Related {
     /// Where.
     pub region: Region,
@@ -95,7 +100,7 @@ pub struct Related {
 }
 
 /// Whether a fix may change what the program does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Applicability {
     /// The program does what it did, but for what was found.
     Safe,
@@ -114,7 +119,7 @@ impl Applicability {
 }
 
 /// Text that is to stand at a place instead of what stands there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Edit {
     /// What is replaced; empty where text is only added.
     pub region: Region,
@@ -125,7 +130,7 @@ pub struct Edit {
 }
 
 /// Edits of one file that mend a finding.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Fix {
     /// Whether it may be applied without a look.
     pub applicability: Applicability,
@@ -136,7 +141,7 @@ pub struct Fix {
 }
 
 /// A defect in source code.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LintFinding {
     /// Where it is reported.
     pub region: Region,

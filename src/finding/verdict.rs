@@ -1,5 +1,7 @@
 //! The closed vocabulary of verdicts, in rising order of concern, and how sure we are of one.
 
+use serde::{Deserialize, Serialize};
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -77,7 +79,7 @@ impl FromStr for Verdict {
 }
 
 /// How much a verdict can be relied on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Confidence {
     /// Weak evidence: a count, a short watch, or one sample.
     Low,

@@ -1,8 +1,11 @@
 //! What a run of the linter gives back: findings, what could not be analysed, and what it cost.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::finding::LintFinding;
 
@@ -26,7 +29,7 @@ pub struct Report {
 }
 
 /// Something that could not be analysed, or a setting that does nothing.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Issue {
     /// Path as reported.
     pub path: Arc<str>,
@@ -48,10 +51,48 @@ pub struct Skipped {
 /// What the absence of a finding means something for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// Packages by name, and whether everything in all of this name was analysed.
-    pub packages: BTreeMap<Arc<str>, bool>,
-    /// Ids of the rules that ran.
+    /// Packages by name.
+    pub packages: BTreeMap<Arc<str>, Seen>,
+}
+
+/// What of the packages of one name was analysed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Whether that is everything.
+    pub whole: bool,
+    /// Ids of the rules that ran on all of it.
     pub rules: BTreeSet<String>,
+    /// Numbers of the policies that hold there.
+    pub policies: BTreeSet<usize>,
+}
+
+impl Scope {
+    /// Adds a package; another one may have the same name.
+    pub fn add(&mut self, name: Arc<str>, seen: Seen) {
+        match self.packages.entry(name) {
+            Entry::Vacant(first) => {
+                first.insert(seen);
+            }
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.whole &= seen.whole;
+                known.rules.retain(|rule| seen.rules.contains(rule));
+                known.policies.extend(seen.policies);
+            }
+        }
+    }
+
+    /// Whether a finding of this rule in this package would have been found.
+    #[must_use]
+    pub fn covers(&self, package: &str, rule: &str) -> bool {
+        self.packages.get(package).is_some_and(|seen| seen.whole && seen.rules.contains(rule))
+    }
+
+    /// Whether one of these policies holds in a package of this name.
+    #[must_use]
+    pub fn is_under(&self, package: &str, policies: &BTreeSet<usize>) -> bool {
+        self.packages.get(package).is_some_and(|seen| !seen.policies.is_disjoint(policies))
+    }
 }
 
 /// Counts and times of a run.

@@ -73,11 +73,6 @@ impl Entry {
         let inside = inside.trim_start_matches("::");
         [&self.package, &self.rule, inside, &self.subject].map(str::to_owned)
     }
-
-    /// Whether the run would have found it again.
-    fn is_in(&self, scope: &Scope) -> bool {
-        scope.packages.get(self.package.as_str()) == Some(&true) && scope.rules.contains(&self.rule)
-    }
 }
 
 impl Baseline {
@@ -113,29 +108,46 @@ impl Baseline {
         self.0.is_empty()
     }
 
-    /// Adds all findings of a report.
-    pub fn add(&mut self, report: &Report) {
-        self.0.extend(report.findings.iter().map(Entry::of));
+    /// Moves all findings of a report in the packages that `covers` names into it.
+    pub fn take(&mut self, report: &mut Report, covers: impl Fn(&Scope, &str) -> bool) {
+        let Report { findings, scope, stats, .. } = report;
+        findings.retain(|finding| {
+            let taken = covers(scope, &finding.package);
+            if taken {
+                self.0.insert(Entry::of(finding));
+                stats.in_baseline += 1;
+            }
+            !taken
+        });
     }
 
-    /// Takes the findings that are known out of the report and counts them there. Fingerprints count
-    /// first; then what has only moved to another module.
-    pub fn apply(self, report: &mut Report) -> Compared {
+    /// Takes the findings that are known out of the report and counts them there, those in packages
+    /// that `covers` names. Fingerprints count first; then what has only moved to another module.
+    pub fn apply(self, report: &mut Report, covers: impl Fn(&Scope, &str) -> bool) -> Compared {
+        let Report { findings, scope, stats, .. } = report;
+        // Whether the run would have found it again.
+        let seen = |entry: &Entry| {
+            covers(scope, &entry.package) && scope.covers(&entry.package, &entry.rule)
+        };
         let mut known: BTreeMap<String, Entry> =
             self.0.into_iter().map(|entry| (entry.fingerprint.clone(), entry)).collect();
         let mut rest = BTreeSet::new();
-        report.findings.retain(|finding| {
-            let found = known.remove(&finding.fingerprint).is_some();
+        findings.retain(|finding| {
+            let found =
+                covers(scope, &finding.package) && known.remove(&finding.fingerprint).is_some();
             if found {
                 rest.insert(Entry::of(finding));
             }
             !found
         });
         let mut moved: BTreeMap<[String; 4], Vec<String>> = BTreeMap::new();
-        for entry in known.values().filter(|entry| entry.is_in(&report.scope)) {
+        for entry in known.values().filter(|entry| seen(entry)) {
             moved.entry(entry.elsewhere()).or_default().push(entry.fingerprint.clone());
         }
-        report.findings.retain(|finding| {
+        findings.retain(|finding| {
+            if !covers(scope, &finding.package) {
+                return true;
+            }
             let entry = Entry::of(finding);
             let Some(before) = moved.get_mut(&entry.elsewhere()).and_then(Vec::pop) else {
                 return true;
@@ -144,10 +156,10 @@ impl Baseline {
             rest.insert(entry);
             false
         });
-        report.stats.in_baseline += rest.len() as u64;
+        stats.in_baseline += rest.len() as u64;
         let mut gone = 0;
         for entry in known.into_values() {
-            if entry.is_in(&report.scope) {
+            if seen(&entry) {
                 gone += 1;
             } else {
                 rest.insert(entry);
@@ -163,6 +175,7 @@ mod tests {
 
     use super::*;
     use crate::finding::{Confidence, Region, Severity, assign_fingerprints};
+    use crate::lint::Seen;
 
     fn found(module: &str, function: &str, subject: &str) -> LintFinding {
         let path = Arc::from("a.rs");
@@ -188,25 +201,33 @@ mod tests {
     fn report(mut findings: Vec<LintFinding>) -> Report {
         assign_fingerprints(&mut findings);
         let mut report = Report { findings, ..Report::default() };
-        report.scope.packages.insert(Arc::from("p"), true);
-        report.scope.rules.insert("leak".to_owned());
+        let rules = BTreeSet::from(["leak".to_owned()]);
+        let policies = BTreeSet::from([0]);
+        report.scope.add(Arc::from("p"), Seen { whole: true, rules, policies });
         report
     }
 
-    fn baseline(report: &Report) -> Baseline {
+    fn all(_: &Scope, _: &str) -> bool {
+        true
+    }
+
+    fn baseline(known: Vec<LintFinding>) -> Baseline {
         let mut baseline = Baseline::default();
-        baseline.add(report);
+        let mut report = report(known);
+        let count = report.findings.len() as u64;
+        baseline.take(&mut report, all);
+        assert_eq!((report.findings.len(), report.stats.in_baseline), (0, count));
         baseline
     }
 
-    fn compare(known: &Report, now: &mut Report) -> (usize, u64, usize) {
-        let compared = baseline(known).apply(now);
+    fn compare(known: &[LintFinding], now: &mut Report) -> (usize, u64, usize) {
+        let compared = baseline(known.to_vec()).apply(now, all);
         (now.findings.len(), compared.gone, compared.rest.len())
     }
 
     #[test]
     fn a_file_is_read_as_it_was_written() {
-        let known = baseline(&report(vec![found("m", "f", "a(\"\n\")"), found("m", "g", "b()")]));
+        let known = baseline(vec![found("m", "f", "a(\"\n\")"), found("m", "g", "b()")]);
         let text = known.text();
         assert_eq!(Baseline::parse(&text).expect("a baseline"), known);
         assert_eq!(text.lines().count(), 4);
@@ -219,7 +240,7 @@ mod tests {
 
     #[test]
     fn only_what_is_new_is_left() {
-        let known = report(vec![found("m", "f", "a()"), found("m", "f", "a()")]);
+        let known = [found("m", "f", "a()"), found("m", "f", "a()")];
         let mut now = report(vec![found("m", "f", "a()"), found("m", "f", "b()")]);
         assert_eq!(compare(&known, &mut now), (1, 1, 1));
         assert_eq!((now.findings[0].subject.as_str(), now.stats.in_baseline), ("b()", 1));
@@ -230,13 +251,12 @@ mod tests {
 
     #[test]
     fn another_module_is_a_move_and_another_function_is_not() {
-        let known = report(vec![found("m", "f", "a()")]);
+        let known = [found("m", "f", "a()")];
         let mut moved = report(vec![found("n::o", "f", "a()")]);
-        let compared = baseline(&known).apply(&mut moved);
+        let compared = baseline(known.to_vec()).apply(&mut moved, all);
         assert_eq!((moved.findings.len(), compared.gone), (0, 0));
         // The file then has it as it is now.
-        let again = report(vec![found("n::o", "f", "a()")]);
-        assert_eq!(compared.rest, baseline(&again));
+        assert_eq!(compared.rest, baseline(vec![found("n::o", "f", "a()")]));
         let mut twice = report(vec![found("m", "f", "a()"), found("n", "f", "a()")]);
         assert_eq!(compare(&known, &mut twice), (1, 0, 1));
         let mut renamed = report(vec![found("m", "g", "a()")]);
@@ -244,13 +264,27 @@ mod tests {
     }
 
     #[test]
+    fn packages_of_other_baselines_are_left_alone() {
+        let known = baseline(vec![found("m", "f", "a()")]);
+        let mut now = report(vec![found("m", "f", "a()")]);
+        let compared = known.clone().apply(&mut now, |_, package| package != "p");
+        assert_eq!((now.findings.len(), compared.gone, compared.rest), (1, 0, known));
+        let mut none = Baseline::default();
+        none.take(&mut now, |scope, package| scope.is_under(package, &BTreeSet::from([1])));
+        assert_eq!((now.findings.len(), none.len()), (1, 0));
+    }
+
+    #[test]
     fn what_was_not_looked_at_is_kept() {
-        let known = report(vec![found("m", "f", "a()")]);
+        let known = [found("m", "f", "a()")];
         let mut in_part = report(Vec::new());
-        in_part.scope.packages.insert(Arc::from("p"), false);
+        // Another package of the same name.
+        let rules = BTreeSet::from(["leak".to_owned()]);
+        in_part.scope.add(Arc::from("p"), Seen { whole: false, rules, policies: BTreeSet::new() });
         assert_eq!(compare(&known, &mut in_part), (0, 0, 1));
         let mut other_rules = report(Vec::new());
-        other_rules.scope.rules.clear();
+        let seen = Seen { whole: true, ..Seen::default() };
+        other_rules.scope.add(Arc::from("p"), seen);
         assert_eq!(compare(&known, &mut other_rules), (0, 0, 1));
         assert_eq!(compare(&known, &mut report(Vec::new())), (0, 1, 0));
     }

@@ -70,22 +70,23 @@ impl<'a> Lines<'a> {
 }
 
 /// The finding that a reported candidate is; `outside` of the module tree it is one degree lower:
-/// perhaps nobody compiles that file.
+/// perhaps nobody compiles that file. `severity` counts instead of the rule's own.
 pub(crate) fn finding(
     names: &Names,
     package: &Arc<str>,
     lines: &Lines<'_>,
     candidate: &Candidate<'_>,
     outside: bool,
+    severity: Option<Severity>,
 ) -> Option<LintFinding> {
     let Outcome::Reported(reported) = &candidate.outcome else { return None };
     let rule = &candidate.rule.rule;
     let function = candidate.function.map(|id| names.qualified(id)).unwrap_or_default();
-    let severity = match rule.severity {
+    let severity = severity.unwrap_or(match rule.severity {
         Level::Note => Severity::Note,
         Level::Warning => Severity::Warning,
         Level::Error => Severity::Error,
-    };
+    });
     let sure = candidate.evidence == Evidence::Resolved && !outside;
     let related = reported
         .related

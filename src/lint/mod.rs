@@ -3,6 +3,7 @@
 mod answer;
 pub mod baseline;
 mod bodies;
+mod cache;
 mod cfg;
 mod checks;
 pub mod example;
@@ -14,6 +15,8 @@ mod ir;
 mod names;
 mod options;
 mod package;
+mod part;
+mod policy;
 mod run;
 mod scan;
 pub mod since;
@@ -24,6 +27,7 @@ mod types;
 mod why;
 pub mod workspace;
 
-pub use answer::{Issue, Report, Scope, Skipped, Stats};
-pub use options::{Options, Progress};
-pub use run::run;
+pub use answer::{Issue, Report, Scope, Seen, Skipped, Stats};
+pub use options::{Cache, Options, Progress, Store};
+pub use policy::{Override, Paths, Policies, Policy};
+pub use run::{Loaded, load, run, run_with};

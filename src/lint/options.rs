@@ -31,6 +31,28 @@ pub struct Options {
     pub overlay: BTreeMap<PathBuf, Arc<str>>,
     /// Told of progress now and then.
     pub progress: Option<Progress>,
+    /// What earlier runs worked out. Such packages have no counts of candidates and no times, and
+    /// nothing in them is explained.
+    pub cache: Option<Cache>,
+}
+
+/// Keeps what was worked out before, by key. Whether it does is nobody's business: an answer is the
+/// same with and without it.
+pub trait Store: Send + Sync {
+    /// What was put under this key, unharmed.
+    fn get(&self, key: &[u8; 32]) -> Option<Vec<u8>>;
+    /// Keeps this for later, if it can.
+    fn put(&self, key: &[u8; 32], value: &[u8]);
+}
+
+/// What packages were found to hold, from run to run.
+#[derive(Clone)]
+pub struct Cache(pub Arc<dyn Store>);
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cache")
+    }
 }
 
 /// Told how many files are done and how many there are so far; from any thread.

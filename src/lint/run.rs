@@ -1,6 +1,6 @@
 //! A run: what is named on the command line to a report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,15 +12,17 @@ use semver::VersionReq;
 
 use crate::catalog::model::MacroGrammar;
 use crate::catalog::{Catalog, LintRule};
-use crate::finding::{LintFinding, assign_fingerprints};
 
-use super::answer::{Issue, Report, Skipped, Stats};
+use super::answer::{Issue, Report, Seen};
+use super::cache::{self, Entry, Key};
 use super::checks::{Candidate, Outcome};
 use super::findings::{Lines, finding};
 use super::ir::Name;
 use super::names::{FileId, Root, Side, Source, Surroundings};
 use super::options::Options;
 use super::package::{Analysed, Dependencies, Interest, Job, analyse};
+use super::part::{Part, report};
+use super::policy::{self, Policies, Policy};
 use super::suppress::{self, CLIPPY, InFile, Known, Suppression};
 use super::syntax::{self, MacroGrammars};
 use super::workspace::{
@@ -31,41 +33,48 @@ use super::workspace::{
 /// Stack of a worker: only what is used of it is ever backed by memory.
 const STACK: usize = 1 << 30;
 
-/// What one package adds to the report.
-#[derive(Default)]
-struct Part {
-    findings: Vec<LintFinding>,
-    issues: Vec<Issue>,
-    sources: BTreeMap<Arc<str>, Arc<str>>,
-    suppressions: BTreeMap<Arc<str>, InFile>,
-    skipped: Vec<Skipped>,
-    /// Its name, and whether all of it was analysed.
-    package: Option<(Arc<str>, bool)>,
-    why: Vec<String>,
-    stats: Stats,
+/// What there is to analyse, before anything of it is read.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Packages and files.
+    pub workspace: Workspace,
+    cwd: PathBuf,
+    took: Duration,
 }
 
-/// Analyses what the options name.
+/// Finds what the options name.
+///
+/// # Errors
+/// There is nothing.
+pub fn load(options: &Options) -> anyhow::Result<Loaded> {
+    let cwd = std::env::current_dir().context("the working directory cannot be found")?;
+    let started = Instant::now();
+    let workspace = workspace::load(&Request { paths: options.paths.clone(), cwd: cwd.clone() })?;
+    Ok(Loaded { workspace, cwd, took: started.elapsed() })
+}
+
+/// Analyses what the options name, all of it with the rules that they name.
 ///
 /// # Errors
 /// When nothing could be started; what is wrong with single files is in the report.
 pub fn run(options: &Options) -> anyhow::Result<Report> {
-    let cwd = std::env::current_dir().context("the working directory cannot be found")?;
-    let started = Instant::now();
-    let mut workspace =
-        workspace::load(&Request { paths: options.paths.clone(), cwd: cwd.clone() })?;
-    let loading = started.elapsed();
+    let loaded = load(options)?;
     let catalog = options.catalog.as_ref().unwrap_or_else(|| Catalog::embedded());
-    let rules: Vec<&LintRule> = catalog
-        .rules()
-        .iter()
-        .filter(|known| {
-            let id = &known.rule.id;
-            (options.select.is_empty() || options.select.contains(id))
-                && !options.ignore.contains(id)
-        })
-        .collect();
-    let grammars = grammars(catalog);
+    let mut policy = Policy::new(Arc::clone(catalog));
+    policy.rules.retain(|id| {
+        (options.select.is_empty() || options.select.contains(id)) && !options.ignore.contains(id)
+    });
+    let policies = Policies::one(policy, loaded.workspace.packages.len());
+    run_with(loaded, &policies, options)
+}
+
+/// Analyses what was found, each package with its policy; `select`, `ignore` and `catalog` of the
+/// options do not count.
+///
+/// # Errors
+/// When nothing could be started; what is wrong with single files is in the report.
+pub fn run_with(loaded: Loaded, policies: &Policies, options: &Options) -> anyhow::Result<Report> {
+    let Loaded { mut workspace, cwd, took } = loaded;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads.unwrap_or(0))
         .stack_size(STACK)
@@ -73,40 +82,41 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         .context("the worker threads cannot be started")?;
     let total = workspace.packages.iter().map(|package| package.files.len()).sum::<usize>()
         + workspace.loose.len();
-    let run = Run {
-        catalog,
-        rules: &rules,
-        grammars: &grammars,
-        interest: Interest::of(catalog, &rules),
+    let common = Common {
         options,
         why: options.why.clone().map(|(path, line)| (cwd.join(path), line)),
         done: AtomicU64::new(0),
         total: total as u64,
     };
+    let runs: Vec<Run<'_>> = (0..)
+        .zip(&policies.all)
+        .map(|(number, policy)| Run::new(number, policy, &common))
+        .collect();
     let loose = std::mem::take(&mut workspace.loose);
     let packages = std::mem::take(&mut workspace.packages);
-    let mut parts: Vec<Part> =
-        pool.install(|| packages.into_par_iter().map(|package| run.package(package)).collect());
+    let mut parts: Vec<(Arc<str>, Seen, Part)> = pool.install(|| {
+        let runs_of = policies.of_packages.par_iter().map(|&number| &runs[number]);
+        packages.into_par_iter().zip(runs_of).map(|(package, run)| run.package(package)).collect()
+    });
     if !loose.is_empty() {
-        parts.push(pool.install(|| run.loose(loose)));
+        parts.push(pool.install(|| runs[policies.of_loose].loose(loose)));
     }
-    Ok(run.report(workspace, parts, loading))
+    Ok(report(workspace, parts, took, options.today))
 }
 
-fn grammars(catalog: &Catalog) -> MacroGrammars {
+fn grammars(policy: &Policy) -> MacroGrammars {
     // Where two crates use a name differently the order must not decide anew in each run.
-    let known: BTreeMap<&str, MacroGrammar> = catalog.macros().collect();
+    let known: BTreeMap<&str, MacroGrammar> = policy.catalog.macros().collect();
+    let transparent = policy.transparent.iter().map(|name| (name.as_str(), MacroGrammar::Value));
     known
         .into_iter()
+        .chain(transparent)
         .map(|(path, grammar)| (Name::new(path.rsplit("::").next().unwrap_or(path)), grammar))
         .collect()
 }
 
-struct Run<'a> {
-    catalog: &'a Arc<Catalog>,
-    rules: &'a [&'a LintRule],
-    grammars: &'a MacroGrammars,
-    interest: Interest,
+/// What all packages share.
+struct Common<'a> {
     options: &'a Options,
     /// As in the options, the path absolute.
     why: Option<(PathBuf, u32)>,
@@ -114,8 +124,44 @@ struct Run<'a> {
     total: u64,
 }
 
-impl Run<'_> {
-    fn package(&self, package: Package) -> Part {
+/// What all packages of one policy share.
+struct Run<'a> {
+    /// The number of the policy.
+    number: usize,
+    policy: &'a Policy,
+    rules: Vec<&'a LintRule>,
+    grammars: MacroGrammars,
+    interest: Interest,
+    /// What it adds to keys, when there is a cache.
+    key: Option<[u8; 32]>,
+    common: &'a Common<'a>,
+}
+
+/// A file as it was read.
+struct Read {
+    file: SourceFile,
+    text: Result<Text, Skip>,
+    /// Of all of the file, when there is a cache.
+    hash: Option<[u8; 32]>,
+}
+
+impl<'a> Run<'a> {
+    fn new(number: usize, policy: &'a Policy, common: &'a Common<'a>) -> Self {
+        let all = policy.catalog.rules().iter();
+        let rules: Vec<&LintRule> =
+            all.filter(|known| policy.rules.contains(&known.rule.id)).collect();
+        let interest = Interest::of(&policy.catalog, &rules);
+        // What stands for a file is there once.
+        let cache = common.options.cache.as_ref().filter(|_| common.options.overlay.is_empty());
+        let key = cache.map(|_| cache::policy(policy));
+        Self { number, policy, rules, grammars: grammars(policy), interest, key, common }
+    }
+
+    fn package(&self, package: Package) -> (Arc<str>, Seen, Part) {
+        let mut key = self.key.as_ref().map(Key::new);
+        if let Some(key) = &mut key {
+            key.package(&package);
+        }
         let mut around = Surroundings {
             edition_2015: package.edition == Edition::Rust2015,
             ..Surroundings::default()
@@ -155,37 +201,98 @@ impl Run<'_> {
         let edition = Some(package.edition);
         let name = Arc::from(package.name);
         let dependencies = Dependencies { holds: Box::new(holds) };
-        self.analyse(name, package.files, &around, dependencies, edition)
+        let part = self.known(&name, package.files, key, &around, dependencies, edition);
+        (Arc::clone(&name), self.seen(&part), part)
     }
 
     /// Files outside of any package: every crate with facts may be meant, in any version.
-    fn loose(&self, files: Vec<SourceFile>) -> Part {
-        let libs = self.catalog.apis().iter().map(|api| api.package.replace('-', "_"));
-        let libs: std::collections::BTreeSet<String> = libs.collect();
+    fn loose(&self, files: Vec<SourceFile>) -> (Arc<str>, Seen, Part) {
+        let libs = self.policy.catalog.apis().iter().map(|api| api.package.replace('-', "_"));
+        let libs: BTreeSet<String> = libs.collect();
         let around = Surroundings {
             externs: libs.iter().map(|lib| (lib.clone(), lib.clone())).collect(),
             ..Surroundings::default()
         };
         let holds = |_: &str, facts: &[Option<&VersionReq>]| Versions::Unknown.holding(facts);
         let dependencies = Dependencies { holds: Box::new(holds) };
-        self.analyse(Arc::from(""), files, &around, dependencies, None)
+        let key = self.key.as_ref().map(Key::new);
+        let name = Arc::from("");
+        let part = self.known(&name, files, key, &around, dependencies, None);
+        (name, self.seen(&part), part)
     }
 
-    fn analyse(
+    /// What the cache has under the key of these files, else what comes out of them.
+    fn known(
         &self,
-        name: Arc<str>,
+        name: &Arc<str>,
         files: Vec<SourceFile>,
+        key: Option<Key>,
         around: &Surroundings,
         dependencies: Dependencies,
         edition: Option<Edition>,
     ) -> Part {
+        let started = Instant::now();
+        let read: Vec<Read> = files.into_par_iter().map(|file| self.read(file)).collect();
+        let reading = started.elapsed();
+        let options = self.common.options;
+        let key = key.and_then(|key| self.whole_key(key, &read));
+        let Some((cache, key)) = options.cache.as_ref().zip(key) else {
+            return self.analyse(name, read, around, dependencies, edition, reading);
+        };
+        let files: Vec<&SourceFile> = read.iter().map(|read| &read.file).collect();
+        let text = |number: usize| Some(Arc::from(&*read.get(number)?.text.as_ref().ok()?.text));
+        let kept = cache.0.get(&key).and_then(|bytes| Entry::part(&bytes, &files, text));
+        if let Some(part) = kept {
+            self.progress(read.len() as u64);
+            return part;
+        }
+        let files: Vec<SourceFile> = files.into_iter().cloned().collect();
+        let part = self.analyse(name, read, around, dependencies, edition, reading);
+        if let Some(bytes) = Entry::keep(&part, &files) {
+            cache.0.put(&key, &bytes);
+        }
+        part
+    }
+
+    fn read(&self, file: SourceFile) -> Read {
+        let text = match self.common.options.overlay.get(&file.path) {
+            Some(text) => Ok(Text::from(&**text)),
+            None => workspace::read(&file),
+        };
+        let hash = self.key.and(text.as_ref().ok()).map(Text::hash);
+        Read { file, text, hash }
+    }
+
+    /// The key of a package with these files; none where the next run may read what this one could
+    /// not.
+    fn whole_key(&self, mut key: Key, read: &[Read]) -> Option<[u8; 32]> {
+        for Read { file, text, hash } in read {
+            let text = match (text, hash) {
+                (Ok(_), Some(hash)) => Ok(*hash),
+                (Err(skip @ (Skip::TooLarge | Skip::NotUtf8 { .. })), _) => Err(skip.to_string()),
+                _ => return None,
+            };
+            key.file(file, text.as_ref().map_err(String::as_str), self.policy);
+        }
+        Some(key.finish())
+    }
+
+    fn analyse(
+        &self,
+        name: &Arc<str>,
+        read: Vec<Read>,
+        around: &Surroundings,
+        dependencies: Dependencies,
+        edition: Option<Edition>,
+        reading: Duration,
+    ) -> Part {
         let mut part = Part::default();
         let started = Instant::now();
         // Where every file is reported, a finding that is not there is gone.
-        let mut whole = files.iter().all(|file| file.reported);
+        let mut whole = read.iter().all(|read| read.file.reported);
         let read: Vec<Result<Source, Unread>> =
-            files.into_par_iter().map(|file| self.lower(file, around)).collect();
-        part.time("reading and parsing", started.elapsed());
+            read.into_par_iter().map(|read| self.lower(read, around)).collect();
+        part.time("reading and parsing", reading + started.elapsed());
         let mut sources = Vec::new();
         for read in read {
             match read {
@@ -205,7 +312,8 @@ impl Run<'_> {
             }
         }
         whole &= sources.iter().all(|source| source.file.broken.is_empty());
-        part.package = Some((Arc::clone(&name), whole));
+        part.whole = whole;
+        part.ignored = self.ignored(&sources);
         if sources.is_empty() {
             return part;
         }
@@ -214,11 +322,11 @@ impl Run<'_> {
         let lines = sources.iter().filter(|source| source.reported);
         part.stats.lines = lines.map(|source| u64::from(source.file.lines)).sum();
         let job = Job {
-            catalog: self.catalog,
-            rules: self.rules,
+            catalog: &self.policy.catalog,
+            rules: &self.rules,
             interest: &self.interest,
             edition_2024: edition.is_some_and(|edition| edition >= Edition::Rust2024),
-            why: self.why.as_ref().map(|(path, line)| (path.as_path(), *line)),
+            why: self.common.why.as_ref().map(|(path, line)| (path.as_path(), *line)),
         };
         let analysed = analyse(sources, around, dependencies, job);
         part.stats.bodies = analysed.bodies;
@@ -226,34 +334,52 @@ impl Run<'_> {
         for &(phase, time) in &analysed.times {
             part.time(phase, time);
         }
-        self.collect(&analysed, &name, edition.is_some(), &mut part);
+        self.collect(&analysed, name, edition.is_some(), &mut part);
         part
     }
 
-    fn lower(&self, file: SourceFile, around: &Surroundings) -> Result<Source, Unread> {
+    /// The rules that do not count in some of these files.
+    fn ignored(&self, sources: &[Source]) -> BTreeSet<String> {
+        let mut ignored = BTreeSet::new();
+        for source in sources.iter().filter(|source| source.reported) {
+            ignored.extend(self.policy.in_file(&source.path).ignored().map(str::to_owned));
+        }
+        ignored
+    }
+
+    /// What the absence of a finding in a part means something for.
+    fn seen(&self, part: &Part) -> Seen {
+        let rules = self.policy.rules.difference(&part.ignored).cloned().collect();
+        Seen { whole: part.whole, rules, policies: BTreeSet::from([self.number]) }
+    }
+
+    /// Tells that more files are done.
+    fn progress(&self, more: u64) {
+        let Common { options, done, total, .. } = self.common;
+        if let Some(progress) = &options.progress {
+            progress.tell(done.fetch_add(more, Ordering::Relaxed) + more, *total);
+        }
+    }
+
+    fn lower(&self, read: Read, around: &Surroundings) -> Result<Source, Unread> {
+        let Read { file, text, .. } = read;
         let unread = |reason, issue: Option<String>| Unread {
             path: Arc::clone(&file.shown),
             reason,
             issue: issue.map(|message| Issue { path: Arc::clone(&file.shown), line: 0, message }),
         };
-        let read = match self.options.overlay.get(&file.path) {
-            Some(text) => Ok(Text::from(&**text)),
-            None => workspace::read(&file),
-        };
-        let Text { text, marked } = match read {
-            Ok(read) => read,
+        self.progress(1);
+        let Text { text, marked } = match text {
+            Ok(text) => text,
             Err(skip @ Skip::TooLarge) => return Err(unread(skip.reason(), None)),
             Err(skip) => return Err(unread(skip.reason(), Some(skip.to_string()))),
         };
         let deep = syntax::depth(&text) > syntax::DEEPEST;
-        if let Some(progress) = &self.options.progress {
-            progress.tell(self.done.fetch_add(1, Ordering::Relaxed) + 1, self.total);
-        }
         if deep {
             return Err(unread("too_deep", None));
         }
         let aside = |root: &Root| root.side == Side::Aside && root.path == file.path;
-        let lowered = syntax::lower(&text, self.grammars, around.roots.iter().any(aside));
+        let lowered = syntax::lower(&text, &self.grammars, around.roots.iter().any(aside));
         Ok(Source {
             path: file.path,
             shown: file.shown,
@@ -287,12 +413,17 @@ impl Run<'_> {
             }
             let id = FileId(number);
             let candidates = by_file.remove(&id).unwrap_or_default();
+            let in_file = self.policy.in_file(&source.path);
             if !candidates.is_empty() || !source.file.broken.is_empty() {
                 let lines = Lines::of(names, id);
                 let outside = in_package && names.is_outside(id);
                 let found = candidates
                     .iter()
-                    .filter_map(|candidate| finding(names, package, &lines, candidate, outside));
+                    .filter(|candidate| !in_file.ignores(&candidate.rule.rule.id))
+                    .filter_map(|candidate| {
+                        let severity = in_file.severity(&candidate.rule.rule.id);
+                        finding(names, package, &lines, candidate, outside, severity)
+                    });
                 part.findings.extend(found);
                 if outside && !source.file.broken.is_empty() {
                     // Templates, expected outputs, snippets: nobody compiles them.
@@ -312,7 +443,8 @@ impl Run<'_> {
             if !suppressions.is_empty() {
                 part.sources.insert(Arc::clone(&source.shown), Arc::clone(&source.text));
                 let in_parts = !source.file.broken.is_empty();
-                let in_file = InFile { suppressions, in_parts };
+                let known = self.meanings(&suppressions, &in_file);
+                let in_file = InFile { suppressions, in_parts, known };
                 part.suppressions.insert(Arc::clone(&source.shown), in_file);
             }
         }
@@ -332,49 +464,23 @@ impl Run<'_> {
         suppressions
     }
 
-    fn report(&self, workspace: Workspace, parts: Vec<Part>, loading: Duration) -> Report {
-        let mut report = Report { issues: workspace.issues, ..Report::default() };
-        let mut suppressions = BTreeMap::new();
-        report.skipped = workspace.skipped;
-        report.scope.rules = self.rules.iter().map(|known| known.rule.id.clone()).collect();
-        report.stats.times.insert("loading", loading);
-        for part in parts {
-            report.findings.extend(part.findings);
-            report.issues.extend(part.issues);
-            report.sources.extend(part.sources);
-            report.skipped.extend(part.skipped);
-            if let Some((name, whole)) = part.package {
-                *report.scope.packages.entry(name).or_insert(true) &= whole;
-            }
-            report.why.extend(part.why);
-            suppressions.extend(part.suppressions);
-            add(&mut report.stats, part.stats);
-        }
-        let known = |_: &str, name: &str| match self
-            .catalog
-            .rule_named(name)
-            .map(|id| self.catalog.rule(id))
-        {
+    /// What the names in suppressions of a file stand for.
+    fn meanings(
+        &self,
+        suppressions: &[Suppression],
+        here: &policy::InFile<'_>,
+    ) -> BTreeMap<String, Known> {
+        let catalog = &self.policy.catalog;
+        let meaning = |name: &str| match catalog.rule_named(name) {
             None => Known::Unknown,
-            Some(known) if self.rules.iter().any(|on| on.rule.id == known.rule.id) => {
-                Known::Active(known.rule.id.clone())
+            Some(id) => {
+                let id = &catalog.rule(id).rule.id;
+                let active = self.policy.rules.contains(id) && !here.ignores(id);
+                if active { Known::Active(id.clone()) } else { Known::Off }
             }
-            Some(_) => Known::Off,
         };
-        report.findings.sort();
-        report.findings.dedup();
-        // Before some are silenced: the others keep their names.
-        assign_fingerprints(&mut report.findings);
-        let found = std::mem::take(&mut report.findings);
-        let applied = suppress::apply(found, &suppressions, known, self.options.today);
-        report.findings = applied.kept;
-        report.issues.extend(applied.issues);
-        report.stats.suppressed = applied.suppressed;
-        report.skipped.sort();
-        report.skipped.dedup();
-        report.issues.sort();
-        report.issues.dedup();
-        report
+        let names = suppressions.iter().flat_map(|suppression| &suppression.rules);
+        names.map(|name| (name.clone(), meaning(name))).collect()
     }
 }
 
@@ -401,29 +507,6 @@ struct Unread {
     reason: &'static str,
     /// Where that is no decision of ours.
     issue: Option<Issue>,
-}
-
-impl Part {
-    fn skip(&mut self, path: &Arc<str>, reason: &'static str) {
-        self.skipped.push(Skipped { path: Arc::clone(path), reason });
-    }
-
-    fn time(&mut self, phase: &'static str, time: Duration) {
-        *self.stats.times.entry(phase).or_default() += time;
-    }
-}
-
-fn add(stats: &mut Stats, more: Stats) {
-    stats.packages += more.packages;
-    stats.files += more.files;
-    stats.lines += more.lines;
-    stats.bodies += more.bodies;
-    for (word, count) in more.outcomes {
-        *stats.outcomes.entry(word).or_default() += count;
-    }
-    for (phase, time) in more.times {
-        *stats.times.entry(phase).or_default() += time;
-    }
 }
 
 fn root(target: &Target) -> Root {

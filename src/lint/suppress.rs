@@ -6,6 +6,7 @@ mod grammar;
 mod units;
 
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 pub use apply::{Applied, InFile, Known, apply};
 
@@ -20,7 +21,7 @@ const MARK: &str = "poolscan";
 pub(crate) const CLIPPY: &str = "clippy::";
 
 /// Where a suppression holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scope {
     /// In the whole file.
     File,
@@ -33,7 +34,7 @@ pub enum Scope {
 }
 
 /// A comment or attribute that silences findings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suppression {
     /// Its line, from 1.
     pub line: u32,

@@ -52,6 +52,8 @@ pub struct Comparison {
     pub groups: Vec<GroupChange>,
     /// Numbers of whole targets: name, before, after.
     pub numbers: Vec<(String, Option<f64>, Option<f64>)>,
+    /// What was true of the surroundings: name, before, after. Untrusted text.
+    pub environment: Vec<(String, Option<String>, Option<String>)>,
 }
 
 /// Compares two moments.
@@ -80,6 +82,7 @@ pub fn compare(a: &Moment, b: &Moment) -> Comparison {
         apart_ms: end(a).zip(end(b)).map(|(a, b)| b - a),
         groups,
         numbers: numbers(&a.inventory, &b.inventory),
+        environment: environment(&a.inventory, &b.inventory),
     }
 }
 
@@ -151,6 +154,17 @@ fn numbers(a: &Inventory, b: &Inventory) -> Vec<(String, Option<f64>, Option<f64
     let names: BTreeSet<&String> =
         a.gauges.keys().chain(b.gauges.keys()).map(|(_, name)| name).collect();
     names.into_iter().map(|name| (name.clone(), total(a, name), total(b, name))).collect()
+}
+
+/// Of several targets, what is told of the first.
+fn environment(a: &Inventory, b: &Inventory) -> Vec<(String, Option<String>, Option<String>)> {
+    let told = |inventory: &Inventory, name: &str| {
+        let mut texts = inventory.environment.iter().filter(|((_, known), _)| known == name);
+        texts.next().map(|(_, text)| text.clone())
+    };
+    let names: BTreeSet<&String> =
+        a.environment.keys().chain(b.environment.keys()).map(|(_, name)| name).collect();
+    names.into_iter().map(|name| (name.clone(), told(a, name), told(b, name))).collect()
 }
 
 #[cfg(test)]

@@ -54,6 +54,8 @@ pub struct HandleFacts {
     pub born: Option<Millis>,
     /// Deleted files: space that it keeps on its file system, in bytes, when it was first seen.
     pub bytes: Option<u64>,
+    /// A child that runs another program and holds it, too, under the same number.
+    pub inherited_by: Option<u32>,
     /// What is under way on it, where that was told.
     pub flow: Option<Arc<Flow>>,
 }
@@ -145,6 +147,29 @@ pub enum Fact {
         /// How much of it the target uses, where the limit is not about one gauge of the target.
         used: Option<u64>,
     },
+    /// Connections to a peer were counted that ended within the last minute (TIME_WAIT) in the
+    /// network namespace of the target, whoever had opened them.
+    TimeWait {
+        /// When.
+        at: Millis,
+        /// For which target.
+        target: TargetId,
+        /// The peer, as handles name it. Untrusted text.
+        peer: Arc<str>,
+        /// How many.
+        count: u64,
+    },
+    /// What was true of the surroundings: evidence for people, and for comparing two looks.
+    Environment {
+        /// When.
+        at: Millis,
+        /// For which target.
+        target: TargetId,
+        /// What is told: `kernel`, `cgroup` …
+        name: Arc<str>,
+        /// The text. Untrusted.
+        text: Arc<str>,
+    },
     /// A source reports on itself; its watermark says "complete until".
     Source {
         /// When.
@@ -186,6 +211,10 @@ pub enum Change {
     Place(Arc<HandleFacts>),
     /// Something else is under way on it.
     Flow(Arc<Flow>),
+    /// A child that runs another program holds it, too, or none does any more.
+    InheritedBy(Option<u32>),
+    /// Where in the kernel a thread stands, the innermost function first. Evidence for people.
+    Stack(Arc<[Arc<str>]>),
 }
 
 /// What happened to a process.
@@ -235,6 +264,8 @@ impl Fact {
             | Self::Close { at, .. }
             | Self::Gauge { at, .. }
             | Self::Limit { at, .. }
+            | Self::TimeWait { at, .. }
+            | Self::Environment { at, .. }
             | Self::Source { at, .. }
             | Self::Lifecycle { at, .. } => Some(*at),
         }
@@ -259,6 +290,7 @@ impl HandleFacts {
             inode: None,
             born: None,
             bytes: None,
+            inherited_by: None,
             flow: None,
         }
     }

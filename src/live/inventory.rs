@@ -10,6 +10,8 @@ use super::facts::{
 
 /// Most handles kept; what comes later is counted.
 const MAX_HANDLES: usize = 2_000_000;
+/// Most texts about the surroundings kept.
+const MAX_TEXTS: usize = 4096;
 
 /// One handle that is held.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +57,8 @@ pub struct Inventory {
     pub handles: BTreeMap<HandleId, Held>,
     /// Numbers of whole targets, by name.
     pub gauges: BTreeMap<(TargetId, String), f64>,
+    /// What was true of the surroundings, by name. Untrusted text.
+    pub environment: BTreeMap<(TargetId, String), String>,
     /// How the sources fared, by name.
     pub sources: BTreeMap<(TargetId, String), SourceState>,
     /// Handles that did not fit.
@@ -99,6 +103,8 @@ impl Inventory {
                         Change::State(state) => held.facts.state = state,
                         Change::Place(facts) => held.facts = Arc::unwrap_or_clone(facts),
                         Change::Flow(flow) => held.facts.flow = Some(flow),
+                        Change::InheritedBy(child) => held.facts.inherited_by = child,
+                        Change::Stack(_) => {}
                     }
                 }
             }
@@ -108,11 +114,19 @@ impl Inventory {
             Fact::Gauge { target, pid: None, name, value, .. } => {
                 self.gauges.insert((target, name.to_string()), value);
             }
+            Fact::Environment { target, name, text, .. } => {
+                if self.environment.len() < MAX_TEXTS {
+                    self.environment.insert((target, name.to_string()), text.to_string());
+                }
+            }
             Fact::Source { target, name, status, reason, .. } => {
                 let state = SourceState { status, reason: reason.to_string() };
                 self.sources.insert((target, name.to_string()), state);
             }
-            Fact::Gauge { .. } | Fact::Limit { .. } | Fact::Lifecycle { .. } => {}
+            Fact::Gauge { .. }
+            | Fact::Limit { .. }
+            | Fact::TimeWait { .. }
+            | Fact::Lifecycle { .. } => {}
         }
     }
 }

@@ -82,12 +82,22 @@ pub struct TargetOutcome {
 }
 
 /// A limit and how much of it is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LimitOutcome {
     /// `None`: unlimited.
     pub value: Option<u64>,
     /// Present use, where known.
     pub used: Option<u64>,
+    /// Growth of the use per minute, where it grows by more than load and noise explain.
+    pub per_minute: Option<f64>,
+}
+
+impl LimitOutcome {
+    /// Seconds until it is used up at the present rate; `None`: it does not grow, or nobody knows.
+    pub fn seconds_left(&self) -> Option<f64> {
+        let left = self.value?.saturating_sub(self.used?);
+        self.per_minute.filter(|&rate| rate > 0.0).map(|rate| left as f64 * 60.0 / rate)
+    }
 }
 
 /// One resource of a target: a total, or one group of handles.
@@ -233,6 +243,8 @@ pub struct ConfidenceReport {
 /// A condition that holds now, whatever grows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diagnosis {
+    /// Stable id: target, rule, and the group where one rule may hold for several.
+    pub id: String,
     /// Rule id.
     pub rule: String,
     /// How bad it is.
@@ -259,6 +271,7 @@ impl Diagnosis {
     /// One that is about the target as a whole.
     pub fn new(rule: &str, severity: Severity, message: String, next_steps: Vec<String>) -> Self {
         Self {
+            id: rule.to_owned(),
             rule: rule.to_owned(),
             severity,
             message,
@@ -284,6 +297,35 @@ pub struct SourceOutcome {
     pub reason: String,
     /// CPU time used, microseconds.
     pub cost_us: u64,
+}
+
+/// What a step of the watch brought.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Changes {
+    /// Findings that appeared, changed or went away, in order.
+    pub findings: Vec<FindingChange>,
+    /// The same of diagnoses.
+    pub diagnoses: Vec<DiagnosisChange>,
+}
+
+impl Changes {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty() && self.diagnoses.is_empty()
+    }
+}
+
+/// A diagnosis that appeared, changed its severity, or went away.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DiagnosisChange {
+    /// When, in event time.
+    pub at: Millis,
+    /// Which target.
+    pub target: TargetId,
+    /// What happened to it.
+    pub what: ChangeKind,
+    /// The diagnosis as it is now; one that went away, as it was last.
+    pub diagnosis: Diagnosis,
 }
 
 /// A finding that appeared, changed its verdict, or went away.

@@ -62,6 +62,13 @@ pub fn comparison(found: &Comparison, style: Style, out: &mut dyn io::Write) -> 
         };
         writeln!(out, "{}: {} before, {} after", sanitise(name), value(before), value(after))?;
     }
+    for (name, before, after) in &found.environment {
+        if before != after {
+            let text =
+                |text: &Option<String>| sanitise(text.as_deref().unwrap_or("unknown")).into_owned();
+            writeln!(out, "{}: {} before, {} after", sanitise(name), text(before), text(after))?;
+        }
+    }
     if let Some(ms) = found.apart_ms {
         writeln!(out, "{} apart", duration(ms as f64 / 1000.0))?;
     }
@@ -78,6 +85,14 @@ struct Document<'a> {
     apart_seconds: Option<f64>,
     groups: Vec<Group<'a>>,
     numbers: Vec<Number<'a>>,
+    environment: Vec<Text<'a>>,
+}
+
+#[derive(Serialize)]
+struct Text<'a> {
+    name: &'a str,
+    before: Option<&'a str>,
+    after: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -127,6 +142,15 @@ pub fn comparison_json(found: &Comparison, out: &mut dyn io::Write) -> io::Resul
                 after: after.and_then(rounded),
             })
             .collect(),
+        environment: found
+            .environment
+            .iter()
+            .map(|(name, before, after)| Text {
+                name,
+                before: before.as_deref(),
+                after: after.as_deref(),
+            })
+            .collect(),
     };
     serde_json::to_writer_pretty(&mut *out, &document)?;
     out.write_all(b"\n")
@@ -149,6 +173,7 @@ mod tests {
                 group("socket", Some(Moved { opened: 2, gone: 0, stayed: 1 })),
             ],
             numbers: vec![("fds".to_owned(), None, Some(3.0))],
+            environment: vec![("kernel".to_owned(), Some("6.1\u{1b}[2J".to_owned()), None)],
         };
         let mut out = Vec::new();
         let style = Style { color: false, width: 100, unicode: false };
@@ -156,6 +181,7 @@ mod tests {
         let text = String::from_utf8(out).expect("UTF-8");
         assert!(!text.contains('\u{1b}') && text.contains("+2"), "{text}");
         assert!(text.contains("fds: unknown before, 3 after"), "{text}");
+        assert!(text.contains("kernel: 6.1") && text.contains("before, unknown after"), "{text}");
         let mut out = Vec::new();
         comparison_json(&found, &mut out).expect("written");
         let document: serde_json::Value = serde_json::from_slice(&out).expect("JSON");

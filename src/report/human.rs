@@ -11,7 +11,8 @@ use super::text::{ascii, fit, sanitise};
 use crate::finding::{Severity, Verdict};
 use crate::live::facts::SourceStatus;
 use crate::live::outcome::{
-    ChangeKind, Diagnosis, FindingChange, Level, Outcome, ResourceOutcome, TargetOutcome,
+    ChangeKind, Changes, Diagnosis, DiagnosisChange, FindingChange, Level, Outcome,
+    ResourceOutcome, TargetOutcome,
 };
 
 /// Findings shown, and how many of them with evidence and next steps.
@@ -66,13 +67,10 @@ pub fn human_summary(outcome: &Outcome, style: Style, out: &mut dyn io::Write) -
 ///
 /// # Errors
 /// What `out` returns.
-pub fn human_changes(
-    changes: &[FindingChange],
-    style: Style,
-    out: &mut dyn io::Write,
-) -> io::Result<()> {
+pub fn human_changes(changes: &Changes, style: Style, out: &mut dyn io::Write) -> io::Result<()> {
     let mut page = Page::new(style);
-    for change in changes.iter().filter(|change| !moved(change, changes)) {
+    let findings = &changes.findings;
+    for change in findings.iter().filter(|change| !moved(change, findings)) {
         let at = duration(change.at as f64 / 1000.0);
         let text = match change.what {
             ChangeKind::Cleared => {
@@ -83,6 +81,20 @@ pub fn human_changes(
             }
         };
         page.add(tone(change.resource.verdict), &text);
+    }
+    for DiagnosisChange { at, what, diagnosis, .. } in &changes.diagnoses {
+        let at = duration(*at as f64 / 1000.0);
+        let Diagnosis { severity, message, rule, .. } = diagnosis;
+        // Notes wait for the summary.
+        if *severity == Severity::Note {
+            continue;
+        }
+        let (tone, gone) = match what {
+            ChangeKind::Cleared => ("", "no longer "),
+            ChangeKind::Opened | ChangeKind::Changed => (severe(*severity), ""),
+        };
+        let severity = severity.as_str().to_uppercase();
+        page.wrapped(tone, "", &format!("{at}: {gone}{severity}  {message} ({rule})"));
     }
     write_lines(&page.lines, style, out)
 }
@@ -239,7 +251,7 @@ impl Page {
     }
 
     fn diagnosis(&mut self, diagnosis: &Diagnosis) {
-        let tone = if diagnosis.severity == Severity::Error { "1;31" } else { "1;33" };
+        let tone = severe(diagnosis.severity);
         let severity = diagnosis.severity.as_str().to_uppercase();
         self.wrapped(tone, "", &format!("{severity}  {} ({})", diagnosis.message, diagnosis.rule));
         if !diagnosis.examples.is_empty() {
@@ -381,6 +393,11 @@ fn headline(r: &ResourceOutcome) -> String {
         }
     }
     line
+}
+
+/// The colour of a diagnosis.
+fn severe(severity: Severity) -> &'static str {
+    if severity == Severity::Error { "1;31" } else { "1;33" }
 }
 
 /// Whether a finding only moved to the group above or below: then it has not ended.

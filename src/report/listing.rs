@@ -214,6 +214,7 @@ struct Handle<'a> {
     retries: Option<u32>,
     waiting_seconds: Option<f64>,
     disk_bytes: Option<u64>,
+    inherited_by: Option<u32>,
     other_end: Option<OtherEnd<'a>>,
 }
 
@@ -300,6 +301,7 @@ fn handle<'a>(list: &Listing<'a>, id: HandleId, held: &'a Held) -> Handle<'a> {
         retries: flow.retries,
         waiting_seconds: ago(flow.waiting_since),
         disk_bytes: facts.bytes,
+        inherited_by: facts.inherited_by,
         other_end: list.other_ends.get(&id).map(|holder| OtherEnd {
             pid: holder.pid,
             name: &holder.name,

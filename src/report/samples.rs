@@ -70,7 +70,10 @@ fn target(id: u32, verdict: Verdict, resources: Vec<ResourceOutcome>) -> TargetO
             reason: "permission denied".into(),
             cost_us: 5,
         }],
-        limits: BTreeMap::from([("nproc".to_owned(), LimitOutcome { value: None, used: None })]),
+        limits: BTreeMap::from([(
+            "nproc".to_owned(),
+            LimitOutcome { value: None, used: None, per_minute: None },
+        )]),
         processes: BTreeMap::from([(10, gauges.clone()), (11, BTreeMap::new())]),
         gauges,
         lifecycle: vec![(0, 10, crate::live::facts::Lifecycle::Joined)],

@@ -108,6 +108,8 @@ fn the_wings_do_not_know_each_other() {
         keeps_out(&format!("live/{room}"), &["crate/catalog"]);
     }
     keeps_out("lint", &["crate/live", "crate/report", "crate/cli"]);
+    keeps_out("config", &["crate/live", "crate/report", "crate/cli", "crate/catalog"]);
+    keeps_out("lint", &["crate/config"]);
     keeps_out("lint/suppress", &["std/fs", "std/io", "std/env", "std/time"]);
 }
 

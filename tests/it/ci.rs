@@ -97,6 +97,8 @@ impl Run {
     pub(crate) fn of(folder: &Path, args: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_poolscan"));
         command.arg("lint").args(args).current_dir(folder).stdin(Stdio::null());
+        // Whose test is not about the cache has none.
+        command.env("XDG_CACHE_HOME", "/dev/null");
         Self { output: command.output().unwrap() }
     }
 
@@ -106,6 +108,10 @@ impl Run {
 
     pub(crate) fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    pub(crate) fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
     }
 
     pub(crate) fn json(&self) -> Value {

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use poolscan::catalog::Catalog;
-use poolscan::lint::fix::{Mended, mend};
-use poolscan::lint::{Options, Report};
+use poolscan::lint::fix::{Mended, Overlay, mend};
+use poolscan::lint::{Options, Report, run};
 
 use super::fixtures::filled_templates;
 use super::linted::Tree;
@@ -22,7 +22,8 @@ fn mended(tree: &Tree, select: &[String]) -> Mended {
         threads: Some(2),
         ..Options::default()
     };
-    mend(&options, false, &|_| true, &no_judge).unwrap()
+    let lint = |overlay: &Overlay| run(&Options { overlay: overlay.clone(), ..options.clone() });
+    mend(&lint, false, &|_| true, &no_judge).unwrap()
 }
 
 /// What is wrong with the mended state, in a line each; the state is written to the folder.

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod architecture;
+mod cache;
 mod cases;
 mod ci;
 mod command;
+mod config;
 mod fixes;
 mod fixtures;
 mod linted;

@@ -12,7 +12,8 @@ const MENDED: &str = "pub fn f(m: &std::sync::Mutex<u32>) {\n    let _guard = m.
 
 fn lint(tree: &Tree, arguments: &[&str]) -> Output {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_poolscan"));
-    command.current_dir(tree.path("")).arg("lint").args(arguments).output().unwrap()
+    command.env("XDG_CACHE_HOME", "/dev/null").current_dir(tree.path(""));
+    command.arg("lint").args(arguments).output().unwrap()
 }
 
 fn tree(source: impl AsRef<[u8]>) -> Tree {
@@ -135,5 +136,32 @@ fn what_is_silenced_or_known_is_left_alone() {
     let tree = self::tree(LOCKED);
     lint(&tree, &["--baseline", "known.json", "--write-baseline"]);
     lint(&tree, &["--baseline", "known.json", "--fix", "--unsafe-fixes"]);
+    assert_eq!(text(&tree), LOCKED);
+}
+
+#[test]
+fn settings_hold_in_every_round() {
+    let all = ["--fix", "--unsafe-fixes"];
+    let set = |settings: &str| {
+        let tree = tree(LOCKED);
+        tree.write("own/crate/poolscan.toml", settings);
+        tree
+    };
+    let tree = set("ignore = [\"guard-dropped-at-once\"]");
+    lint(&tree, &all);
+    assert_eq!(text(&tree), LOCKED);
+    lint(&tree, &[&all[..], &["--no-config"]].concat());
+    assert_eq!(text(&tree), MENDED);
+    // What is only a note is mended where notes are shown.
+    let note = "severity = { guard-dropped-at-once = \"note\" }\n";
+    let tree = set(note);
+    lint(&tree, &all);
+    assert_eq!(text(&tree), LOCKED);
+    let tree = set(&format!("{note}fail-on = \"note\""));
+    lint(&tree, &all);
+    assert_eq!(text(&tree), MENDED);
+    let tree = set("baseline = \"known.json\"");
+    lint(&tree, &["--write-baseline"]);
+    lint(&tree, &all);
     assert_eq!(text(&tree), LOCKED);
 }

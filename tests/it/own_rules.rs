@@ -121,19 +121,19 @@ fn ours_are_run_too() {
 fn mistakes_are_named_with_file_and_line() {
     let tree = Tree::new();
     for (name, content, expected) in [
-        ("a.toml", FACTS.replace("acquires", "aquires"), "a.toml:11: aquires: unknown field"),
-        ("b.toml", "x = 1".to_owned(), "b.toml:1: 'b.toml' has neither a 'crate'"),
+        ("a.toml", FACTS.replace("acquires", "aquires"), "a.toml:11:1\n"),
+        ("b.toml", "x = 1".to_owned(), "'b.toml' has neither a 'crate'"),
         ("c.toml", FACTS.replace("my_pool::lease", "other::lease"), "is no path of the crate"),
         (
             "d.toml",
             "crate = \"tokio\"\n[[api]]\npath = \"tokio::task::yield_now\"\nreturns = \"_\"\n"
                 .to_owned(),
-            "d.toml:3: path: 'tokio::task::yield_now' is described in apis/tokio.toml already",
+            "'tokio::task::yield_now' is described in apis/tokio.toml already\n --> d.toml:3:1",
         ),
         (
             "e.toml",
             RULE.replace("my-lease-lost", "child-not-waited").replace("my-lease", "raw-fd"),
-            "e.toml:2: id: 'child-not-waited' names another rule already",
+            "'child-not-waited' names another rule already\n --> e.toml:2:1",
         ),
     ] {
         tree.write(name, content);
@@ -142,6 +142,56 @@ fn mistakes_are_named_with_file_and_line() {
         assert!(shown.contains(expected), "{expected}\nin\n{shown}");
         assert_eq!(run.status.code(), Some(2));
     }
-    let run = poolscan(&tree.path(""), &["lint", "--rules", "absent.toml"]);
-    assert!(text(&run.stderr).contains("absent.toml cannot be read"));
+    let run = poolscan(&tree.path(""), &["rules", "--rules", "absent.toml"]);
+    assert!(text(&run.stderr).contains("`absent.toml` cannot be read"));
+}
+
+#[test]
+fn settings_bring_them_too() {
+    let tree = Tree::new();
+    tree.write(".git/HEAD", "");
+    tree.write("pool/facts.toml", FACTS);
+    let deps = [("my-pool".to_owned(), "1.0.0".to_owned())].into();
+    tree.package("code", &deps, "pub fn one() {\n    my_pool::lease().unwrap().id();\n}\n");
+    // Facts in a file, the rule in a table: the texts are the same but for the headers.
+    let rule = RULE.replace("[when]", "[rules.when]").replace("[deps]", "[rules.deps]");
+    let settings = format!("facts = [\"pool/facts.toml\"]\n[[rules]]{rule}");
+    tree.write("poolscan.toml", &settings);
+    let lint = |folder: &str, args: &[&str]| {
+        poolscan(&tree.path(folder), &[&["lint", "--select", "my-lease-lost"], args].concat())
+    };
+    let run = lint("code/src", &[]);
+    assert!(text(&run.stdout).contains("[my-lease-lost]"), "{}", text(&run.stderr));
+    // The same from elsewhere, and named twice.
+    let (file, folder) = (tree.path("poolscan.toml"), tree.path("code"));
+    let elsewhere = Tree::new();
+    let args = ["--config", file.to_str().unwrap(), "--rules", file.to_str().unwrap()];
+    let run =
+        [&["lint", folder.to_str().unwrap(), "--select", "my-lease-lost"], &args[..]].concat();
+    let run = poolscan(&elsewhere.path(""), &run);
+    assert!(text(&run.stdout).contains("[my-lease-lost]"), "{}", text(&run.stderr));
+    // Others of the command line know them, and their examples are run.
+    let explained = poolscan(&tree.path("code"), &["explain", "my-lease-lost"]);
+    assert!(text(&explained.stdout).contains("They run out."), "{}", text(&explained.stderr));
+    let run = poolscan(&tree.path(""), &["rules", "test", "poolscan.toml"]);
+    assert_eq!(text(&run.stdout), "1 rules, 2 examples: all as they say\n");
+
+    // Mistakes in a table are shown where they are.
+    for (from, to, expected) in [
+        ("engine =", "engin =", "error: unknown field `engin`"),
+        ("class = \"my-lease\"", "class = \"my-leas\"", "no fact that this engine reads"),
+        ("paths = \"all\"", "paths = \"al\"", "unknown variant `al`"),
+    ] {
+        let wrong = settings.replacen(from, to, 1);
+        let key = to.split(' ').next().unwrap();
+        let line = 1 + wrong.lines().position(|line| line.starts_with(key)).unwrap();
+        tree.write("poolscan.toml", &wrong);
+        let shown = text(&lint("", &[]).stderr);
+        assert!(shown.contains(expected), "{expected} in {shown}");
+        assert!(shown.contains(&format!("--> poolscan.toml:{line}:")), "{line} in {shown}");
+    }
+    tree.write("poolscan.toml", "[[facts]]\nx = 1\n");
+    let shown = text(&lint("", &[]).stderr);
+    assert!(shown.contains("'this table' has neither a 'crate'"), "{shown}");
+    assert!(shown.contains("--> poolscan.toml:1:1"), "{shown}");
 }

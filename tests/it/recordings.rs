@@ -36,7 +36,7 @@ fn facts(path: &Path) -> Vec<Fact> {
 
 fn judge(facts: &[Fact]) -> (Vec<FindingChange>, Verdict) {
     let mut watch = Watch::new(Settings::default());
-    let changes = watch.step(facts);
+    let changes = watch.step(facts).findings;
     (changes, watch.outcome().verdict)
 }
 

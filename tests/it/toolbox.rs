@@ -210,6 +210,18 @@ fn two_snapshots_tell_what_opened_and_what_stayed() {
     let closed = groups.iter().find(|g| g["group"].as_str().unwrap().ends_with("CLOSE_WAIT"));
     assert_eq!(closed.unwrap()["stayed"], CLOSED);
     assert!(groups.iter().all(|group| group["opened"] == 0 && group["gone"] == 0), "{same}");
+    // Where threads stand, and the surroundings; what differs between two moments is shown.
+    let lines = std::fs::read_to_string(path("b.jsonl")).unwrap();
+    assert!(lines.contains("\"type\":\"environment\"") && lines.contains("\"name\":\"kernel\""));
+    let root = std::fs::read(format!("/proc/{pid}/task/{pid}/stack")).is_ok_and(|s| !s.is_empty());
+    assert_eq!(
+        lines.contains("\"type\":\"stack\"") && lines.contains("nanosleep"),
+        root,
+        "{lines}"
+    );
+    let environment = same["environment"].as_array().unwrap();
+    let kernel = environment.iter().find(|text| text["name"] == "kernel").unwrap();
+    assert_eq!(kernel["before"], kernel["after"]);
     // A snapshot is a recording: it is judged like any other.
     let judged = document(&["replay", &path("b.jsonl"), "--format", "json"]);
     let live = document(&["watch", &pid, "--once", "--format", "json"]);
@@ -242,26 +254,86 @@ fn top_counts_what_is_open() {
     assert_eq!(few.lines().count(), 3, "{few}");
 }
 
+/// The binary as another user without rights runs it.
+struct Nobody {
+    binary: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Nobody {
+    /// `None` where we may not become somebody else.
+    fn new() -> Option<Self> {
+        // The binary may lie where that user cannot reach it.
+        let folder = tempfile::Builder::new().prefix("poolscan").tempdir_in("/tmp").unwrap();
+        let binary = folder.path().join("poolscan");
+        std::fs::copy(env!("CARGO_BIN_EXE_poolscan"), &binary).unwrap();
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(folder.path(), open).unwrap();
+        let nobody = Self { binary: binary.to_str().unwrap().to_owned(), _folder: folder };
+        let tried = nobody.run(&["--version"])?;
+        tried.status.success().then_some(nobody)
+    }
+
+    fn run(&self, args: &[&str]) -> Option<Output> {
+        let user = [
+            "--reuid",
+            "65534",
+            "--regid",
+            "65534",
+            "--clear-groups",
+            "--inh-caps=-all",
+            &self.binary,
+        ];
+        run("setpriv", &[&user[..], args].concat())
+    }
+
+    fn document(&self, args: &[&str]) -> Option<Value> {
+        serde_json::from_slice(&self.run(args)?.stdout).ok()
+    }
+}
+
+#[test]
+fn another_user_sees_growth_and_the_time_to_the_limit() {
+    let Some(nobody) = Nobody::new() else {
+        return println!("SKIPPED: setpriv to another user is not possible here");
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let script = "while :; do exec {f}</dev/null; sleep 0.05; done";
+    let mut command = Command::new("bash");
+    command.args(["-c", script]).stdin(Stdio::null()).stdout(Stdio::null());
+    let leaking = Guard(command.spawn().unwrap());
+    let pid = leaking.pid();
+    let watch = ["watch", &pid, "--lifetime", "1s", "--for", "20s", "--format", "json"];
+    let seen = nobody.document(&[&watch[..], &["--fail-on", "never"]].concat()).unwrap();
+    let target = &seen["targets"][0];
+    let fds = &target["resources"][0];
+    assert_eq!((&fds["resource"], &fds["verdict"]), (&"fds".into(), &"suspect".into()), "{fds}");
+    let number = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("{value}: {fds}"));
+    let (per_minute, left) =
+        (number(&fds["per_minute"]["value"]), number(&fds["limit"]) - number(&fds["now"]));
+    assert!(per_minute > 60.0, "{fds}");
+    let expected = left * 60.0 / per_minute;
+    let told = number(&fds["seconds_to_limit"]["value"]);
+    assert!((told / expected - 1.0).abs() < 0.1, "{told} s, {expected} s at this rate");
+    let row = |name: &str| {
+        let mut rows = target["resources"].as_array().unwrap().iter();
+        rows.find(|row| row["resource"] == name && row["kind"].is_null()).unwrap().clone()
+    };
+    assert!(number(&row("threads")["now"]) >= 1.0 && row("threads")["limit"].is_u64());
+    // The listener is ours, not the target's: it stands in the same network namespace.
+    assert!(number(&target["gauges"]["namespace_tcp_listen"]) >= 1.0);
+    drop(listener);
+}
+
 #[test]
 fn another_user_sees_counts_and_reasons_but_no_zeros() {
     let holder = holder();
     let pid = holder.child.pid();
-    // The binary may lie where that user cannot reach it.
-    let folder = tempfile::Builder::new().prefix("poolscan").tempdir_in("/tmp").unwrap();
-    let binary = folder.path().join("poolscan");
-    std::fs::copy(env!("CARGO_BIN_EXE_poolscan"), &binary).unwrap();
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(folder.path(), open).unwrap();
-    let binary = binary.to_str().unwrap();
-    let user =
-        ["--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all", binary];
-    let as_nobody = |args: &[&str]| -> Option<Value> {
-        let output = run("setpriv", &[&user[..], args].concat())?;
-        serde_json::from_slice(&output.stdout).ok()
-    };
-    let Some(seen) = as_nobody(&["watch", &pid, "--once", "--format", "json"]) else {
+    let Some(nobody) = Nobody::new() else {
         return println!("SKIPPED: setpriv to another user is not possible here");
     };
+    let as_nobody = |args: &[&str]| nobody.document(args);
+    let seen = as_nobody(&["watch", &pid, "--once", "--format", "json"]).unwrap();
     let target = &seen["targets"][0];
     let fds = &target["resources"][0];
     let held = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
@@ -292,4 +364,87 @@ fn another_user_sees_counts_and_reasons_but_no_zeros() {
     let handles = handles.unwrap();
     assert_eq!(handles["works"], "no");
     assert!(handles["fix"].is_string() && handles["adds"].is_string());
+}
+
+/// Says that our own open files have run out.
+fn is_shortage(text: &str) -> bool {
+    text.contains("limit of open files") || text.contains("Too many open files")
+}
+
+#[test]
+fn with_few_open_files_of_our_own_what_is_missing_is_said() {
+    let holder = holder();
+    let pid = holder.child.pid();
+    let all = document(&["ls", &pid, "--format", "json"])["handles"].as_array().unwrap().len();
+    let held = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    let file = holder.folder.path().join("few.jsonl");
+    let file = file.to_str().unwrap();
+    let (mut short, mut whole) = (0, 0);
+    for most in [5, 6, 7, 8, 9, 10, 11, 12, 64] {
+        let limit = format!("--nofile={most}:{most}");
+        let under = |args: &[&str]| {
+            run("prlimit", &[&[&limit, env!("CARGO_BIN_EXE_poolscan")], args].concat())
+        };
+        let Some(listed) = under(&["ls", &pid, "--format", "json"]) else {
+            return println!("SKIPPED: no prlimit");
+        };
+        let looks = [
+            listed,
+            under(&["watch", &pid, "--once", "--format", "json"]).unwrap(),
+            under(&["snapshot", &pid, "-o", file]).unwrap(),
+            under(&["top", "--format", "json", "--interval", "10ms"]).unwrap(),
+        ];
+        for (nth, look) in looks.iter().enumerate() {
+            let said = text(look) + &String::from_utf8_lossy(&look.stderr);
+            let code = look.status.code();
+            // Not even the libraries of the binary could be loaded.
+            if code == Some(127) {
+                continue;
+            }
+            // Not even the process could be looked at: that is no finding, and it is said.
+            if code != Some(0) {
+                assert!(
+                    matches!(code, Some(2 | 3)) && is_shortage(&said),
+                    "{most}: {code:?} {said}"
+                );
+                short += 1;
+                continue;
+            }
+            let complete = match nth {
+                0 => {
+                    let listed: Value = serde_json::from_slice(&look.stdout).unwrap();
+                    listed["handles"].as_array().unwrap().len() == all
+                        && listed["other_ends_reason"] == ""
+                }
+                1 => {
+                    let seen: Value = serde_json::from_slice(&look.stdout).unwrap();
+                    let fds = &seen["targets"][0]["resources"][0];
+                    assert_eq!(
+                        (&fds["resource"], &fds["now"]),
+                        (&"fds".into(), &(held as f64).into())
+                    );
+                    let sources = seen["targets"][0]["sources"].as_array().unwrap();
+                    let looked = sources.iter().filter(|source| source["name"] != "own files");
+                    looked.into_iter().all(|source| source["status"] == "ok")
+                }
+                2 => {
+                    let lines = std::fs::read_to_string(file).unwrap();
+                    lines.matches("\"type\":\"open\"").count() == all
+                }
+                _ => {
+                    let seen: Value = serde_json::from_slice(&look.stdout).unwrap();
+                    let mut rows = seen["processes"].as_array().unwrap().iter();
+                    rows.any(|row| row["pid"] == holder.child.0.id() && row["fds"] == held)
+                }
+            };
+            if complete {
+                whole += 1;
+            } else {
+                assert!(is_shortage(&said), "{most}, look {nth}: {said}");
+                short += 1;
+            }
+        }
+    }
+    // Both happened, so that neither is an accident of these numbers.
+    assert!(short >= 4 && whole >= 8, "{short} short, {whole} whole");
 }

@@ -24,10 +24,19 @@ pub(crate) struct Case {
     severity: &'static str,
     /// A part of the group that is named.
     part: &'static str,
+    /// One look does not tell: it is watched for some seconds.
+    over_time: bool,
+}
+
+impl Case {
+    const fn over_time(mut self) -> Self {
+        self.over_time = true;
+        self
+    }
 }
 
 /// All of them: each sick one is followed by the healthy one that looks alike.
-pub(crate) const CASES: [Case; 19] = [
+pub(crate) const CASES: [Case; 25] = [
     sick("full", "fds-at-limit", "error", "passwd"),
     healthy("nearly-full"),
     sick("closed-by-peer", "close-wait-pile-up", "warning", "CLOSE_WAIT"),
@@ -47,6 +56,12 @@ pub(crate) const CASES: [Case; 19] = [
     healthy("small-deleted-files"),
     sick("pinned-pool", "pool-starved", "warning", "tcp client"),
     healthy("pool-at-rest"),
+    sick("connection-a-request", "connections-not-reused", "warning", "tcp client").over_time(),
+    healthy("connections-kept").over_time(),
+    sick("inherited", "sockets-inherited", "warning", "tcp"),
+    healthy("not-inherited"),
+    sick("epoll-a-request", "epolls-pile-up", "warning", "epoll"),
+    healthy("epoll-a-thread"),
 ];
 
 const fn sick(
@@ -55,7 +70,7 @@ const fn sick(
     severity: &'static str,
     part: &'static str,
 ) -> Case {
-    Case { role, rule, severity, part }
+    Case { role, rule, severity, part, over_time: false }
 }
 
 const fn healthy(role: &'static str) -> Case {
@@ -94,7 +109,8 @@ pub(crate) fn diagnose(case: &Case) -> Outcome {
     let recording = folder.path().join("look.jsonl.gz");
     let path = recording.to_str().unwrap();
     let pid = child.0.id().to_string();
-    let live = look(&["watch", &pid, "--once", "--record", path]);
+    let how: &[&str] = if case.over_time { &["--for", "9s"] } else { &["--once"] };
+    let live = look(&[&["watch", &pid, "--record", path], how].concat());
     let again = look(&["replay", path]);
     let (live, again) = match (live, again) {
         (Ok(live), Ok(again)) => (live, again),

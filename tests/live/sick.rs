@@ -5,11 +5,12 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::Duration;
 
+use rustix::io::FdFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use rustix::process::{Resource, Rlimit};
 
@@ -44,6 +45,12 @@ pub(crate) fn run(plan: &Plan) -> bool {
         "small-deleted-files" => stay(plan, [1; 50].map(|size| deleted(plan, size << 10))),
         "pinned-pool" => pool(plan, false),
         "pool-at-rest" => pool(plan, true),
+        "connection-a-request" => requests(plan, false),
+        "connections-kept" => requests(plan, true),
+        "inherited" => inheriting(plan, false),
+        "not-inherited" => inheriting(plan, true),
+        "epoll-a-request" => epolls(plan, 80),
+        "epoll-a-thread" => epolls(plan, 8),
         _ => return false,
     }
     true
@@ -219,4 +226,49 @@ fn pool(plan: &Plan, answering: bool) {
         }
     }
     stay(plan, (pool, listener, requests));
+}
+
+/// Asks the peer sixty times a second, over connections that are kept or made for each request. A
+/// request takes some time, or no look would ever see its connection.
+fn requests(plan: &Plan, keeping: bool) {
+    let mut kept: Vec<_> = (0..4).map(|_| TcpStream::connect(plan.peer()).unwrap()).collect();
+    File::create(plan.progress()).unwrap().write_all(b"1").unwrap();
+    plan.paced(60.0, |turn| {
+        if keeping {
+            let turn = turn as usize % kept.len();
+            ask(&mut kept[turn]);
+        } else {
+            let connection = asked(plan.peer());
+            sleep(Duration::from_millis(10));
+            drop(connection);
+        }
+    });
+}
+
+/// Eight connections and a listener, and a helper that was started beside them.
+fn inheriting(plan: &Plan, closing: bool) {
+    let (listener, _) = listener();
+    let held: Vec<_> = (0..8).map(|_| asked(plan.peer())).collect();
+    let flags = if closing { FdFlags::CLOEXEC } else { FdFlags::empty() };
+    for socket in held.iter().map(AsFd::as_fd).chain([listener.as_fd()]) {
+        rustix::io::fcntl_setfd(socket, flags).unwrap();
+    }
+    let helper = Ended(Command::new("sleep").arg("60").spawn().unwrap());
+    stay(plan, (listener, held, helper));
+}
+
+/// Killed with its value; that of a killed parent sleeps for a minute at most.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn epolls(plan: &Plan, count: usize) {
+    let make = |_| rustix::event::epoll::create(rustix::event::epoll::CreateFlags::CLOEXEC);
+    let held: Vec<_> = (0..count).map(|turn| make(turn).unwrap()).collect();
+    stay(plan, held);
 }

@@ -44,7 +44,7 @@ fn run(family: &Family, seed: u64, scale: f64, trace: bool) -> Run {
     let mut watch = Watch::new(Settings { lifetime_ms, ..Settings::default() });
     let mut run = Run::default();
     for tick in facts(&history, seed, scale, false) {
-        for change in watch.step(&tick) {
+        for change in watch.step(&tick).findings {
             if trace {
                 show(&change);
             }

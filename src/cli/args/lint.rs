@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
+use crate::config::FailOn;
 use crate::finding::Severity;
 
 /// Formats of documents that are written once.
@@ -60,14 +61,13 @@ pub(in crate::cli) enum FailOnSeverity {
     Never,
 }
 
-impl FailOnSeverity {
-    /// The least severity that fails.
-    pub(in crate::cli) fn threshold(self) -> Option<Severity> {
-        match self {
-            Self::Error => Some(Severity::Error),
-            Self::Warning => Some(Severity::Warning),
-            Self::Note => Some(Severity::Note),
-            Self::Never => None,
+impl From<FailOnSeverity> for FailOn {
+    fn from(chosen: FailOnSeverity) -> Self {
+        match chosen {
+            FailOnSeverity::Error => Self::Least(Severity::Error),
+            FailOnSeverity::Warning => Self::Least(Severity::Warning),
+            FailOnSeverity::Note => Self::Least(Severity::Note),
+            FailOnSeverity::Never => Self::Never,
         }
     }
 }
@@ -81,7 +81,7 @@ impl FailOnSeverity {
     poolscan lint --format json                 one document\n  \
     poolscan lint --format github --format sarif=poolscan.sarif\n                                              \
     annotations in the log, and a file for code scanning\n  \
-    poolscan lint --why src/pool.rs:42          what was looked at on a line, and why it is silent\n\n\
+    poolscan lint --why src/pool.rs:42          what was looked at on a line, and why it is silent\n  \
     poolscan lint --baseline known.json --write-baseline\n                                              \
     let be what there is today\n  \
     poolscan lint --baseline known.json         what is new since\n  \
@@ -90,6 +90,10 @@ impl FailOnSeverity {
     the text that an editor holds, as that file of its package\n  \
     poolscan lint --fix                         mend what can be mended safely\n  \
     poolscan lint --diff --unsafe-fixes         show all that could be mended\n\n\
+    poolscan lint --no-cache                    everything anew, nothing kept\n  \
+    poolscan lint --show-config                 which poolscan.toml holds for which package\n\n\
+    Settings are those of the nearest poolscan.toml at or above a package, or of the metadata in its\n\
+    Cargo.toml (docs/config.md); the command line counts more.\n\n\
     A comment `// poolscan: allow(RULE, reason = \"why\", until = \"2027-01-31\")` silences a rule for the\n\
     statement or item it stands at, `// poolscan: allow-file(RULE): reason` in its file.\n\
     docs/ci.md goes through all of it.\n\n\
@@ -103,16 +107,25 @@ pub(in crate::cli) struct LintArgs {
     /// and may be repeated; the terminal then still gets `human`, unless another one is named
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = output)]
     pub(in crate::cli) format: Vec<Output>,
-    /// Least severity that makes the exit code 1
-    #[arg(long, value_enum, default_value = "warning", value_name = "SEVERITY")]
-    pub(in crate::cli) fail_on: FailOnSeverity,
+    /// Least severity that makes the exit code 1; warning when nobody says
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(in crate::cli) fail_on: Option<FailOnSeverity>,
     /// Show notes instead of counting them
     #[arg(long)]
     pub(in crate::cli) notes: bool,
-    /// Only these rules
+    /// Settings for all packages, instead of the nearest poolscan.toml or metadata of Cargo.toml
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    pub(in crate::cli) config: Option<PathBuf>,
+    /// No settings but those of this command line
+    #[arg(long)]
+    pub(in crate::cli) no_config: bool,
+    /// Say which settings hold for which packages, and analyse nothing
+    #[arg(long)]
+    pub(in crate::cli) show_config: bool,
+    /// Only these rules or families
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub(in crate::cli) select: Vec<String>,
-    /// Not these rules
+    /// Not these rules or families
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub(in crate::cli) ignore: Vec<String>,
     /// Rules and facts of your own, one TOML file each (format: rules/README.md)
@@ -122,10 +135,10 @@ pub(in crate::cli) struct LintArgs {
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) baseline: Option<PathBuf>,
     /// Make all findings of today known: writes them to the baseline
-    #[arg(long, requires = "baseline", conflicts_with_all = ["prune_baseline", "since"])]
+    #[arg(long, conflicts_with_all = ["prune_baseline", "since"])]
     pub(in crate::cli) write_baseline: bool,
     /// Take findings that are gone out of the baseline; adds none
-    #[arg(long, requires = "baseline")]
+    #[arg(long)]
     pub(in crate::cli) prune_baseline: bool,
     /// Only findings of which a place was changed since this commit (its common ancestor with HEAD)
     #[arg(long, value_name = "REF")]
@@ -143,6 +156,12 @@ pub(in crate::cli) struct LintArgs {
     /// The text of this file comes from standard input: what an editor holds
     #[arg(long, value_name = "FILE", conflicts_with_all = ["mend", "since", "why"])]
     pub(in crate::cli) stdin_filename: Option<PathBuf>,
+    /// Analyse everything anew: read and keep nothing of what packages were found to hold
+    #[arg(long)]
+    pub(in crate::cli) no_cache: bool,
+    /// Where that is kept; a folder of the user's cache when absent
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
+    pub(in crate::cli) cache_dir: Option<PathBuf>,
     /// Show what was looked at, what became of it, and what it cost
     #[arg(long)]
     pub(in crate::cli) stats: bool,

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use similar::TextDiff;
 
-use crate::cli::args::{FailOnSeverity, LintArgs};
+use super::policies::Chosen;
+use crate::cli::args::LintArgs;
 use crate::finding::{Applicability, LintFinding, Severity};
-use crate::lint::fix::{Mended, MendedFile, mend};
+use crate::lint::fix::{Mended, MendedFile, Overlay, mend};
 use crate::lint::workspace::{self, MARK, SourceFile, Text, absolute};
-use crate::lint::{Issue, Options, Report};
+use crate::lint::{self, Issue, Loaded, Options, Report};
 use crate::report::sanitise;
 
 /// Lines around a change that a diff shows.
@@ -25,12 +26,14 @@ const CONTEXT: usize = 3;
 /// Those of a run, and of `judge`.
 pub(super) fn mended(
     args: &LintArgs,
+    loaded: &Loaded,
+    chosen: &Chosen,
     options: &Options,
     judge: &dyn Fn(&mut Report) -> anyhow::Result<()>,
 ) -> anyhow::Result<Mended> {
     let cwd = std::env::current_dir().context("the working directory cannot be found")?;
     let refused: RefCell<BTreeMap<Arc<str>, Option<&'static str>>> = RefCell::default();
-    let notes = args.notes || args.fail_on == FailOnSeverity::Note;
+    let notes = args.notes || chosen.fails_from(Severity::Note);
     let wanted = |finding: &LintFinding| {
         let Some(fix) = &finding.fix else { return false };
         let shown = &finding.region.path;
@@ -42,7 +45,12 @@ pub(super) fn mended(
                 .or_insert_with(|| refusal(&absolute(&cwd, Path::new(&**shown))))
                 .is_none()
     };
-    let mut mended = mend(options, args.since.is_some(), &wanted, judge)?;
+    // What there is and what holds there is the same in each round.
+    let lint = |overlay: &Overlay| {
+        let options = Options { overlay: overlay.clone(), ..options.clone() };
+        lint::run_with(loaded.clone(), &chosen.policies, &options)
+    };
+    let mut mended = mend(&lint, args.since.is_some(), &wanted, judge)?;
     for (path, why) in refused.into_inner() {
         let Some(why) = why else { continue };
         let message = format!("not mended: {why}");

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
+use super::policies::Chosen;
 use super::root::base;
-use crate::cli::args::{FailOnSeverity, LintArgs, LintFormat, Output};
-use crate::cli::catalogue::Catalogue;
+use crate::cli::args::{LintArgs, LintFormat, Output};
 use crate::cli::terminal::{file_style, page_style};
+use crate::finding::Severity;
 use crate::lint::Report;
 use crate::report::Style;
 use crate::report::lint as render;
@@ -47,19 +48,19 @@ impl<'a> Outputs<'a> {
     pub(super) fn write(
         &self,
         report: &Report,
-        catalogue: &Catalogue,
+        chosen: &Chosen,
         elapsed: Duration,
     ) -> anyhow::Result<()> {
         for output in &self.files {
             let Some(file) = &output.file else { continue };
             let mut text = Vec::new();
-            self.render(output.format, file_style(), report, catalogue, elapsed, &mut text)?;
+            self.render(output.format, file_style(), report, chosen, elapsed, &mut text)?;
             std::fs::write(file, text)
                 .with_context(|| format!("`{}` cannot be written", file.display()))?;
         }
         let mut out = BufWriter::new(io::stdout().lock());
         let style = page_style(self.args.color);
-        self.render(self.terminal, style, report, catalogue, elapsed, &mut out)?;
+        self.render(self.terminal, style, report, chosen, elapsed, &mut out)?;
         Ok(out.flush()?)
     }
 
@@ -68,7 +69,7 @@ impl<'a> Outputs<'a> {
         format: LintFormat,
         style: Style,
         report: &Report,
-        catalogue: &Catalogue,
+        chosen: &Chosen,
         elapsed: Duration,
         out: &mut dyn Write,
     ) -> io::Result<()> {
@@ -76,14 +77,14 @@ impl<'a> Outputs<'a> {
         let view = render::View {
             style,
             // What makes the run fail must be seen.
-            notes: args.notes || args.fail_on == FailOnSeverity::Note,
+            notes: args.notes || chosen.fails_from(Severity::Note),
             stats: args.stats,
             elapsed: (format == LintFormat::Human).then_some(elapsed),
         };
         match format {
             LintFormat::Human => render::human(report, view, out),
             LintFormat::Json => render::json(report, args.stats.then_some(elapsed), out),
-            LintFormat::Sarif => render::sarif(report, &catalogue.all(), &base(&args.paths), out),
+            LintFormat::Sarif => render::sarif(report, &chosen.rules(), &base(&args.paths), out),
             LintFormat::Github => render::github(report, view, &base(&args.paths), out),
             LintFormat::Agent => render::agent(report, view, out),
         }

@@ -1,7 +1,7 @@
 //! Macro calls whose bodies are understood.
 
 use crate::catalog::model::{Handle, MacroGrammar};
-use crate::lint::ir::{Branch, ExprId, ExprKind, MacroBody, Name, Path, Span};
+use crate::lint::ir::{Branch, ExprId, ExprKind, Lit, MacroBody, Name, Path, Span};
 use crate::lint::types::{Evidence, Target, Ty};
 
 use super::build::Builder;
@@ -109,11 +109,16 @@ impl<'a> Builder<'a> {
                 self.success(Name::new("Ok"), vec![Operand::Move(Place::of(made))], span)
             }
             MacroGrammar::Format | MacroGrammar::Assert | MacroGrammar::Matches => {
-                for &arg in args {
+                let mut text = Operand::Lit(Lit::Other);
+                for (number, &arg) in args.iter().enumerate() {
                     let seen = self.look(arg);
                     self.looked_at(&seen, span);
+                    if number == 0 && matches!(seen, Operand::Lit(_)) {
+                        text = seen;
+                    }
                 }
-                Operand::Unit
+                // How a text begins is all that is known of it.
+                if grammar == MacroGrammar::Format { text } else { Operand::Unit }
             }
             MacroGrammar::Return => {
                 for &arg in args {
@@ -258,7 +263,7 @@ impl<'a> Builder<'a> {
         // Negative: an error; anything else is in Ok.
         let out = self.temp(Ty::result(self.ty_of(&value)), span);
         let joined = self.join();
-        let zero = Operand::Lit(crate::lint::ir::Lit::Int(0));
+        let zero = Operand::Lit(Lit::Int(0));
         let test = Test::Compare(crate::lint::ir::BinaryOp::Lt, Operand::Ref(place.clone()), zero);
         let (failed, fine) = self.branch(test, span);
         self.tails = fine;

@@ -46,10 +46,8 @@ impl<'a> Builder<'a> {
             }
             "is_null" if args.is_empty() => self.truth(Some(Test::Null(place.clone())), span),
             "take" if args.is_empty() && (known || ty.is_unknown()) => {
-                let out = self.temp(ty.bare().clone(), span);
                 let value = Value::Use(Operand::Move(place.clone()));
-                self.step(NodeKind::Assign { to: Place::of(out), value }, span);
-                Operand::Move(Place::of(out))
+                Operand::Move(Place::of(self.made(value, ty.bare().clone(), span)))
             }
             "cast" | "cast_mut" | "cast_const" if matches!(ty, Ty::Ptr(_)) => inside(place.clone()),
             "ok" if args.is_empty() => self.retyped(place, by_ref, Ty::option(ty.payload()), span),
@@ -116,11 +114,8 @@ impl<'a> Builder<'a> {
         if by_ref {
             return Operand::Ref(place.clone());
         }
-        let out = self.temp(ty, span);
         let value = Value::Use(Operand::Move(place.clone()));
-        let node = self.step(NodeKind::Assign { to: Place::of(out), value }, span);
-        self.graph.locals[out.0 as usize].def = node;
-        Operand::Move(Place::of(out))
+        Operand::Move(Place::of(self.made(value, ty, span)))
     }
 
     fn mapped(

@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
-use crate::lint::bodies::{Bodies, Site};
 use crate::catalog::model::Effect;
+use crate::lint::bodies::{Bodies, Site};
 use crate::lint::cfg::{LocalKind, NodeId};
-use crate::lint::ir::Name;
-use crate::lint::names::FnId;
+use crate::lint::ir::{Name, Path};
+use crate::lint::names::{FnId, Function};
 use crate::lint::types::{Target, World};
 
 use super::context;
@@ -19,6 +19,12 @@ const MANY: usize = 150;
 
 /// Steps back towards `main`.
 const STEPS: u32 = 6;
+
+/// Both belong to one trait, as its own function or that of an impl.
+fn same_trait(one: &Function, other: &Function) -> bool {
+    let name = |of: &Function| of.of_trait.as_ref().and_then(Path::last).map(|last| last.name);
+    name(one).is_some() && name(one) == name(other)
+}
 
 /// See the module.
 pub(super) struct Callers<'a> {
@@ -51,7 +57,7 @@ impl<'a> Callers<'a> {
                         // Written twice, for other platforms or features: either is meant.
                         let twin = called.of_type == function.of_type
                             && called.module == function.module
-                            || called.of_trait.is_some() && function.of_trait.is_some();
+                            || called.of.is_none() && same_trait(called, function);
                         *other == id || called.name == name && twin
                     }
                     // A method of something unknown could be any of that name; a function of

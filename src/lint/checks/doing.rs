@@ -94,6 +94,8 @@ impl<'a> Doing<'a> {
                     awaits: true,
                     waits: all.iter().all(|does| does.waits),
                     sleeps: all.iter().all(|does| does.sleeps),
+                    // A pause beside what it waits for is its deadline.
+                    bounds: all.iter().any(|does| does.sleeps),
                     ..Does::default()
                 }
             }

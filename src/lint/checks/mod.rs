@@ -10,6 +10,7 @@ mod doing;
 mod growing;
 mod held;
 mod must_release;
+mod near;
 mod own_bound;
 mod owner;
 mod peer_wait;

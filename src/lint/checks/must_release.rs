@@ -49,13 +49,21 @@ pub(super) fn check(checker: &mut Checker<'_>) {
         if after == before || round + 1 == ROUNDS {
             // Whether it matters is decided last, when all wrappers are known.
             let callers = Callers::new(checker.world, checker.bodies);
+            let known = Known { rules: &rules, said: &said, callers: &callers };
             for (site, node, begin, fate) in found {
-                judge(checker, &rules, &said, &callers, &site, node, &begin.class, fate);
+                judge(checker, &known, &site, node, &begin.class, fate);
             }
             return;
         }
         add_callers(checker, &fresh, &mut sites);
     }
+}
+
+/// What every fate is judged with.
+struct Known<'s, 'a> {
+    rules: &'s [&'a LintRule],
+    said: &'s FxHashSet<(FileId, Span, &'a str)>,
+    callers: &'s Callers<'a>,
 }
 
 /// Obligations of which the rules about whole crates have spoken already.
@@ -200,9 +208,7 @@ fn note_returned(site: &Site, begin: &Begin, fate: &Fate, fresh: &mut Fresh) {
 
 fn judge<'a>(
     checker: &mut Checker<'a>,
-    rules: &[&'a LintRule],
-    said: &FxHashSet<(FileId, Span, &'a str)>,
-    callers: &Callers<'_>,
+    Known { rules, said, callers }: &Known<'_, 'a>,
     site: &Site,
     node: NodeId,
     class: &str,
@@ -250,10 +256,12 @@ fn judge<'a>(
         let outcome = verdict(known.rule.when.paths.unwrap_or(Paths::Any), &fate);
         let outcome = match outcome {
             Some(reason) => Outcome::Silent(reason),
-            None => match context::fits(&known.rule.when, &contexts(checker, callers, site, node)) {
-                Err(reason) => Outcome::Silent(Reason::Context(reason)),
-                Ok(()) => Outcome::Reported(Box::new(reported(checker, call, &fate))),
-            },
+            None => {
+                match context::fits(&known.rule.when, &contexts(checker, callers, site, node)) {
+                    Err(reason) => Outcome::Silent(Reason::Context(reason)),
+                    Ok(()) => Outcome::Reported(Box::new(reported(checker, call, &fate))),
+                }
+            }
         };
         checker.add(known, site, span, evidence, outcome);
     }

@@ -7,13 +7,16 @@ use rustc_hash::FxHashMap;
 
 use crate::catalog::model::{Context, Effect, Engine, When};
 use crate::lint::bodies::{Bodies, Site};
-use crate::lint::cfg::{Call, LocalId, LocalKind, NodeId, NodeKind, Operand, Value};
+use crate::lint::cfg::{
+    Call, Edge, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Test, Value,
+};
 use crate::lint::ir::Span;
 use crate::lint::names::{FileId, FnId};
 use crate::lint::types::{Evidence, Target};
 
 use super::callers::Callers;
 use super::doing::{Doing, inner, is_lazy};
+use super::near::is_near;
 use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
 
 /// Values, bodies and callers followed one after the other.
@@ -27,15 +30,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     if rules.is_empty() {
         return;
     }
-    let callers = Callers::new(checker.world, checker.bodies);
-    let doing = Doing::new(checker.world, checker.bodies);
-    let search = Search {
-        known: RefCell::default(),
-        values: RefCell::default(),
-        callers: &callers,
-        doing: &doing,
-        bodies: checker.bodies,
-    };
+    let search = Search::new(checker);
     for site in checker.sites {
         for (id, call) in super::calls(site) {
             let classes = classes_of(checker.world, call);
@@ -44,7 +39,16 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     continue;
                 }
                 let fits = fits(checker, site, id, &known.rule.when);
-                let outcome = match fits.and_then(|()| search.call(site, call, DEPTH)) {
+                let far = fits.and_then(|()| match is_near(&site.graph, call) {
+                    true => Err(Reason::Context("the other side is on this machine")),
+                    false => Ok(()),
+                });
+                let bound = far.and_then(|()| search.call(site, call, DEPTH));
+                let bound = bound.and_then(|way| match search.choice(site, id, call) {
+                    Some(span) => Err(Reason::Bounded(span)),
+                    None => Ok(way),
+                });
+                let outcome = match bound {
                     Err(reason) => Outcome::Silent(reason),
                     Ok(way) => Outcome::Reported(Box::new(Reported {
                         item: item(checker.world, call),
@@ -52,9 +56,12 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                         ..Reported::default()
                     })),
                 };
-                let offered = site.function.is_some_and(|id| search.is_offered(id, 4));
+                // Its callers may bound it, or it holds up nothing but the start of a program.
+                let milder = matches!(outcome, Outcome::Reported(_))
+                    && (site.function.is_some_and(|id| search.is_offered(id, 4))
+                        || search.callers.once_at(site, id));
                 let evidence =
-                    if offered { call.evidence.min(Evidence::Probable) } else { call.evidence };
+                    if milder { call.evidence.min(Evidence::Probable) } else { call.evidence };
                 checker.add(known, site, site.graph.node(id).span, evidence, outcome);
             }
         }
@@ -96,16 +103,54 @@ fn places(way: Option<&Step>) -> Vec<(FileId, Span)> {
 }
 
 /// Looks for a bound; `Ok` when there is none.
-struct Search<'s, 'a> {
+pub(super) struct Search<'a> {
     /// What was found around functions.
     known: RefCell<FxHashMap<FnId, Bound>>,
     values: RefCell<FxHashMap<(*const Site, LocalId), Bound>>,
-    callers: &'s Callers<'a>,
-    doing: &'s Doing<'a>,
+    callers: Callers<'a>,
+    doing: Doing<'a>,
     bodies: &'a Bodies<'a>,
 }
 
-impl Search<'_, '_> {
+impl<'a> Search<'a> {
+    pub(super) fn new(checker: &Checker<'a>) -> Self {
+        Self {
+            known: RefCell::default(),
+            values: RefCell::default(),
+            callers: Callers::new(checker.world, checker.bodies),
+            doing: Doing::new(checker.world, checker.bodies),
+            bodies: checker.bodies,
+        }
+    }
+
+    /// A bound around what a call makes: put on it as on a future, or, when it is `used` here and
+    /// nowhere else, around all that happens here.
+    pub(super) fn limit(&self, site: &Rc<Site>, call: &Call, used: bool) -> Option<Reason> {
+        let bound = |found: Bound| match found {
+            Err(reason @ (Reason::Bounded(_) | Reason::Context(_))) => Some(reason),
+            _ => None,
+        };
+        let around = || bound(self.around(site, DEPTH));
+        bound(self.value(site, call.to, DEPTH)).or_else(|| used.then(around)?)
+    }
+
+    /// Where somebody chose to do without: there is no limit among the arguments, or the same call
+    /// of this body has a bound on another path.
+    fn choice(&self, site: &Rc<Site>, id: NodeId, call: &Call) -> Option<Span> {
+        let graph = &site.graph;
+        let unlimited = graph.ids().find(|&branch| without_limit(graph, branch, id));
+        if let Some(branch) = unlimited {
+            return Some(graph.node(branch).span);
+        }
+        let same = graph.calls().filter(|(other, twin)| *other != id && twin.target == call.target);
+        same.filter(|(_, twin)| is_lazy(graph, twin)).find_map(|(_, twin)| {
+            match self.value(site, twin.to, DEPTH) {
+                Err(Reason::Bounded(span)) => Some(span),
+                _ => None,
+            }
+        })
+    }
+
     fn call(&self, site: &Rc<Site>, call: &Call, depth: u32) -> Bound {
         if is_lazy(&site.graph, call) {
             return self.value(site, call.to, depth);
@@ -289,6 +334,22 @@ impl Search<'_, '_> {
             None => offered,
             Some(first) => of_offer(first) && sure.all(of_offer),
         }
+    }
+}
+
+/// Whether a step is reached only when there is no duration: `None => connect(addr).await`.
+fn without_limit(graph: &Graph, branch: NodeId, id: NodeId) -> bool {
+    let node = graph.node(branch);
+    let NodeKind::Branch(Test::Success(place)) = &node.kind else { return false };
+    let ty = graph.local(place.local).ty.bare();
+    let limit = ty.payload();
+    let is_limit = limit.path().is_some_and(|path| path.as_str().ends_with("::Duration"));
+    is_limit && place.path.is_empty() && {
+        let reached = |side: Edge| {
+            let mut next = node.next.iter().filter(|(edge, _)| *edge == side);
+            next.any(|&(_, next)| graph.reached(next).get(id.0 as usize) == Some(&true))
+        };
+        reached(Edge::False) && !reached(Edge::True)
     }
 }
 

@@ -1,7 +1,9 @@
 //! Follows a value step by step: where it is, who uses it, where it goes away.
 
 use crate::catalog::model::Handle;
-use crate::lint::cfg::{Edge, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place};
+use crate::lint::cfg::{
+    Call, Edge, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place,
+};
 use crate::lint::cfg::{Test, Value};
 use crate::lint::flow::{Holders, move_holders, remove, touches};
 use crate::lint::ir::Name;
@@ -110,7 +112,7 @@ pub(super) fn step(world: &World<'_>, graph: &Graph, id: NodeId, held: &mut Hold
         NodeKind::Call(call) => {
             if let Some(receiver) = call.receiver.as_ref()
                 && looks(receiver, held)
-                && ends(world, &call.target)
+                && (ends(world, &call.target) || adapts(graph, receiver, call))
             {
                 return Turn::Moved;
             }
@@ -140,6 +142,13 @@ pub(super) fn step(world: &World<'_>, graph: &Graph, id: NodeId, held: &mut Hold
         }
         NodeKind::Drop(local) => overwritten(&Place::of(*local), held),
     }
+}
+
+/// A method of an iterator that has the value: all but `next` take it.
+fn adapts(graph: &Graph, receiver: &Operand, call: &Call) -> bool {
+    let ty = receiver.place().map(|place| graph.local(place.local).ty.bare());
+    let last = |path: &Name| path.as_str().rsplit("::").next().is_some_and(|last| last == "Iter");
+    matches!(ty, Some(Ty::Foreign(path, _)) if last(path)) && call.name.as_str() != "next"
 }
 
 /// A method that ends what it is called on: `commit`, `rollback`.

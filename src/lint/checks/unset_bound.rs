@@ -12,6 +12,8 @@ use crate::lint::cfg::{Call, LocalId, LocalKind, NodeId, NodeKind, Operand, Part
 use crate::lint::ir::Span;
 use crate::lint::types::{Target, Ty, World};
 
+use super::near::is_near;
+use super::peer_wait::Search;
 use super::{Checker, Outcome, Reason, Reported, context, item};
 
 pub(super) fn check(checker: &mut Checker<'_>) {
@@ -20,6 +22,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
         return;
     }
     let elsewhere = OnceCell::new();
+    let search = OnceCell::new();
     for site in checker.sites {
         for (node, call) in super::calls(site) {
             let Target::Api(ids, path) = &call.target else { continue };
@@ -40,23 +43,36 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 if traces[0].param.is_some() {
                     traces = from_callers(checker, &traces[0]);
                 }
-                let (mut later, used) = set_later(checker, site, call.to);
-                if !used {
-                    // Who gets it may set bounds on each use.
+                let (later, used) = set_later(checker, site, call.to);
+                // Who gets it may set bounds on each use.
+                let by_users = |name: &str| {
                     let sets = elsewhere.get_or_init(|| uses_that_set(checker));
-                    let fits = |set: &&Set| set.fits(path.as_str(), class);
-                    later.extend(sets.iter().filter(fits).map(Set::bound));
-                }
+                    !used
+                        && sets.iter().any(|set| set.name == name && set.fits(path.as_str(), class))
+                };
                 let outcomes: Vec<_> = rules
                     .iter()
                     .filter(|known| known.rule.class == *class)
                     .map(|&known| {
-                        let set = known.rule.when.enough.iter().find_map(|set| {
-                            set.iter().find_map(|name| later.get(name.as_str()).copied())
-                        });
+                        let mut names = known.rule.when.enough.iter().flatten();
+                        let set = names.clone().find_map(|name| later.get(name.as_str()).copied());
                         let outcome = match set {
                             Some(span) => Outcome::Silent(Reason::Bounded(span)),
+                            None if names.any(|name| by_users(name)) => {
+                                Outcome::Silent(Reason::Context("the package sets it on each use"))
+                            }
                             None => judge_all(checker, known, site, node, call, &traces),
+                        };
+                        let outcome = match outcome {
+                            // A rule about what a deadline does is not answered by one.
+                            Outcome::Reported(reported) if known.rule.when.with.is_none() => {
+                                let search = search.get_or_init(|| Search::new(checker));
+                                match search.limit(site, call, used) {
+                                    Some(reason) => Outcome::Silent(reason),
+                                    None => Outcome::Reported(reported),
+                                }
+                            }
+                            other => other,
                         };
                         (known, outcome)
                     })
@@ -90,10 +106,6 @@ impl Set {
     fn fits(&self, maker: &str, class: &String) -> bool {
         let krate = |path: &str| path.split("::").next().unwrap_or(path).to_owned();
         krate(maker) == krate(&self.owner) && !self.finishes.contains(class)
-    }
-
-    fn bound(&self) -> (String, Span) {
-        (self.name.clone(), Span::default())
     }
 }
 
@@ -220,6 +232,9 @@ fn judge(
     let contexts = context::contexts(checker.world, site, node);
     if let Err(reason) = context::fits(when, &contexts) {
         return Outcome::Silent(Reason::Context(reason));
+    }
+    if is_near(&site.graph, call) {
+        return Outcome::Silent(Reason::Context("the other side is on this machine"));
     }
     if let Some(with) = &when.with
         && !under(checker, site, node, with)

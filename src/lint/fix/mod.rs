@@ -22,7 +22,7 @@ use super::types::World;
 use code::{Change, Code};
 
 pub use apply::{Applied, apply};
-pub use rounds::{Mended, MendedFile, mend};
+pub use rounds::{Mended, MendedFile, Overlay, mend};
 
 /// A fix whose places are bytes of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]

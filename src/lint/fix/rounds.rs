@@ -9,7 +9,7 @@ use anyhow::Context as _;
 
 use crate::finding::{Fix, LintFinding};
 use crate::lint::workspace::{MARK, absolute};
-use crate::lint::{Issue, Options, Report, run};
+use crate::lint::{Issue, Report};
 
 use super::apply::apply;
 
@@ -38,26 +38,29 @@ pub struct MendedFile {
     pub after: Arc<str>,
 }
 
+/// Texts that stand for files, by absolute path.
+pub type Overlay = BTreeMap<PathBuf, Arc<str>>;
+
 /// Fixes of one rule in one file.
 type Batch = (Arc<str>, String);
 
-/// Mends what is `wanted` of what is found, after `judge` has taken out what is known or was not
+/// Mends what is `wanted` of what `lint` finds with some texts instead of files, after `judge` has taken out what is known or was not
 /// touched. `once`: in a single round, where judging needs the lines of the files on disk.
 ///
 /// # Errors
-/// Those of a run, and of `judge`.
+/// Those of `lint` and of `judge`.
 pub fn mend(
-    options: &Options,
+    lint: &dyn Fn(&Overlay) -> anyhow::Result<Report>,
     once: bool,
     wanted: &dyn Fn(&LintFinding) -> bool,
     judge: &dyn Fn(&mut Report) -> anyhow::Result<()>,
 ) -> anyhow::Result<Mended> {
     let cwd = std::env::current_dir().context("the working directory cannot be found")?;
-    let mut options = options.clone();
+    let mut overlay = Overlay::new();
     let mut mended = Mended::default();
     let mut useless: BTreeSet<Batch> = BTreeSet::new();
     let mut issues: BTreeSet<Issue> = BTreeSet::new();
-    let mut report = run(&options)?;
+    let mut report = lint(&overlay)?;
     judge(&mut report)?;
     for _ in 0..if once { 1 } else { ROUNDS } {
         let fixable = |f: &LintFinding| {
@@ -67,13 +70,13 @@ pub fn mend(
         if round.texts.is_empty() {
             break;
         }
-        let kept = options.overlay.clone();
+        let kept = overlay.clone();
         for (shown, text) in &round.texts {
             let mark = if round.marked.contains(shown) { MARK } else { "" };
             let text = Arc::from(format!("{mark}{text}"));
-            options.overlay.insert(absolute(&cwd, Path::new(&**shown)), text);
+            overlay.insert(absolute(&cwd, Path::new(&**shown)), text);
         }
-        let mut next = run(&options)?;
+        let mut next = lint(&overlay)?;
         if !once {
             judge(&mut next)?;
         }
@@ -89,7 +92,7 @@ pub fn mend(
             continue;
         }
         // Back to where the round began, without those.
-        options.overlay = kept;
+        overlay = kept;
         for (shown, rule) in failed {
             issues.insert(Issue {
                 path: Arc::clone(&shown),

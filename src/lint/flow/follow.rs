@@ -34,8 +34,8 @@ pub(crate) struct Start<'a> {
 
 /// What is known at a point of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct State {
-    held: Holders,
+pub(super) struct State {
+    pub(super) held: Holders,
     /// Where the status of the acquisition can be looked at.
     status: Holders,
     /// A function that takes it got it; it owns it unless the status here tells of a failure.
@@ -45,12 +45,12 @@ struct State {
 /// More states than this in one body, and it is given up.
 const STATES: usize = 40_000;
 
-struct Walk<'a> {
-    graph: &'a Graph,
-    file: FileId,
-    world: &'a World<'a>,
+pub(super) struct Walk<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) file: FileId,
+    pub(super) world: &'a World<'a>,
     summaries: &'a Summaries<'a>,
-    start: &'a Start<'a>,
+    pub(super) start: &'a Start<'a>,
     /// A pointer that an owner was turned into: references to what it points to may be all that
     /// anybody wants of it.
     owner: bool,
@@ -128,7 +128,7 @@ fn is_owner(graph: &Graph, start: &Start<'_>) -> bool {
 }
 
 impl Walk<'_> {
-    fn local(&self, id: LocalId) -> &Local {
+    pub(super) fn local(&self, id: LocalId) -> &Local {
         self.graph.local(id)
     }
 
@@ -305,13 +305,6 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether a closure mentions nothing that releases or takes over.
-    fn only_looks(&self, body: crate::lint::ir::BodyId) -> bool {
-        let source = self.world.names.source(self.file);
-        let Some(body) = source.file.bodies.get(body.0 as usize) else { return false };
-        body.mentions.iter().all(|&name| self.world.facts.harmless(name, self.start.class))
-    }
-
     /// Whether it is a reference to what the pointer points to.
     fn lends(&self, state: &State, operand: &Operand) -> bool {
         let Operand::Ref(place) = operand else { return false };
@@ -383,6 +376,14 @@ impl Walk<'_> {
                 return self.unless_lost(id, state);
             }
             return Step::On(state);
+        }
+        let by_value = |operand: &Operand| matches!(operand, Operand::Move(_));
+        if self.start.copied
+            && !self.tells(call)
+            && touched.iter().any(|(_, operand)| by_value(operand))
+            && call.args.iter().any(|arg| self.takes_over(arg, 2))
+        {
+            return self.escape(id, How::Passed);
         }
         for (handle, operand) in touched {
             match self.passed(&mut state, call, handle, operand) {
@@ -503,7 +504,11 @@ impl Walk<'_> {
             }
             // A method of the handle itself, or of something inside.
             Target::Unknown(_) | Target::Shape(_) if handle == Handle::Receiver => {
-                let looks = copied || !by_value && self.looks_at(call, operand);
+                let looks = match call.receiver_ty.bare() {
+                    // Of integers std's methods are known by name; others are extensions.
+                    Ty::Int if copied => super::beside::is_of_integers(call.name.as_str()),
+                    _ => copied || !by_value && self.looks_at(call, operand),
+                };
                 if looks { Passed::Kept } else { Passed::Escaped }
             }
             _ => Passed::Escaped,
@@ -532,7 +537,7 @@ impl Walk<'_> {
                 let inside = place.part(Part::Payload);
                 let failed_means_gone =
                     hold::touches(&state.held, &inside) || state.status.contains(place);
-                if !holds && failed_means_gone {
+                if !holds && (failed_means_gone || self.is_present(place, &state)) {
                     return None;
                 }
                 self.judge_lent(place, !holds, state)
@@ -668,7 +673,7 @@ fn of_type(path: &str) -> bool {
 }
 
 /// Names of C functions: no type in front, or a `-sys` or `ffi` path.
-fn looks_like_c(path: &str) -> bool {
+pub(super) fn looks_like_c(path: &str) -> bool {
     let last = path.rsplit("::").next().unwrap_or(path);
     let owner = path.rsplit_once("::").map_or("", |(owner, _)| owner);
     !last.is_empty()

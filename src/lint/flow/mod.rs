@@ -1,5 +1,6 @@
 //! Follows an obligation through a graph: who holds it, who releases it, where it is lost.
 
+mod beside;
 mod follow;
 mod hold;
 mod summary;

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use super::{Scope, Suppression};
 use crate::finding::{LintFinding, MAX_EXITS, Region, Role};
 use crate::lint::Issue;
 
 /// What a name in a suppression stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Known {
     /// A rule that ran; its id.
     Active(String),
@@ -32,12 +33,14 @@ pub struct Applied {
 }
 
 /// The suppressions of one file.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InFile {
     /// In order.
     pub suppressions: Vec<Suppression>,
     /// Whether parts of the file could not be parsed: then one that silences nothing may be right.
     pub in_parts: bool,
+    /// What the names of rules in them stand for; what is not here is none.
+    pub known: BTreeMap<String, Known>,
 }
 
 /// One rule of one suppression.
@@ -125,12 +128,10 @@ impl<'a> Entries<'a> {
     }
 }
 
-/// Applies the suppressions of each path. `known` tells what a name stands for in a file; those that
-/// hold until a day before `today` are not applied.
+/// Applies the suppressions of each path; those that hold until a day before `today` are not applied.
 pub fn apply(
     findings: Vec<LintFinding>,
     suppressions: &BTreeMap<Arc<str>, InFile>,
-    known: impl Fn(&str, &str) -> Known,
     today: Date,
 ) -> Applied {
     let mut applied = Applied::default();
@@ -141,7 +142,7 @@ pub fn apply(
             let expired = suppression.until.is_some_and(|until| until < today);
             let in_parts = file.in_parts;
             for name in &suppression.rules {
-                let known = known(path, name);
+                let known = file.known.get(name).cloned().unwrap_or(Known::Unknown);
                 entries.add(Entry {
                     suppression,
                     path,
@@ -222,19 +223,20 @@ mod tests {
     }
 
     fn run(source: &str, findings: Vec<LintFinding>) -> (usize, u64, Vec<String>) {
-        let file = InFile { suppressions: suppressions(source, false), in_parts: false };
-        let (applied, issues) = applied(findings, file);
+        let (applied, issues) = applied(findings, file(source, false));
         (applied.kept.len(), applied.suppressed, issues)
+    }
+
+    fn file(source: &str, in_parts: bool) -> InFile {
+        let leak = Known::Active("leak".to_owned());
+        let known = [("leak", leak.clone()), ("old-leak", leak), ("off", Known::Off)];
+        let known = known.map(|(name, known)| (name.to_owned(), known)).into();
+        InFile { suppressions: suppressions(source, false), in_parts, known }
     }
 
     fn applied(findings: Vec<LintFinding>, file: InFile) -> (Applied, Vec<String>) {
         let all = BTreeMap::from([(Arc::from("a.rs"), file)]);
-        let known = |path: &str, name: &str| match name {
-            "leak" | "old-leak" if path == "a.rs" => Known::Active("leak".to_owned()),
-            "off" => Known::Off,
-            _ => Known::Unknown,
-        };
-        let mut applied = apply(findings, &all, known, jiff::civil::date(2027, 1, 31));
+        let mut applied = apply(findings, &all, jiff::civil::date(2027, 1, 31));
         let issues = std::mem::take(&mut applied.issues);
         let issues = issues.into_iter().map(|i| format!("{} {}", i.line, i.message));
         (applied, issues.collect())
@@ -243,7 +245,7 @@ mod tests {
     #[test]
     fn an_exit_is_silenced_alone() {
         let source = "a();\nb()?; // poolscan: allow(leak, reason = \"w\")\nc()?;\n";
-        let file = InFile { suppressions: suppressions(source, false), in_parts: false };
+        let file = file(source, false);
         let with_exits = |lines: &[u32]| {
             let mut found = finding("leak", 1, 1);
             let region = |line| Region { line, end_line: line, ..found.region.clone() };
@@ -276,8 +278,7 @@ mod tests {
     #[test]
     fn nothing_is_said_of_files_that_were_read_in_parts() {
         let source = "// poolscan: allow(leak, reason = \"w\")\na();";
-        let file = InFile { suppressions: suppressions(source, false), in_parts: true };
-        assert_eq!(applied(Vec::new(), file).1, Vec::<String>::new());
+        assert_eq!(applied(Vec::new(), file(source, true)).1, Vec::<String>::new());
     }
 
     #[test]

@@ -86,7 +86,26 @@ impl Lowering<'_> {
         for name in idents(tokens) {
             self.mention(name);
         }
-        MacroBody::Known { grammar, args: Box::default() }
+        let text = (grammar == MacroGrammar::Format).then(|| self.address(tokens)).flatten();
+        MacroBody::Known { grammar, args: text.into_iter().collect() }
+    }
+
+    /// The text that a format macro starts with, where it could be an address: of others nobody asks.
+    fn address(&mut self, tokens: &TokenStream) -> Option<ExprId> {
+        let Some(TokenTree::Literal(first)) = tokens.clone().into_iter().next() else {
+            return None;
+        };
+        let shown = first.to_string();
+        let text = shown.strip_prefix('"')?;
+        let address = text.starts_with(|c: char| c.is_ascii_digit() || c == '[')
+            || text.starts_with("localhost")
+            || text.contains("://");
+        if !address {
+            return None;
+        }
+        let literal: syn::LitStr = syn::parse2(TokenTree::from(first).into()).ok()?;
+        let at = span(literal.span());
+        Some(self.push(ExprKind::Lit(expr::literal(&syn::Lit::Str(literal))), at))
     }
 
     fn matches(&mut self, tokens: &TokenStream) -> Option<MacroBody> {

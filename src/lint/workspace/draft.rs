@@ -101,6 +101,7 @@ impl Draft {
             files: self.files,
             features: manifest.features.clone(),
             dir: self.dir,
+            workspace: self.root.map(|root| root.dir),
         };
         (package, issues)
     }

@@ -19,6 +19,8 @@ pub struct Package {
     pub edition: Edition,
     /// Absolute path of the folder with Cargo.toml.
     pub dir: PathBuf,
+    /// Absolute path of the folder of its workspace.
+    pub workspace: Option<PathBuf>,
     /// Those whose root file exists, sorted by kind and name.
     pub targets: Vec<Target>,
     /// By the name that code writes: with underscores, after renames.

@@ -27,7 +27,8 @@ pub fn absolute(base: &Path, path: &Path) -> PathBuf {
 }
 
 /// `path` relative to `cwd` with `/` between its parts, or the whole path when it lies elsewhere.
-pub(super) fn shown(path: &Path, cwd: &Path) -> Arc<str> {
+#[must_use]
+pub fn shown(path: &Path, cwd: &Path) -> Arc<str> {
     let Ok(rest) = path.strip_prefix(cwd) else {
         return path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/").into();
     };

@@ -49,6 +49,18 @@ pub struct Text {
     pub marked: bool,
 }
 
+impl Text {
+    /// Of all that stands in the file.
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        if self.marked {
+            hasher.update(MARK.as_bytes());
+        }
+        hasher.update(self.text.as_bytes());
+        hasher.finalize().into()
+    }
+}
+
 impl From<&str> for Text {
     fn from(whole: &str) -> Self {
         let rest = whole.strip_prefix(MARK);
@@ -59,8 +71,7 @@ impl From<&str> for Text {
 /// The text of `file` without a byte order mark.
 ///
 /// Byte offsets into the text are offsets into the file, except where the file begins with the
-/// mark: there they are 3 less, as rustc counts too. Lines and columns are those of
-/// the file.
+/// mark: there they are 3 less, as rustc counts too. Lines and columns are those of the file.
 ///
 /// # Errors
 /// Says why the file is to be skipped.

@@ -1,5 +1,6 @@
 //! One group of handles: its members, counts, and the engines that judge it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::bank::Bank;
@@ -10,6 +11,11 @@ use crate::live::facts::Millis;
 
 /// Points kept for a sparkline.
 const HISTORY: usize = 60;
+/// Buckets that count as lately: five minutes by default.
+pub const LATELY: usize = MARKS * MARK_EVERY;
+/// Marks within that time, and buckets from one to the next.
+const MARKS: usize = 12;
+const MARK_EVERY: usize = 5;
 
 /// A group within one census.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +49,10 @@ pub struct Group {
     visible: u32,
     pub(super) bank: Bank,
     life_times: LifeTimes,
+    /// Births and deaths up to the last marks; empty before the first birth or death.
+    totals: VecDeque<(u64, u64)>,
+    /// Buckets since the last mark.
+    unmarked: usize,
     history: Vec<u32>,
     history_stride: u32,
     history_skipped: u32,
@@ -69,6 +79,8 @@ impl Group {
             visible: 0,
             bank: Bank::default(),
             life_times: LifeTimes::default(),
+            totals: VecDeque::new(),
+            unmarked: 0,
             history: Vec::new(),
             history_stride: 1,
             history_skipped: 0,
@@ -88,6 +100,16 @@ impl Group {
     /// Counts over the watch, oldest first, at most 60.
     pub fn history(&self) -> &[u32] {
         &self.history
+    }
+
+    /// Births and deaths within the last [`LATELY`] buckets; `None` when there never were any.
+    pub(super) fn lately(&self) -> Option<(u64, u64)> {
+        let (opened, closed) = match self.totals.front() {
+            Some(&before) if self.totals.len() > MARKS => before,
+            _ => (0, 0),
+        };
+        (self.opened + self.closed > 0)
+            .then(|| (self.opened.saturating_sub(opened), self.closed.saturating_sub(closed)))
     }
 
     /// The engines' numbers at the last boundary.
@@ -127,6 +149,19 @@ impl Group {
         let learned = |clock: Clock| life_times.normal_life(clock, lives, now);
         self.bank.step(timing, (&kind, &state), visible, origin, now, lives, learned);
         self.record_history();
+        self.mark();
+    }
+
+    fn mark(&mut self) {
+        self.unmarked += 1;
+        if self.unmarked < MARK_EVERY || self.opened + self.closed == 0 {
+            return;
+        }
+        self.unmarked = 0;
+        self.totals.push_back((self.opened, self.closed));
+        if self.totals.len() > MARKS + 1 {
+            self.totals.pop_front();
+        }
     }
 
     fn record_history(&mut self) {

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use bank::GroupStats;
-pub use group::{Group, GroupId};
+pub use group::{Group, GroupId, LATELY};
 
 use crate::live::detect::clock::Life;
 use crate::live::detect::scale::Timing;
@@ -55,6 +55,21 @@ pub struct Handle {
     entered: [Millis; MAX_DEPTH],
     awake_until: Millis,
     guarded_until: Millis,
+}
+
+/// What came and went at one peer within the last [`LATELY`] buckets.
+#[derive(Debug, Clone, Copy)]
+pub struct Turnover<'a> {
+    /// Its kind of handles.
+    pub kind: &'a Arc<str>,
+    /// Their role.
+    pub role: &'a Arc<str>,
+    /// The peer.
+    pub peer: &'a Arc<str>,
+    /// Births seen.
+    pub opened: u64,
+    /// Deaths seen.
+    pub closed: u64,
 }
 
 impl Handle {
@@ -121,12 +136,23 @@ impl Census {
         self.evictions
     }
 
-    /// Everything that is held, with the time at which it entered its present place;
+    /// Everything that is held, kind by kind, with the time at which it entered its present place;
     /// `Millis::MIN` if before we came.
     pub fn held(&self) -> impl Iterator<Item = (&HandleFacts, Millis)> {
-        self.slots.iter().flatten().map(|handle| {
+        let members = self.roots.iter().flat_map(|&root| &self.group(root).members);
+        members.filter_map(|&slot| self.slots[slot as usize].as_ref()).map(|handle| {
             let deepest = handle.depth.saturating_sub(1);
             (&handle.facts, handle.entered[deepest])
+        })
+    }
+
+    /// What came and went lately at each peer: of groups just below a role.
+    pub fn turnovers(&self) -> impl Iterator<Item = Turnover<'_>> {
+        let peers = self.groups.iter().filter(|group| group.depth == 2);
+        peers.filter_map(|group| {
+            let (opened, closed) = group.lately()?;
+            let role = &self.group(group.parent?).name;
+            Some(Turnover { kind: &group.kind, role, peer: &group.name, opened, closed })
         })
     }
 
@@ -206,6 +232,13 @@ impl Census {
             Change::Flow(flow) => {
                 if let Some(handle) = &mut self.slots[slot as usize] {
                     handle.facts.flow = Some(flow);
+                }
+            }
+            // It tells people something, and judgement nothing.
+            Change::Stack(_) => {}
+            Change::InheritedBy(child) => {
+                if let Some(handle) = &mut self.slots[slot as usize] {
+                    handle.facts.inherited_by = child;
                 }
             }
         }

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use super::fd_table;
 use super::netns;
+use super::own;
 use super::threads::run_time;
 use crate::live::checkup::{Check, Works};
 use crate::live::host::cgroup;
@@ -119,13 +120,12 @@ fn idle_times() -> Check {
 /// Our own fds: a few for each process that is watched.
 fn budget() -> Check {
     let adds = "room for watching many processes at once";
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    let used = fd_table::count_of_own();
-    let shown = limit.current.map_or_else(|| "unlimited".to_owned(), |most| most.to_string());
+    let (used, most) = own::files();
+    let shown = most.map_or_else(|| "unlimited".to_owned(), |most| most.to_string());
     let used_text = used.map_or_else(|| "an unknown number".to_owned(), |used| used.to_string());
     let detail = format!("{used_text} of {shown} open files of our own in use");
-    match (limit.current, used) {
-        (Some(most), Some(used)) if most.saturating_sub(used) < 64 => {
+    match (most, used) {
+        (Some(most), Some(used)) if most.saturating_sub(used) < own::ENOUGH => {
             no("own files", detail, "ulimit -n 4096", adds)
         }
         _ => yes("own files", detail, adds),
@@ -197,7 +197,7 @@ fn network(process: &Process) -> Check {
     };
     match netns::open(process, key) {
         Ok(_) => yes("its network", "sock_diag works in its network namespace", adds),
-        Err(error) => no("its network", error, AS_ROOT, adds),
+        Err(refusal) => no("its network", refusal.reason, AS_ROOT, adds),
     }
 }
 

@@ -15,6 +15,7 @@ use super::beat::Beat;
 use super::fd_facts::{describe, pipe_end};
 use super::fd_table::{self, FdTable, Holder, New};
 use super::link::{self, Link};
+use super::own;
 use super::pattern::Patterns;
 use super::socket_facts::Ports;
 use super::sockets::{Found, Sockets};
@@ -34,6 +35,7 @@ pub struct Fds {
     patterns: Patterns,
     hasher: RandomState,
     rings: BTreeSet<(u32, u32)>,
+    watchers: BTreeSet<(u32, u32)>,
     notes: Notes,
     closed: Vec<Holder>,
     /// Where the tables of a process are, when not (only) in its `fd`.
@@ -55,6 +57,8 @@ struct Table {
 struct Notes {
     read: u32,
     denied: u32,
+    /// Why, of the first of them.
+    denied_by: Option<Errno>,
     raced: u64,
     own_tables: u32,
     exited_leaders: u32,
@@ -85,6 +89,7 @@ impl Fds {
             if let Some(table) = self.tables.remove(&key) {
                 for (fd, holder) in table.fds.holders() {
                     self.rings.remove(&(key.0, fd));
+                    self.watchers.remove(&(key.0, fd));
                     self.closed.push(holder);
                 }
             }
@@ -108,18 +113,19 @@ impl Fds {
         Ok(held.sum())
     }
 
-    /// Whether tables were refused and none was read: nothing is known of any handle.
-    pub fn is_blind(&self) -> bool {
-        self.notes.read == 0 && self.notes.denied > 0
+    /// Why nothing is known of any handle: tables were refused and none was read.
+    pub fn blind(&self) -> Option<String> {
+        let error = self.notes.denied_by.filter(|_| self.notes.read == 0)?;
+        Some(format!("no fd table could be read: {}", own::why(error)))
     }
 
     /// One process with the threads that have tables of their own; gives the number of fds.
     fn process(&mut self, process: &Process, target: &Target, beat: &mut Beat<'_>) -> u64 {
-        let Ok(size) = fd_table::count(process.dir(), "fd") else {
-            return self.unreadable(process);
+        let mut size = match fd_table::count(process.dir(), "fd") {
+            Ok(size) => size,
+            Err(error) => return self.unreadable(process, error),
         };
         let mut path = "fd".to_owned();
-        let mut size = size;
         if size == 0
             && let Some((thread, held)) = living_thread(process)
         {
@@ -152,9 +158,9 @@ impl Fds {
     }
 
     /// The count itself was refused: keep what is known while the process lives.
-    fn unreadable(&mut self, process: &Process) -> u64 {
+    fn unreadable(&mut self, process: &Process, error: Errno) -> u64 {
         if process.is_alive() {
-            self.notes.denied += 1;
+            self.notes.deny(error);
             for (_, table) in self.tables.range_mut((process.pid, 0)..=(process.pid, u32::MAX)) {
                 table.touched = true;
             }
@@ -182,6 +188,7 @@ impl Fds {
                 self.notes.raced += sweep.raced;
                 for &(fd, holder) in &sweep.gone {
                     self.rings.remove(&(key.0, fd));
+                    self.watchers.remove(&(key.0, fd));
                     self.closed.push(holder);
                 }
                 for new in &sweep.new {
@@ -192,8 +199,8 @@ impl Fds {
                 table.touched = true;
             }
             Err(Errno::NOENT | Errno::SRCH) => {}
-            Err(_) => {
-                self.notes.denied += 1;
+            Err(error) => {
+                self.notes.deny(error);
                 table.touched = true;
             }
         }
@@ -259,9 +266,11 @@ impl Fds {
                 if let Link::Pipe(inode) = link {
                     facts.inode = Some(inode);
                 }
-                if &*facts.kind == "io_uring" {
-                    self.rings.insert((pid, new.fd));
-                }
+                match &*facts.kind {
+                    "io_uring" => self.rings.insert((pid, new.fd)),
+                    "inotify" => self.watchers.insert((pid, new.fd)),
+                    _ => false,
+                };
                 beat.out.push(Fact::Open {
                     at: beat.at,
                     target: target.id,
@@ -344,8 +353,20 @@ impl Fds {
         for (id, pre, start_up, facts) in opened {
             beat.out.push(Fact::Open { at: beat.at, target: target.id, id, pre, start_up, facts });
         }
-        let (status, reason) = self.notes.judge();
+        let (mut status, mut reason) = self.notes.judge();
+        if !target.left_out.is_empty() {
+            status = status.max(SourceStatus::Partial);
+            if !reason.is_empty() {
+                reason.push_str("; ");
+            }
+            reason.push_str(&target.left_out);
+        }
         beat.source(target.id, "fds", status, &reason, cost);
+    }
+
+    /// Inotify instances: process and number.
+    pub fn watchers(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.watchers.iter().copied()
     }
 
     /// Rings for asynchronous input and output: process and number.
@@ -355,13 +376,15 @@ impl Fds {
 }
 
 impl Notes {
+    fn deny(&mut self, error: Errno) {
+        self.denied += 1;
+        self.denied_by.get_or_insert(error);
+    }
+
     fn judge(&self) -> (SourceStatus, String) {
         let mut says = Vec::new();
-        if self.denied > 0 {
-            says.push(format!(
-                "{} fd table(s) refused: needs the same uid or CAP_SYS_PTRACE",
-                self.denied
-            ));
+        if let Some(error) = self.denied_by {
+            says.push(format!("{} fd table(s) refused: {}", self.denied, own::why(error)));
         }
         if self.raced > 0 {
             says.push(format!("{} closed while being read", self.raced));

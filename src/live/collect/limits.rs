@@ -12,6 +12,7 @@ use rustix::fs::{Mode, OFlags, openat};
 use super::beat::Beat;
 use crate::live::facts::{Fact, SourceStatus};
 use crate::live::host::cgroup;
+use crate::live::host::process_table::ProcessTable;
 use crate::live::target::{Process, Target};
 
 /// Limits are read on the first beat and then on each so many.
@@ -35,11 +36,19 @@ impl Limits {
     }
 
     /// Tells the limits that changed.
-    pub fn sample(&mut self, target: &Target, cost: Duration, beat: &mut Beat<'_>) {
+    pub fn sample(
+        &mut self,
+        target: &Target,
+        table: &ProcessTable,
+        cost: Duration,
+        beat: &mut Beat<'_>,
+    ) {
         if self.beats.is_multiple_of(EVERY) {
-            let (readings, reason) = read(target);
+            let (readings, reason) = read(target, table);
             for (name, reading) in readings {
-                if self.told.insert(name, reading) == Some(reading) {
+                // What is used is told each time: that it did not grow is news, too.
+                let told = self.told.insert(name, reading) == Some(reading);
+                if told && reading.1.is_none() {
                     continue;
                 }
                 beat.out.push(Fact::Limit {
@@ -58,7 +67,7 @@ impl Limits {
     }
 }
 
-fn read(target: &Target) -> (BTreeMap<&'static str, Reading>, String) {
+fn read(target: &Target, table: &ProcessTable) -> (BTreeMap<&'static str, Reading>, String) {
     let mut found = BTreeMap::new();
     let mut missing = Vec::new();
     // Each process has a table of its own: the smallest limit is met first.
@@ -74,6 +83,9 @@ fn read(target: &Target) -> (BTreeMap<&'static str, Reading>, String) {
         }
     }
     if let Some(root) = target.processes.first() {
+        if let Some(nproc) = found.get_mut("nproc_soft") {
+            nproc.1 = tasks_of_user(root, table);
+        }
         of_groups(root, &mut found);
         of_namespace(root, &mut found);
     }
@@ -113,6 +125,16 @@ fn value(limit: LimitValue) -> Option<u64> {
         LimitValue::Unlimited => None,
         LimitValue::Value(value) => Some(value),
     }
+}
+
+/// Threads of all processes of the root's user, which count against `nproc_soft`; `None` for the
+/// super-user, who is exempt, and where processes are hidden.
+fn tasks_of_user(root: &Process, table: &ProcessTable) -> Option<u64> {
+    let entries = table.entries();
+    let user =
+        entries.iter().find(|entry| entry.pid == root.pid)?.user.filter(|&user| user != 0)?;
+    let theirs = entries.iter().filter(|entry| entry.user == Some(user));
+    table.incomplete().is_none().then(|| theirs.map(|entry| entry.threads).sum())
 }
 
 fn own_limits(process: &Process) -> Result<ProcLimits, String> {

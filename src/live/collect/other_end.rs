@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, readlinkat_raw, statat};
 
 use super::fd_table;
 use super::link::{self, Link};
-use super::netns;
+use super::{netns, own};
 use crate::live::host::sock_diag::TABLES;
 use crate::live::host::socket_row::Proto;
 use crate::live::inventory::Holder;
@@ -102,8 +102,8 @@ fn partners(processes: &[Process], ends: &[End], missing: &mut Vec<String>) -> H
         }
         let mut diag = match netns::open(process, (stat.st_dev, stat.st_ino)) {
             Ok(diag) => diag,
-            Err(reason) => {
-                missing.push(format!("other ends of sockets: {reason}"));
+            Err(refusal) => {
+                missing.push(format!("other ends of sockets: {}", refusal.reason));
                 continue;
             }
         };
@@ -169,18 +169,20 @@ fn scan(sockets: &BTreeSet<u64>, pipes: &BTreeSet<u64>, missing: &mut Vec<String
         missing.push("other ends: /proc was not listed to its end".to_owned());
     }
     pids.truncate(MAX_PROCESSES);
-    let mut refused = 0;
+    let (mut refused, mut by) = (0, None);
     for pid in pids {
         match fd_table::open(proc.as_fd(), &format!("{pid}/fd")) {
             Ok(folder) => holders_in(pid, folder.as_fd(), sockets, pipes, &mut held),
-            Err(rustix::io::Errno::NOENT | rustix::io::Errno::SRCH) => {}
-            Err(_) => refused += 1,
+            Err(error) if own::is_gone(error) => {}
+            Err(error) => {
+                refused += 1;
+                by.get_or_insert(error);
+            }
         }
     }
-    if refused > 0 {
-        missing.push(format!(
-            "other ends in {refused} processes are unknown: needs the same uid or CAP_SYS_PTRACE"
-        ));
+    if let Some(error) = by {
+        let why = own::why(error);
+        missing.push(format!("other ends in {refused} processes are unknown: {why}"));
     }
     held
 }

@@ -5,30 +5,38 @@ use std::time::Duration;
 use super::beat::Beat;
 use super::children::Children;
 use super::limits::Limits;
+use super::mappings::Mappings;
 use super::memory;
 use super::sampler::cpu_time;
 use super::threads::Threads;
 use crate::live::host::process_table::ProcessTable;
 use crate::live::target::Target;
 
-/// Threads, children, memory and limits of one target.
+/// Threads, children, limits, mappings and memory of one target.
 #[derive(Debug, Default)]
 pub(super) struct Others {
     threads: Threads,
     children: Children,
     limits: Limits,
+    mappings: Mappings,
     /// In this order, and memory last.
-    costs: [Duration; 4],
+    costs: [Duration; 5],
 }
 
 impl Others {
+    /// Tells of threads where they stand in the kernel, too.
+    pub(super) fn with_stacks(&mut self) {
+        self.threads.with_stacks();
+    }
+
     /// One pass of each.
     pub(super) fn sample(&mut self, target: &Target, table: &ProcessTable, beat: &mut Beat<'_>) {
         let mut costs = self.costs;
         timed(&mut costs[0], |cost| self.threads.sample(target, cost, beat));
         timed(&mut costs[1], |cost| self.children.sample(target, table, cost, beat));
-        timed(&mut costs[2], |cost| self.limits.sample(target, cost, beat));
-        timed(&mut costs[3], |cost| memory::sample(target, cost, beat));
+        timed(&mut costs[2], |cost| self.limits.sample(target, table, cost, beat));
+        timed(&mut costs[3], |cost| self.mappings.sample(target, cost, beat));
+        timed(&mut costs[4], |cost| memory::sample(target, cost, beat));
         self.costs = costs;
     }
 }

@@ -10,6 +10,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 
 use super::fd_table;
+use super::own;
 use crate::live::facts::Millis;
 use crate::live::overview::{Pass, ProcessRow};
 
@@ -79,19 +80,20 @@ impl Overview {
 
     fn look(&mut self, pid: u32, at: Millis, pass: &mut Pass) {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        // One that ends while it is looked at is passed over.
-        let Ok(folder) = openat(&self.proc, pid.to_string(), flags, Mode::empty()) else { return };
+        let folder = match openat(&self.proc, pid.to_string(), flags, Mode::empty()) {
+            Ok(folder) => folder,
+            // One that ends while it is looked at is passed over.
+            Err(error) if own::is_gone(error) => return,
+            Err(error) => return pass.hide(pid, error),
+        };
         let folder = folder.as_fd();
         let Ok(stat) = statat(folder, "", AtFlags::EMPTY_PATH) else { return };
         let fds = match fd_table::count(folder, "fd") {
             Ok(0) => return pass.empty += 1,
             Ok(count) => Some(count),
-            Err(Errno::NOENT | Errno::SRCH) => return,
+            Err(error) if own::is_gone(error) => return,
             Err(error) => {
-                pass.hidden += 1;
-                if pass.hidden_reason.is_empty() {
-                    pass.hidden_reason = format!("process {pid}: {error}");
-                }
+                pass.hide(pid, error);
                 None
             }
         };
@@ -121,6 +123,15 @@ impl Overview {
             threads,
             per_minute: known.per_minute(),
         });
+    }
+}
+
+impl Pass {
+    fn hide(&mut self, pid: u32, error: Errno) {
+        self.hidden += 1;
+        if self.hidden_reason.is_empty() {
+            self.hidden_reason = format!("process {pid}: {}", own::why(error));
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Drives the collectors over all targets: cheap counts on every tick, identities on a beat.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,18 +9,32 @@ use rustix::fs::{AtFlags, statat};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::beat::{Beat, HandleIds};
+use super::environment;
 use super::fds::Fds;
 use super::hidden;
+use super::inherited::Inherited;
 use super::netns;
 use super::others::Others;
-use super::socket_facts::Ports;
+use super::own;
+use super::socket_facts::{Ports, endpoint};
 use crate::live::facts::{Fact, Lifecycle, Millis, SourceStatus};
 use crate::live::host::net_tables;
 use crate::live::host::process_table::ProcessTable;
 use crate::live::host::sock_diag::{Completeness, Family, SockDiag, TABLES, Table};
-use crate::live::host::socket_row::{Proto, SocketRow, TCP_LISTEN};
+use crate::live::host::socket_row::{Proto, SocketRow, TCP_LISTEN, state_name};
 use crate::live::target::{Process, Target};
 
+/// Ended connections are counted on the first pass over a namespace and then on each so many: the
+/// kernel keeps them for a minute.
+const COUNT_ENDED_EVERY: u32 = 6;
+/// Peers of ended connections told apart in one namespace.
+const ENDED_PEERS: usize = 4096;
+/// Fewer of them within a minute are not told.
+const LEAST_ENDED: u64 = 30;
+/// Namespaces whose tables are read on one beat.
+const NAMESPACES_READ: usize = 256;
+/// Namespaces for which a diagnostics socket stays open from beat to beat.
+const NAMESPACES_OPEN: usize = 32;
 /// Namespaces remembered although no target has sockets in them.
 const NAMESPACES: usize = 64;
 
@@ -45,7 +60,11 @@ struct Watched {
     fds_cost: Duration,
     sockets_cost: Duration,
     hidden_cost: Duration,
+    inherited: Inherited,
+    inherited_cost: Duration,
     others: Others,
+    /// What was told of connections that ended, by peer.
+    time_wait: BTreeMap<(IpAddr, u16), u64>,
 }
 
 /// A network namespace that targets live in.
@@ -53,8 +72,13 @@ struct Watched {
 struct Namespace {
     diag: Option<SockDiag>,
     ports: Ports,
+    passes: u32,
+    /// Client connections that ended within the last minute, by peer.
+    ended: BTreeMap<(IpAddr, u16), u64>,
     /// Why sock_diag cannot be used here; empty when it can.
     refused: String,
+    /// The refusal may pass: it is tried again.
+    passing: bool,
 }
 
 /// How a pass over the socket tables went.
@@ -63,6 +87,8 @@ struct Pass {
     status: SourceStatus,
     reason: String,
     complete: bool,
+    /// Namespaces that were not read.
+    left_out: u64,
 }
 
 impl Sampler {
@@ -76,7 +102,10 @@ impl Sampler {
             fds_cost: Duration::ZERO,
             sockets_cost: Duration::ZERO,
             hidden_cost: Duration::ZERO,
+            inherited: Inherited::default(),
+            inherited_cost: Duration::ZERO,
             others: Others::default(),
+            time_wait: BTreeMap::new(),
         });
         Self {
             watched: watched.collect(),
@@ -88,6 +117,18 @@ impl Sampler {
             fds_name: "fds".into(),
             threads_name: "threads".into(),
         }
+    }
+
+    /// Gathers more for people than judgement needs: where threads stand in the kernel.
+    pub fn with_stacks(&mut self) {
+        for watched in &mut self.watched {
+            watched.others.with_stacks();
+        }
+    }
+
+    /// What is true of the surroundings of each target, at event time 0.
+    pub fn environment(&self) -> Vec<Fact> {
+        self.watched.iter().flat_map(|watched| environment::of(&watched.target)).collect()
     }
 
     /// Who is watched: each target, and each of its processes as joined at event time 0.
@@ -191,7 +232,11 @@ impl Sampler {
             let begin = cpu_time();
             hidden::sample(fds, target, watched.hidden_cost, &mut beat);
             watched.hidden_cost += cpu_time().saturating_sub(begin);
+            let begin = cpu_time();
+            watched.inherited.sample(fds, target, &table, watched.inherited_cost, &mut beat);
+            watched.inherited_cost += cpu_time().saturating_sub(begin);
             watched.others.sample(target, &table, &mut beat);
+            own::sample(target, &mut beat);
             watched.first = false;
         }
         self.cost += cpu_time().saturating_sub(begin);
@@ -215,10 +260,13 @@ impl Sampler {
         // Namespace -> targets in it, and a process to enter it by.
         let mut used: BTreeMap<(u64, u64), (usize, usize, BTreeSet<usize>)> = BTreeMap::new();
         let mut passes = Vec::new();
-        for (at, watched) in self.watched.iter().enumerate() {
-            let mut pass = Pass { status: SourceStatus::Ok, reason: String::new(), complete: true };
-            if watched.fds.is_blind() {
-                pass.worsen("no fd table could be read: needs the same uid or CAP_SYS_PTRACE");
+        for (nth, watched) in self.watched.iter().enumerate() {
+            let mut pass = Pass::default();
+            if let Some(reason) = watched.fds.blind() {
+                pass.worsen(&reason);
+                if let Some(states) = watched.tell_states(at, out) {
+                    pass.worsen(&states);
+                }
                 pass.status = SourceStatus::Unavailable;
                 pass.complete = false;
             }
@@ -227,8 +275,8 @@ impl Sampler {
                     match statat(process.dir(), "ns/net", AtFlags::empty()) {
                         Ok(stat) => {
                             let key = (stat.st_dev, stat.st_ino);
-                            let entry = used.entry(key).or_insert((at, index, BTreeSet::new()));
-                            entry.2.insert(at);
+                            let entry = used.entry(key).or_insert((nth, index, BTreeSet::new()));
+                            entry.2.insert(nth);
                         }
                         Err(error) if process.is_alive() => {
                             pass.worsen(&format!("network namespace: {error}"));
@@ -249,7 +297,15 @@ impl Sampler {
         if self.namespaces.len() > NAMESPACES {
             self.namespaces.retain(|key, _| used.contains_key(key));
         }
-        for (key, (owner, index, members)) in used {
+        for (nth, (key, (owner, index, members))) in used.into_iter().enumerate() {
+            if nth >= NAMESPACES_READ {
+                for &member in &members {
+                    if let Some(pass) = passes.get_mut(member) {
+                        pass.leave_out();
+                    }
+                }
+                continue;
+            }
             let Some(pid) = self.watched.get(owner).and_then(|watched| {
                 let process = watched.target.processes.get(index)?;
                 let namespace = self.namespaces.entry(key).or_default();
@@ -269,6 +325,9 @@ impl Sampler {
                 }
             });
             for &member in &members {
+                if let Some(watched) = self.watched.get_mut(member) {
+                    watched.tell_ended(&namespace.ended, at, out);
+                }
                 if let Some(pass) = passes.get_mut(member) {
                     if !outcome.reason.is_empty() {
                         pass.worsen(&outcome.reason);
@@ -277,6 +336,16 @@ impl Sampler {
                     pass.complete &= outcome.complete;
                 }
             }
+            if nth >= NAMESPACES_OPEN {
+                namespace.diag = None;
+            }
+        }
+        for pass in passes.iter_mut().filter(|pass| pass.left_out > 0) {
+            let reason = format!(
+                "{} of its network namespaces are not read: only the first {NAMESPACES_READ} are",
+                pass.left_out
+            );
+            pass.worsen(&reason);
         }
         // The pass is shared; its cost is put down to the first target.
         if let Some(watched) = self.watched.first_mut() {
@@ -286,7 +355,74 @@ impl Sampler {
     }
 }
 
+impl Watched {
+    /// Tells the TCP states of the target's network namespace, whoever holds the sockets: all that
+    /// can be read of them without rights. Gives them in words.
+    fn tell_states(&self, at: Millis, out: &mut Vec<Fact>) -> Option<String> {
+        let root = self.target.processes.first()?;
+        let mut states: BTreeMap<&str, u64> = BTreeMap::new();
+        let read = net_tables::read(root.pid, &mut |row| {
+            if row.proto == Proto::Tcp {
+                *states.entry(state_name(row.state)).or_default() += 1;
+            }
+        });
+        read.ok()?;
+        for (&state, &count) in &states {
+            #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+            let value = count as f64;
+            let name = format!("namespace_tcp_{}", state.to_ascii_lowercase()).into();
+            out.push(Fact::Gauge { at, target: self.target.id, pid: None, name, value });
+        }
+        let words: Vec<String> =
+            states.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        Some(format!("in its network namespace, whoever holds them: {}", words.join(", ")))
+    }
+
+    /// Tells how many connections to the peers of this target ended lately, where that changed.
+    fn tell_ended(
+        &mut self,
+        ended: &BTreeMap<(IpAddr, u16), u64>,
+        at: Millis,
+        out: &mut Vec<Fact>,
+    ) {
+        let mut tell = |(address, port): (IpAddr, u16), count| {
+            let peer = endpoint(address, port).into();
+            out.push(Fact::TimeWait { at, target: self.target.id, peer, count });
+        };
+        self.time_wait.retain(|peer, _| {
+            let gone = ended.get(peer).is_none_or(|&count| count < LEAST_ENDED);
+            if gone {
+                tell(*peer, 0);
+            }
+            !gone
+        });
+        for (&peer, &count) in ended {
+            if count < LEAST_ENDED || !self.fds.sockets.knows_peer(peer) {
+                continue;
+            }
+            let told = self.time_wait.entry(peer).or_default();
+            // A tenth more or less is no news.
+            if told.abs_diff(count) * 10 > count {
+                *told = count;
+                tell(peer, count);
+            }
+        }
+    }
+}
+
+impl Default for Pass {
+    fn default() -> Self {
+        Self { status: SourceStatus::Ok, reason: String::new(), complete: true, left_out: 0 }
+    }
+}
+
 impl Pass {
+    /// One more namespace is not read.
+    fn leave_out(&mut self) {
+        self.left_out += 1;
+        self.complete = false;
+    }
+
     fn worsen(&mut self, reason: &str) {
         self.status = self.status.max(SourceStatus::Partial);
         if !self.reason.is_empty() {
@@ -299,12 +435,12 @@ impl Pass {
 impl Namespace {
     /// Opens the diagnostics socket once, in our namespace or by entering the process's.
     fn open(&mut self, process: &Process, key: (u64, u64)) {
-        if self.diag.is_some() || !self.refused.is_empty() {
+        if self.diag.is_some() || !(self.refused.is_empty() || self.passing) {
             return;
         }
         match netns::open(process, key) {
-            Ok(diag) => self.diag = Some(diag),
-            Err(reason) => self.refused = reason,
+            Ok(diag) => (self.diag, self.refused) = (Some(diag), String::new()),
+            Err(refusal) => (self.refused, self.passing) = (refusal.reason, refusal.passing),
         }
     }
 
@@ -324,13 +460,37 @@ impl Namespace {
             Ok(()) => Pass {
                 status: SourceStatus::Partial,
                 reason: format!("{refused}: read from /proc/PID/net, without idle times"),
-                complete: true,
+                ..Pass::default()
             },
             Err(error) => Pass {
                 status: SourceStatus::Unavailable,
                 reason: format!("{refused}; /proc/PID/net: {error}"),
                 complete: false,
+                ..Pass::default()
             },
+        }
+    }
+
+    /// Counts client connections that ended lately. What cannot be counted is not known to be many.
+    fn count_ended(&mut self) {
+        self.ended.clear();
+        for family in [Family::V4, Family::V6] {
+            let (Some(diag), ports, ended) = (&mut self.diag, &self.ports, &mut self.ended) else {
+                return;
+            };
+            let counted = diag.dump(Table::TcpTimeWait(family), &mut |row| {
+                let peer = (row.remote.0.to_canonical(), row.remote.1);
+                // One end of it has a port at which somebody listens: there it was a server's.
+                if !ports.has(row.local.1)
+                    && (ended.len() < ENDED_PEERS || ended.contains_key(&peer))
+                {
+                    *ended.entry(peer).or_default() += 1;
+                }
+            });
+            if counted.is_err() {
+                // What is left of this dump would be in the way of the next one.
+                self.diag = None;
+            }
         }
     }
 
@@ -379,11 +539,15 @@ impl Namespace {
         }
         if failed {
             self.diag = None;
+        } else if self.passes.is_multiple_of(COUNT_ENDED_EVERY) {
+            self.count_ended();
         }
+        self.passes = self.passes.wrapping_add(1);
         Some(Pass {
             status: if missing.is_empty() { SourceStatus::Ok } else { SourceStatus::Partial },
             complete: missing.is_empty(),
             reason: missing.join("; "),
+            ..Pass::default()
         })
     }
 }

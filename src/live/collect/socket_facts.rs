@@ -154,7 +154,7 @@ pub fn unlisted(
 }
 
 /// `ip:port`, v4-mapped addresses as IPv4.
-fn endpoint(address: IpAddr, port: u16) -> String {
+pub(super) fn endpoint(address: IpAddr, port: u16) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => format!("{address}:{port}"),
         IpAddr::V6(address) => format!("[{address}]:{port}"),

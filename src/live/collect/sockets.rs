@@ -1,6 +1,6 @@
 //! Sockets that a target holds: role, peer, state and silence, from the rows of the tables.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -10,6 +10,9 @@ use super::pattern::Patterns;
 use super::socket_facts::{Place, Ports, describe, place, state_of, unlisted};
 use crate::live::facts::{Change, Fact, Flow, HandleFacts, HandleId, Millis};
 use crate::live::host::socket_row::{Proto, SocketRow, TCP_CLOSE, TCP_LISTEN};
+
+/// Peers of client connections remembered.
+const PEERS: usize = 1024;
 
 /// One socket.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub struct Socket {
     fresh: bool,
     missed: u8,
     heard: u32,
+    /// A child that runs another program and holds it, too.
+    inherited_by: Option<u32>,
     flow: Option<Arc<Flow>>,
     facts: Option<Arc<HandleFacts>>,
 }
@@ -55,6 +60,8 @@ pub struct Found {
 #[derive(Debug, Default)]
 pub struct Sockets {
     by_inode: HashMap<u64, Socket>,
+    /// Peers that client connections had.
+    peers: BTreeSet<(IpAddr, u16)>,
     beat: u32,
     unaccepted: Unaccepted,
     /// Listening ones heard on this beat, with their address.
@@ -93,6 +100,7 @@ impl Sockets {
             fresh: true,
             missed: 0,
             heard: self.beat.wrapping_sub(1),
+            inherited_by: None,
             flow: None,
             facts: None,
         };
@@ -114,6 +122,34 @@ impl Sockets {
         }
         let socket = self.by_inode.remove(&inode)?;
         (!socket.fresh).then_some(socket.id)
+    }
+
+    /// Whether a client connection to this peer was ever held.
+    pub fn knows_peer(&self, peer: (IpAddr, u16)) -> bool {
+        self.peers.contains(&peer)
+    }
+
+    /// The process that holds a TCP socket, and under which number.
+    pub fn tcp_holder(&self, inode: u64) -> Option<(u32, u32)> {
+        let socket = self.by_inode.get(&inode)?;
+        let tcp = matches!(socket.place, Place::Listen(_) | Place::Server(..) | Place::Client(..));
+        tcp.then_some((socket.pid, socket.fd))
+    }
+
+    /// Takes in which sockets children hold, too; tells what changed.
+    pub fn inherited(&mut self, by: &BTreeMap<u64, u32>, at: Millis, out: &mut Vec<Fact>) {
+        let before = self.by_inode.iter().filter(|(_, socket)| socket.inherited_by.is_some());
+        let asked: BTreeSet<u64> =
+            before.map(|(&inode, _)| inode).chain(by.keys().copied()).collect();
+        for inode in asked {
+            let Some(socket) = self.by_inode.get_mut(&inode) else { continue };
+            let child = by.get(&inode).copied();
+            if socket.inherited_by != child {
+                socket.inherited_by = child;
+                let change = Change::InheritedBy(child);
+                out.push(Fact::Change { at, id: socket.id, change });
+            }
+        }
     }
 
     /// Number of sockets held.
@@ -169,9 +205,15 @@ impl Sockets {
             socket.idle.hear(last, at, bucket);
             socket.state = row.state;
             socket.place = place;
+            if let Place::Client(_, address, port) = place
+                && self.peers.len() < PEERS
+            {
+                self.peers.insert((address.to_canonical(), port));
+            }
             let activity = socket.idle.activity(bucket);
             let mut facts = describe(row, place, activity, socket.pid, patterns);
             facts.fd = Some(socket.fd);
+            facts.inherited_by = socket.inherited_by;
             if flow::is_told(row, socket.idle) && row.state != TCP_LISTEN {
                 facts.flow = Some(Arc::new(flow));
             }
@@ -262,6 +304,7 @@ impl Sockets {
                 let name = protocol(socket.pid, socket.fd);
                 let mut facts = unlisted(name, true, socket.pid, patterns);
                 (facts.fd, facts.inode) = (Some(socket.fd), Some(inode));
+                facts.inherited_by = socket.inherited_by;
                 socket.flow = None;
                 out.push(Fact::Change {
                     at,

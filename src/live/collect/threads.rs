@@ -6,18 +6,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags, openat};
+use rustix::io::Errno;
 
 use super::beat::Beat;
+use super::own;
 use super::pattern;
 use crate::live::facts::{Activity, Change, Fact, HandleFacts, HandleId, Millis, SourceStatus};
 use crate::live::target::{Process, Target, start_ms, stat_of};
 
 /// Threads that are looked into on one beat; the rest are counted by the `threads` gauge only.
 const MAX_THREADS: usize = 4096;
+/// Threads of which it is told where they stand in the kernel, where that is asked for.
+const MAX_STACKS: usize = 1024;
+/// Functions of one stack.
+const MAX_FRAMES: usize = 64;
 
 /// Follows the threads of one target.
 #[derive(Debug, Default)]
 pub struct Threads {
+    /// Of so many more threads it is told where they stand in the kernel; `None`: not asked for.
+    stacks: Option<usize>,
+    /// Threads whose stack could not be read, and why, of the first of them.
+    unread: (usize, Option<Errno>),
     known: BTreeMap<(u32, u32), Known>,
     last_beat: Millis,
 }
@@ -38,11 +48,17 @@ impl Threads {
         Self::default()
     }
 
+    /// Tells of new threads where they stand in the kernel, too.
+    pub fn with_stacks(&mut self) {
+        self.stacks = Some(MAX_STACKS);
+    }
+
     /// Reports births, deaths and activity since the last beat.
     pub fn sample(&mut self, target: &Target, cost: Duration, beat: &mut Beat<'_>) {
         let mut budget = MAX_THREADS;
         let mut left_out = 0;
         let mut errors = Vec::new();
+        let (mut refused, mut by) = (0, None);
         let mut total = None;
         for process in &target.processes {
             match tids(process.dir()) {
@@ -56,7 +72,12 @@ impl Threads {
                             continue;
                         }
                         budget -= 1;
-                        self.look(target, process, tid, beat);
+                        if let Err(error) = self.look(target, process, tid, beat)
+                            && !own::is_gone(error)
+                        {
+                            refused += 1;
+                            by.get_or_insert(error);
+                        }
                     }
                 }
                 Err(error) => errors.push(format!("threads of {}: {error}", process.pid)),
@@ -64,6 +85,9 @@ impl Threads {
         }
         if let Some(total) = total {
             gauge(target, None, total, beat);
+        }
+        if let Some(error) = by {
+            errors.push(format!("{refused} threads are not told apart: {}", own::why(error)));
         }
         // With some left out, absence is no death.
         if left_out == 0 && errors.is_empty() {
@@ -84,16 +108,30 @@ impl Threads {
                 "{left_out} threads above the first {MAX_THREADS} are counted but not told apart"
             ));
         }
+        if let (count, Some(error)) = self.unread {
+            let why = own::why_stack(error);
+            errors.push(format!("where {count} threads stand in the kernel is not known: {why}"));
+        }
+        if self.stacks == Some(0) {
+            errors.push(format!(
+                "of the first {MAX_STACKS} threads only it is told where they stand"
+            ));
+        }
         let status = if errors.is_empty() { SourceStatus::Ok } else { SourceStatus::Partial };
         beat.source(target.id, "threads", status, &errors.join("; "), cost);
     }
 
-    fn look(&mut self, target: &Target, process: &Process, tid: u32, beat: &mut Beat<'_>) {
+    fn look(
+        &mut self,
+        target: &Target,
+        process: &Process,
+        tid: u32,
+        beat: &mut Beat<'_>,
+    ) -> Result<(), Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let Ok(dir) = openat(process.dir(), format!("task/{tid}"), flags, Mode::empty()) else {
-            return;
-        };
-        let Ok(stat) = stat_of(dir.as_fd()) else { return };
+        let dir = openat(process.dir(), format!("task/{tid}"), flags, Mode::empty())?;
+        let stat = stat_of(dir.as_fd())
+            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         let ran = run_time(dir.as_fd()).or(Some(stat.utime + stat.stime));
         let state = match stat.state {
             'Z' | 'X' => "zombie",
@@ -107,7 +145,9 @@ impl Threads {
             beat.out.push(Fact::Close { at: beat.at, id: old.id });
         }
         let Some(known) = self.known.get_mut(&key) else {
-            return self.born(target, process, key, &stat, ran, state, beat);
+            let id = self.born(target, process, key, &stat, ran, state, beat);
+            self.stack(id, dir.as_fd(), beat);
+            return Ok(());
         };
         known.seen = true;
         let activity = match (known.ran == ran, known.activity) {
@@ -128,6 +168,7 @@ impl Threads {
             let change = Change::State(state.into());
             beat.out.push(Fact::Change { at: beat.at, id: known.id, change });
         }
+        Ok(())
     }
 
     #[expect(clippy::too_many_arguments, reason = "all of it describes the one new thread")]
@@ -140,7 +181,7 @@ impl Threads {
         ran: Option<u64>,
         state: &'static str,
         beat: &mut Beat<'_>,
-    ) {
+    ) -> HandleId {
         let id = beat.ids.next_id();
         // The kernel tells the true birth, but never before what was already judged.
         let start = process.started_ms + start_ms(stat.starttime) - start_ms(process.start_ticks);
@@ -173,6 +214,47 @@ impl Threads {
             seen: true,
         };
         self.known.insert(key, known);
+        id
+    }
+
+    /// Tells where a thread stands, if that was asked for.
+    fn stack(&mut self, id: HandleId, task: BorrowedFd<'_>, beat: &mut Beat<'_>) {
+        let Some(left) = self.stacks.filter(|&left| left > 0) else { return };
+        self.stacks = Some(left - 1);
+        match frames(task) {
+            Ok(frames) => {
+                let change = Change::Stack(frames);
+                beat.out.push(Fact::Change { at: beat.at, id, change });
+            }
+            Err(error) if own::is_gone(error) => {}
+            Err(error) => {
+                self.unread.0 += 1;
+                self.unread.1.get_or_insert(error);
+            }
+        }
+    }
+}
+
+/// The functions that a thread is in, innermost first: its stack, which only root may read, or
+/// else the one function it sleeps in. Empty while it runs.
+fn frames(task: BorrowedFd<'_>) -> Result<Arc<[Arc<str>]>, Errno> {
+    let read = |name: &str| -> Result<String, Errno> {
+        let file = openat(task, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        let mut buffer = [0; 8192];
+        let length = rustix::io::read(&file, &mut buffer)?;
+        Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
+    };
+    match read("stack") {
+        // `[<0>] do_nanosleep+0x6b/0xe0`
+        Ok(text) => Ok(text
+            .lines()
+            .take(MAX_FRAMES)
+            .map(|line| Arc::from(line.split_once("] ").map_or(line, |(_, frame)| frame)))
+            .collect()),
+        Err(error) => {
+            let function = read("wchan").ok().filter(|text| !matches!(text.trim(), "" | "0"));
+            function.map(|function| Arc::from([Arc::from(function.trim())])).ok_or(error)
+        }
     }
 }
 

@@ -49,6 +49,11 @@ impl Key {
         names.into_iter().filter(|name| !name.is_empty()).map(ToString::to_string).collect()
     }
 
+    /// The same however the states of its members change.
+    pub(super) fn stable(&self) -> String {
+        [&*self.kind, &*self.role, &*self.peer].join(" > ")
+    }
+
     /// In words, as the findings call it.
     pub(super) fn words(&self) -> String {
         let mut names = self.path();
@@ -100,6 +105,16 @@ pub(super) fn split<'h, 'a>(
         }
     }
     groups
+}
+
+/// Of several processes, the one that holds most of the handles, and how many.
+pub(super) fn worker(members: &[&Handle<'_>]) -> Option<(u32, u64)> {
+    let mut by_process: BTreeMap<u32, u64> = BTreeMap::new();
+    for handle in members {
+        *by_process.entry(handle.facts.pid?).or_default() += 1;
+    }
+    let most = by_process.iter().max_by_key(|(_, count)| **count);
+    most.filter(|_| by_process.len() > 1).map(|(&pid, &count)| (pid, count))
 }
 
 /// A few of the handles, as a person knows them.

@@ -15,6 +15,17 @@ pub(super) const GAP_SECONDS: f64 = 1.0;
 /// Bytes of a GiB.
 const GIB: f64 = 1_073_741_824.0;
 
+/// How many, or how much, is looked for.
+pub(super) struct Amount<'r> {
+    pub(super) of: &'r Selection,
+    pub(super) count: Option<u64>,
+    pub(super) bytes: Option<u64>,
+    pub(super) note_count: Option<u64>,
+    pub(super) note_bytes: Option<u64>,
+    /// …and so many for each thread.
+    pub(super) per_thread: Option<f64>,
+}
+
 /// What is looked for.
 pub(super) struct Asked<'r> {
     pub(super) of: &'r Selection,
@@ -56,6 +67,7 @@ pub(super) fn find(asked: &Asked<'_>, view: &View<'_>) -> Vec<Match> {
             count,
             held_ms: held,
             examples: group::examples(&members),
+            worker: group::worker(&members),
             values: queue(&members, asked.wait),
         });
     }
@@ -63,14 +75,8 @@ pub(super) fn find(asked: &Asked<'_>, view: &View<'_>) -> Vec<Match> {
 }
 
 /// Handles that are many, or large.
-pub(super) fn amount(
-    of: &Selection,
-    count: Option<u64>,
-    bytes: Option<u64>,
-    note_bytes: Option<u64>,
-    view: &View<'_>,
-) -> Option<Match> {
-    let members: Vec<&Handle<'_>> = view.select(of).collect();
+pub(super) fn amount(asked: &Amount<'_>, view: &View<'_>) -> Option<Match> {
+    let members: Vec<&Handle<'_>> = view.select(asked.of).collect();
     // Two entries may lead to one file.
     let mut seen = BTreeSet::new();
     let total: u64 = members
@@ -79,28 +85,41 @@ pub(super) fn amount(
         .filter_map(|handle| handle.facts.bytes)
         .fold(0, u64::saturating_add);
     let number = members.len() as u64;
-    let enough =
-        count.is_some_and(|least| number >= least) || bytes.is_some_and(|least| total >= least);
-    let severity = match (enough, note_bytes.is_some_and(|least| total >= least)) {
+    let threads = view.gauges.get("threads").copied();
+    if let Some(times) = asked.per_thread
+        && threads.is_none_or(|threads| number as f64 <= threads * times)
+    {
+        return None;
+    }
+    let enough = asked.count.is_some_and(|least| number >= least)
+        || asked.bytes.is_some_and(|least| total >= least);
+    let noted = asked.note_count.is_some_and(|least| number >= least)
+        || asked.note_bytes.is_some_and(|least| total >= least);
+    let severity = match (enough, noted) {
         (true, _) => Severity::Error,
         (false, true) => Severity::Note,
         (false, false) => return None,
     };
     let largest = members.iter().max_by_key(|handle| handle.facts.bytes)?;
+    let mut values = BTreeMap::from([("bytes", format!("{:.1} GiB", total as f64 / GIB))]);
+    values.extend(threads.map(|threads| ("threads", format!("{threads:.0}"))));
+    let child = members.iter().find_map(|handle| handle.facts.inherited_by);
+    values.extend(child.map(|child| ("child", child.to_string())));
     Some(Match {
         severity,
         group: Key::of(largest.facts),
         count: number,
         held_ms: None,
         examples: group::examples(&[largest]),
-        values: BTreeMap::from([("bytes", format!("{:.1} GiB", total as f64 / GIB))]),
+        worker: group::worker(&members),
+        values,
     })
 }
 
 /// Groups of which at least one member was ever sent something by its peer.
 fn answering(view: &View<'_>) -> BTreeSet<Key> {
     let answered = |handle: &&Handle<'_>| handle.facts.flow().received.is_some();
-    view.handles.iter().filter(answered).map(|handle| Key::of(handle.facts)).collect()
+    view.of_kind("socket").filter(answered).map(|handle| Key::of(handle.facts)).collect()
 }
 
 /// Since when a handle has waited, at the latest; `None` when it does not, or nobody knows.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::group::{self, Key};
-use super::{Handle, Match, View};
+use super::{Handle, Match, View, say};
 use crate::catalog::live::Selection;
 use crate::finding::Severity;
 
@@ -18,7 +18,7 @@ pub(super) fn find(
 ) -> Option<Match> {
     let limit = view.limits.get(name)?;
     let most = limit.value.filter(|&most| most > 0)?;
-    let held: Vec<&Handle<'_>> = of.into_iter().flat_map(|of| view.select(of)).collect();
+    let held = || of.into_iter().flat_map(move |of| view.select(of));
     let (used, pid) = match (gauge, limit.used) {
         (Some(gauge), _) => {
             let numbers =
@@ -27,27 +27,31 @@ pub(super) fn find(
             (used, Some(pid))
         }
         (None, Some(used)) => (used as f64, None),
-        (None, None) => (held.len() as f64, None),
+        (None, None) => (held().count() as f64, None),
     };
     let share = used * 100.0 / most as f64;
     if share < percent {
         return None;
     }
+    let held: Vec<&Handle<'_>> = held().collect();
     let largest = group::split(&held, 1).into_iter().max_by_key(|(_, members)| members.len());
     let (key, members) = largest.unwrap_or_else(|| (Key::unknown(), Vec::new()));
     let mut values = BTreeMap::from([
         ("used", format!("{used:.0}")),
         ("limit", most.to_string()),
+        ("double", most.saturating_mul(2).to_string()),
         ("limit_name", name.to_owned()),
         ("percent", format!("{share:.0}")),
     ]);
     if let Some(pid) = pid {
         values.insert("pid", pid.to_string());
     }
+    values.extend(limit.seconds_left().map(|seconds| ("left", say::duration(seconds))));
     Some(Match {
         severity: Severity::Error,
         count: members.len() as u64,
         examples: group::examples(&members),
+        worker: group::worker(&members),
         group: key,
         held_ms: None,
         values,
@@ -81,6 +85,7 @@ pub(super) fn by_peer(of: &Selection, name: &str, percent: f64, view: &View<'_>)
             count: members.len() as u64,
             held_ms: None,
             examples: group::examples(&members),
+            worker: group::worker(&members),
             values: BTreeMap::from([
                 ("limit", most.to_string()),
                 ("limit_name", name.to_owned()),

@@ -8,9 +8,11 @@ mod held;
 mod limit;
 mod peer;
 mod say;
+mod skew;
 mod starved;
 #[cfg(test)]
 mod tests;
+mod turnover;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +20,7 @@ pub(super) use say::{duration, raise};
 
 use crate::catalog::live::{LiveRule, Predicate, Selection, rules};
 use crate::finding::Severity;
+use crate::live::census::Turnover;
 use crate::live::facts::{HandleFacts, Millis};
 use crate::live::outcome::{Diagnosis, LimitOutcome};
 
@@ -32,15 +35,37 @@ pub struct View<'a> {
     /// When the watch of this target began.
     pub origin: Millis,
     /// Everything that is held.
-    pub handles: Vec<Handle<'a>>,
+    pub handles: Handles<'a>,
+    /// What came and went lately.
+    pub turnovers: Vec<Turnover<'a>>,
+    /// For how long that is.
+    pub lately_ms: Millis,
+    /// Connections to each peer that ended within the last minute, whoever had opened them.
+    pub time_wait: &'a BTreeMap<String, u64>,
     /// Its processes, root first.
     pub pids: &'a [u32],
+    /// Latest gauges of the whole target.
+    pub gauges: BTreeMap<&'a str, f64>,
     /// Latest gauges by process.
     pub processes: &'a BTreeMap<u32, BTreeMap<String, f64>>,
     /// Limits by name.
     pub limits: &'a BTreeMap<String, LimitOutcome>,
     /// The stated longest life of a handle over the default one.
     pub scale: f64,
+}
+
+/// Handles by kind: a rule is about a few kinds only.
+#[derive(Debug, Default)]
+pub struct Handles<'a>(BTreeMap<&'a str, Vec<Handle<'a>>>);
+
+impl<'a> FromIterator<Handle<'a>> for Handles<'a> {
+    fn from_iter<I: IntoIterator<Item = Handle<'a>>>(handles: I) -> Self {
+        let mut by_kind: BTreeMap<&str, Vec<Handle<'_>>> = BTreeMap::new();
+        for handle in handles {
+            by_kind.entry(&*handle.facts.kind).or_default().push(handle);
+        }
+        Self(by_kind)
+    }
 }
 
 /// One handle.
@@ -60,6 +85,8 @@ struct Match {
     count: u64,
     held_ms: Option<Millis>,
     examples: Vec<String>,
+    /// Of several processes, the one that holds most of them, and how many.
+    worker: Option<(u32, u64)>,
     /// Values of the references that only this predicate knows.
     values: BTreeMap<&'static str, String>,
 }
@@ -83,8 +110,16 @@ fn by_rule(rule: &LiveRule, view: &View<'_>) -> Vec<Diagnosis> {
             };
             held::find(&asked, view)
         }
-        Predicate::Amount { of, count, bytes, note_bytes } => {
-            held::amount(of, *count, *bytes, *note_bytes, view).into_iter().collect()
+        Predicate::Amount { of, count, bytes, note_count, note_bytes, per_thread } => {
+            let asked = held::Amount {
+                of,
+                count: *count,
+                bytes: *bytes,
+                note_count: *note_count,
+                note_bytes: *note_bytes,
+                per_thread: *per_thread,
+            };
+            held::amount(&asked, view).into_iter().collect()
         }
         Predicate::Limit { gauge, of, limit, percent } => {
             limit::find(gauge.as_deref(), of.as_ref(), limit, *percent, view).into_iter().collect()
@@ -100,6 +135,20 @@ fn by_rule(rule: &LiveRule, view: &View<'_>) -> Vec<Diagnosis> {
             };
             starved::find(&asked, view)
         }
+        Predicate::Turnover { of, per_minute, note_per_minute, seen } => {
+            let asked = turnover::Asked {
+                of,
+                per_minute: *per_minute,
+                note_per_minute: *note_per_minute,
+                seen: *seen,
+            };
+            turnover::find(&asked, view)
+        }
+        Predicate::Skew { of, among, least, count, percent } => {
+            let asked =
+                skew::Asked { of, among: *among, least: *least, count: *count, percent: *percent };
+            skew::find(&asked, view)
+        }
     };
     matches.sort_by_key(|found| std::cmp::Reverse((found.severity, found.count)));
     matches.truncate(PER_RULE);
@@ -109,7 +158,13 @@ fn by_rule(rule: &LiveRule, view: &View<'_>) -> Vec<Diagnosis> {
 impl<'a> View<'a> {
     /// The handles that a rule is about.
     fn select<'s>(&'s self, of: &'s Selection) -> impl Iterator<Item = &'s Handle<'a>> {
-        self.handles.iter().filter(|handle| selects(of, handle.facts))
+        let kinds = of.kinds.iter().filter_map(|kind| self.handles.0.get(&**kind));
+        kinds.flatten().filter(|handle| selects(of, handle.facts))
+    }
+
+    /// All handles of a kind.
+    fn of_kind<'s>(&'s self, kind: &str) -> impl Iterator<Item = &'s Handle<'a>> {
+        self.handles.0.get(kind).into_iter().flatten()
     }
 
     /// Seconds of a rule as milliseconds in the scale of this watch.
@@ -120,8 +175,8 @@ impl<'a> View<'a> {
 
 fn selects(of: &Selection, facts: &HandleFacts) -> bool {
     let any = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
-    any(&of.kinds, &facts.kind)
-        && any(&of.roles, &facts.role)
+    any(&of.roles, &facts.role)
         && any(&of.peers, &facts.peer)
         && any(&of.states, &facts.state)
+        && (!of.inherited || facts.inherited_by.is_some())
 }

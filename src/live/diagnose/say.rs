@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Match, View, peer};
-use crate::catalog::live::{LiveRule, references};
+use crate::catalog::live::{LiveRule, Predicate, references};
 use crate::catalog::model::Level;
 use crate::finding::Severity;
 use crate::live::outcome::Diagnosis;
@@ -15,6 +15,15 @@ pub(super) fn diagnosis(rule: &LiveRule, found: Match, view: &View<'_>) -> Optio
     let pasted = pasted(&found, view);
     let mut next_steps: Vec<String> =
         rule.remedies.iter().filter_map(|text| fill(text, &pasted)).collect();
+    // Ending the root of a tree ends all of it: that is no step between nothing and everything.
+    if let Some((pid, most)) = found.worker
+        && view.pids.first() != Some(&pid)
+    {
+        let of = found.count;
+        next_steps.push(format!(
+            "kill -TERM {pid}   # the worker to restart first: frees {most} of {of}"
+        ));
+    }
     if !rule.lint.is_empty() {
         next_steps.push(format!(
             "poolscan lint --select {}   # in its source, if that is Rust",
@@ -26,7 +35,13 @@ pub(super) fn diagnosis(rule: &LiveRule, found: Match, view: &View<'_>) -> Optio
         Level::Warning => Severity::Warning,
         Level::Error => Severity::Error,
     };
+    // A number and its limit are one condition, whichever group happens to hold most.
+    let id = match rule.when {
+        Predicate::Limit { .. } | Predicate::Amount { .. } => rule.id.clone(),
+        _ => format!("{}/{}", rule.id, found.group.stable()),
+    };
     Some(Diagnosis {
+        id,
         severity: worst.min(found.severity),
         kind: (!found.group.is_unknown()).then(|| found.group.kind.to_string()),
         group: found.group.path(),
@@ -78,7 +93,9 @@ fn pasted(found: &Match, view: &View<'_>) -> BTreeMap<&'static str, String> {
     values.insert("group", plain.trim_end().to_owned());
     let limit = |name: &str| view.limits.get(name).and_then(|limit| limit.value);
     if let Some(soft) = limit("nofile_soft") {
-        values.insert("raise", raise(soft, limit("nofile_hard")).0);
+        let (option, raised) = raise(soft, limit("nofile_hard"));
+        values.insert("raise", option);
+        values.insert("more", raised.saturating_sub(soft).to_string());
     }
     values
 }

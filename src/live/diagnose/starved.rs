@@ -53,6 +53,7 @@ pub(super) fn find(asked: &Asked<'_>, view: &View<'_>) -> Vec<Match> {
                 count: members.len() as u64,
                 held_ms: Some(still),
                 examples: group::examples(&members),
+                worker: group::worker(&members),
                 group: key,
                 values: BTreeMap::from([("waiting", waiting.to_string())]),
             });

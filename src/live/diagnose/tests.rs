@@ -14,6 +14,10 @@ struct Scene {
     handles: Vec<(HandleFacts, Option<Millis>)>,
     processes: BTreeMap<u32, BTreeMap<String, f64>>,
     limits: BTreeMap<String, LimitOutcome>,
+    turnovers: Vec<(HandleFacts, u64, u64)>,
+    time_wait: BTreeMap<String, u64>,
+    threads: Option<f64>,
+    watched: Millis,
 }
 
 impl Scene {
@@ -23,7 +27,8 @@ impl Scene {
     }
 
     fn limit(mut self, name: &str, value: u64, used: Option<u64>) -> Self {
-        self.limits.insert(name.to_owned(), LimitOutcome { value: Some(value), used });
+        self.limits
+            .insert(name.to_owned(), LimitOutcome { value: Some(value), used, per_minute: None });
         self
     }
 
@@ -32,10 +37,40 @@ impl Scene {
         self
     }
 
+    /// Births and deaths within the last minute, and what ended of anybody.
+    fn turnover(mut self, facts: &HandleFacts, opened: u64, closed: u64, ended: u64) -> Self {
+        self.watched = 60_000;
+        self.turnovers.push((facts.clone(), opened, closed));
+        self.ended(facts, ended)
+    }
+
+    fn ended(mut self, facts: &HandleFacts, ended: u64) -> Self {
+        self.time_wait.insert(facts.peer.to_string(), ended);
+        self
+    }
+
+    fn threads(self, threads: f64) -> Self {
+        Self { threads: Some(threads), ..self }
+    }
+
     fn diagnoses(&self) -> Vec<Diagnosis> {
         diagnose(&View {
             now: NOW,
-            origin: NOW,
+            origin: NOW - self.watched,
+            turnovers: self
+                .turnovers
+                .iter()
+                .map(|(facts, opened, closed)| Turnover {
+                    kind: &facts.kind,
+                    role: &facts.role,
+                    peer: &facts.peer,
+                    opened: *opened,
+                    closed: *closed,
+                })
+                .collect(),
+            lately_ms: 60_000,
+            time_wait: &self.time_wait,
+            gauges: self.threads.iter().map(|&threads| ("threads", threads)).collect(),
             handles: self
                 .handles
                 .iter()
@@ -277,4 +312,113 @@ fn nothing_hostile_gets_into_lines_that_are_pasted() {
     assert!(found.message.contains("reboot"));
     assert!(found.next_steps.iter().all(|step| !step.contains("reboot")), "{found:?}");
     assert!(!found.next_steps.iter().any(|step| step.starts_with("ss ")), "{found:?}");
+}
+
+#[test]
+fn connections_that_are_not_used_again() {
+    let used = HandleFacts { activity: Activity::Awake, ..client(flow(2, 1)) };
+    let churn = Scene::default().with(1, &used).turnover(&used, 12, 11, 6000);
+    let found = only(&churn, "connections-not-reused", Severity::Warning);
+    assert!(found.message.contains("6000") && found.message.contains("10.0.0.7:5432"), "{found:?}");
+    // Where the peer closes first, only what was seen counts.
+    let seen = Scene::default().turnover(&used, 700, 700, 0);
+    only(&seen, "connections-not-reused", Severity::Warning);
+    only(&Scene::default().turnover(&used, 9, 9, 200), "connections-not-reused", Severity::Note);
+    // With one look it may be somebody else.
+    only(
+        &Scene::default().with(1, &used).ended(&used, 6000),
+        "connections-not-reused",
+        Severity::Note,
+    );
+    assert_eq!(Scene::default().ended(&used, 6000).rules(), []);
+    let kept = Scene::default().with(1, &used).with(1, &client(flow(2, 1)));
+    assert_eq!(kept.ended(&used, 6000).rules(), []);
+    // They are kept; or those of somebody else end; or there are few.
+    for healthy in [(700, 100, 0), (0, 0, 6000), (2, 2, 6000), (9, 9, 60)] {
+        let (opened, closed, ended) = healthy;
+        let kept = Scene::default().with(20, &used).turnover(&used, opened, closed, ended);
+        assert_eq!(kept.rules(), [], "{healthy:?}");
+    }
+    // What comes to a server is not its doing.
+    assert_eq!(Scene::default().turnover(&server(flow(2, 1)), 900, 900, 900).rules(), []);
+}
+
+#[test]
+fn one_of_several_equals_has_nearly_everything() {
+    let to = |peer: &str| HandleFacts { peer: peer.into(), ..client(flow(1, 1)) };
+    let spread = |counts: [usize; 3], port: u16| {
+        let hosts = ["10.1.0.1", "10.1.4.2", "10.1.9.3"];
+        let each = counts.into_iter().zip(hosts);
+        each.fold(Scene::default(), |scene, (count, host)| {
+            scene.with(count, &to(&format!("{host}:{port}")))
+        })
+    };
+    let found = only(&spread([90, 5, 5], 5432), "peers-unbalanced", Severity::Note);
+    assert!(found.message.contains("90 of 100") && found.message.contains("10.1.0.1:5432"));
+    assert_eq!(spread([40, 30, 30], 5432).rules(), []);
+    assert_eq!(spread([20, 1, 1], 5432).rules(), []);
+    // Two may be a first and its stand-in; other networks are other services.
+    assert_eq!(spread([90, 10, 0], 5432).rules(), []);
+    let others = Scene::default().with(90, &to("10.1.0.1:443")).with(5, &to("10.2.0.1:443"));
+    assert_eq!(others.with(5, &to("10.3.0.1:443")).rules(), []);
+    let by = |pid| HandleFacts { pid: Some(pid), ..server(flow(1, 2)) };
+    let found = only(
+        &Scene::default().with(60, &by(11)).with(4, &by(12)),
+        "workers-unbalanced",
+        Severity::Note,
+    );
+    assert!(found.message.contains("60 of 64") && found.message.contains("process 11"));
+    assert_eq!(Scene::default().with(60, &by(11)).with(40, &by(12)).rules(), []);
+    assert_eq!(Scene::default().with(60, &by(11)).rules(), []);
+}
+
+#[test]
+fn what_children_hold_too() {
+    let inherited = |facts: HandleFacts| HandleFacts { inherited_by: Some(99), ..facts };
+    let used = inherited(client(flow(2, 1)));
+    let found = only(&Scene::default().with(6, &used), "sockets-inherited", Severity::Warning);
+    assert!(found.message.contains("child 99"), "{found:?}");
+    assert!(found.next_steps.iter().any(|step| step.starts_with("kill -TERM 99 ")), "{found:?}");
+    only(&Scene::default().with(1, &used), "sockets-inherited", Severity::Note);
+    assert_eq!(Scene::default().with(6, &client(flow(2, 1))).rules(), []);
+    let unix = inherited(socket("unix", "unnamed", "ESTABLISHED", Flow::default()));
+    assert_eq!(Scene::default().with(6, &unix).rules(), []);
+}
+
+#[test]
+fn more_of_them_than_threads_can_use() {
+    let of = |kind: &str, count| Scene::default().with(count, &HandleFacts::of_kind(kind));
+    only(&of("epoll", 70).threads(4.0), "epolls-pile-up", Severity::Warning);
+    only(&of("inotify", 40).threads(4.0), "inotify-pile-up", Severity::Warning);
+    only(&of("timerfd", 300).threads(4.0), "event-objects-pile-up", Severity::Note);
+    // A loop for each thread; few; and nobody knows how many threads there are.
+    for healthy in [of("epoll", 140).threads(128.0), of("epoll", 20).threads(1.0), of("epoll", 90)]
+    {
+        assert_eq!(healthy.rules(), []);
+    }
+    let mapped = |used: f64| {
+        let mut scene = Scene::default().limit("max_map_count", 65_530, None);
+        scene.processes.insert(7, BTreeMap::from([("mappings".to_owned(), used)]));
+        scene
+    };
+    let mut watching = Scene::default().limit("inotify_max_user_watches", 8192, None);
+    watching.processes.insert(7, BTreeMap::from([("inotify_watches".to_owned(), 8000.0)]));
+    only(&watching, "inotify-watches-near-limit", Severity::Warning);
+    only(&mapped(60_000.0), "mappings-near-limit", Severity::Warning);
+    assert_eq!(mapped(6_000.0).rules(), []);
+    let tasks = Scene::default().limit("nproc_soft", 1000, Some(950));
+    let found = only(&tasks, "user-tasks-near-limit", Severity::Warning);
+    assert!(found.next_steps.iter().any(|step| step.contains("--nproc=2000:2000")), "{found:?}");
+    assert_eq!(Scene::default().limit("nproc_soft", 1000, Some(500)).rules(), []);
+}
+
+#[test]
+fn the_worker_that_holds_most_is_to_be_restarted_first() {
+    let by = |pid| HandleFacts { pid: Some(pid), ..client(flow(400, 500)) };
+    let found = Scene::default().with(4, &by(7)).with(8, &by(8)).diagnoses().remove(0);
+    assert_eq!(found.rule, "reply-overdue");
+    assert!(found.next_steps.iter().any(|step| step.starts_with("kill -TERM 8 ")), "{found:?}");
+    // The root of the tree (7) is no worker.
+    let found = Scene::default().with(8, &by(7)).with(4, &by(8)).diagnoses().remove(0);
+    assert!(!found.next_steps.iter().any(|step| step.starts_with("kill ")), "{found:?}");
 }

@@ -18,6 +18,10 @@ pub struct Entry {
     pub state: char,
     /// Start time in clock ticks since boot.
     pub start_ticks: u64,
+    /// Number of threads.
+    pub threads: u64,
+    /// Its user, by the owner of /proc/PID; `None` when it has just ended.
+    pub user: Option<u32>,
 }
 
 /// The processes at one moment, in order of their numbers.
@@ -25,6 +29,7 @@ pub struct Entry {
 pub struct ProcessTable {
     entries: Vec<Entry>,
     unreadable: u64,
+    /// Why, of the first of them, or why none could be read.
     error: Option<String>,
 }
 
@@ -41,17 +46,22 @@ impl ProcessTable {
             }
         };
         let mut table = Self::default();
-        for process in all.flatten().take(MAX_ENTRIES) {
-            match process.stat() {
-                Ok(stat) => table.entries.push(Entry {
+        for process in all.take(MAX_ENTRIES) {
+            match process.and_then(|process| Ok((process.stat()?, process.uid().ok()))) {
+                Ok((stat, user)) => table.entries.push(Entry {
                     pid: stat.pid.unsigned_abs(),
                     parent: stat.ppid.unsigned_abs(),
                     comm: stat.comm,
                     state: stat.state,
                     start_ticks: stat.starttime,
+                    threads: u64::try_from(stat.num_threads).unwrap_or(0),
+                    user,
                 }),
-                Err(procfs::ProcError::PermissionDenied(_)) => table.unreadable += 1,
-                Err(_) => {}
+                Err(procfs::ProcError::NotFound(_)) => {}
+                Err(error) => {
+                    table.unreadable += 1;
+                    table.error.get_or_insert_with(|| error.to_string());
+                }
             }
         }
         table.entries.sort_by_key(|entry| entry.pid);
@@ -65,10 +75,10 @@ impl ProcessTable {
 
     /// Why it is not complete, if it is not.
     pub fn incomplete(&self) -> Option<String> {
-        match (&self.error, self.unreadable) {
-            (Some(error), _) => Some(error.clone()),
-            (None, 0) => None,
-            (None, n) => Some(format!("{n} processes are hidden from this user")),
-        }
+        let error = self.error.as_ref()?;
+        Some(match self.unreadable {
+            0 => error.clone(),
+            n => format!("{n} processes could not be read: {error}"),
+        })
     }
 }

@@ -164,7 +164,14 @@ fn resolve_one(selector: &Selector, id: TargetId, zero_ms: i64) -> Result<Target
         command: discover::command_line(root.pid),
         selector: shown,
     };
-    Ok(Target::new(id, facts, processes, found.follow, zero_ms))
+    let mut target = Target::new(id, facts, processes, found.follow, zero_ms);
+    let left_out = found.pids.len() - target.processes.len();
+    if let Some(error) = first_error
+        && !matches!(error, TargetError::Missing(_) | TargetError::Ended(_))
+    {
+        target.left_out = format!("{left_out} processes are not watched: {error}");
+    }
+    Ok(target)
 }
 
 #[cfg(test)]

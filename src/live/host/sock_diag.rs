@@ -24,7 +24,7 @@ use rustix::net::{
 };
 
 use super::socket_row::{
-    Ago, Proto, SocketRow, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_LISTEN, TCP_SYN_SENT,
+    Ago, Proto, SocketRow, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_LISTEN, TCP_SYN_SENT, TCP_TIME_WAIT,
 };
 
 /// Which table to dump.
@@ -34,6 +34,8 @@ pub enum Table {
     TcpListen(Family),
     /// All other TCP sockets of one family that a process can hold.
     Tcp(Family),
+    /// TCP connections of one family that ended within the last minute; nobody holds them.
+    TcpTimeWait(Family),
     /// UDP sockets of one family.
     Udp(Family),
     /// UNIX sockets.
@@ -47,6 +49,8 @@ impl fmt::Display for Table {
             Self::TcpListen(Family::V6) => "table of listening TCP/IPv6 sockets",
             Self::Tcp(Family::V4) => "table of TCP/IPv4 sockets",
             Self::Tcp(Family::V6) => "table of TCP/IPv6 sockets",
+            Self::TcpTimeWait(Family::V4) => "table of ended TCP/IPv4 connections",
+            Self::TcpTimeWait(Family::V6) => "table of ended TCP/IPv6 connections",
             Self::Udp(Family::V4) => "table of UDP/IPv4 sockets",
             Self::Udp(Family::V6) => "table of UDP/IPv6 sockets",
             Self::Unix => "table of UNIX sockets",
@@ -63,7 +67,7 @@ pub enum Family {
     V6,
 }
 
-/// All tables, listening sockets first: they decide on the role of the others.
+/// All tables of what somebody holds, listening sockets first: they decide on the role of the others.
 pub const TABLES: [Table; 7] = [
     Table::TcpListen(Family::V4),
     Table::TcpListen(Family::V6),
@@ -205,6 +209,7 @@ fn request(table: Table, sequence: u32) -> Vec<u8> {
         }
         Table::TcpListen(family) => inet(family, IPPROTO_TCP, 1 << TCP_LISTEN, false),
         Table::Tcp(family) => inet(family, IPPROTO_TCP, HELD_STATES, true),
+        Table::TcpTimeWait(family) => inet(family, IPPROTO_TCP, 1 << TCP_TIME_WAIT, false),
         Table::Udp(family) => inet(family, IPPROTO_UDP, u32::MAX, false),
     };
     let mut message = vec![0; HEADER + body.len()];
@@ -272,7 +277,7 @@ fn read_messages(
                     let shown = match table {
                         Table::Unix => unix_row(message.payload(), visit),
                         Table::Udp(_) => inet_row(message.payload(), Proto::Udp, visit),
-                        Table::Tcp(_) | Table::TcpListen(_) => {
+                        Table::Tcp(_) | Table::TcpListen(_) | Table::TcpTimeWait(_) => {
                             inet_row(message.payload(), Proto::Tcp, visit)
                         }
                     };
@@ -304,10 +309,10 @@ fn inet_row(payload: &[u8], proto: Proto, visit: &mut dyn FnMut(&SocketRow<'_>))
         return None;
     }
     let header = InetResponseHeader::parse(payload).ok()?;
-    // Without an inode it is nobody's: closed already, or not accepted yet.
-    let unaccepted =
-        proto == Proto::Tcp && matches!(header.state, TCP_ESTABLISHED | TCP_CLOSE_WAIT);
-    if header.inode == 0 && !unaccepted {
+    // Without an inode it is nobody's: not accepted yet, or closed already.
+    let told = proto == Proto::Tcp
+        && matches!(header.state, TCP_ESTABLISHED | TCP_CLOSE_WAIT | TCP_TIME_WAIT);
+    if header.inode == 0 && !told {
         return Some(());
     }
     let id = &header.socket_id;

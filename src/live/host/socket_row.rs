@@ -29,6 +29,8 @@ pub struct Ago {
 pub const TCP_ESTABLISHED: u8 = 1;
 /// `SYN_SENT` in the numbering of the kernel.
 pub const TCP_SYN_SENT: u8 = 2;
+/// `TIME_WAIT` in the numbering of the kernel: it ended within the last minute.
+pub const TCP_TIME_WAIT: u8 = 6;
 /// `CLOSE_WAIT` in the numbering of the kernel.
 pub const TCP_CLOSE_WAIT: u8 = 8;
 /// `CLOSE` in the numbering of the kernel; for UDP and UNIX: not connected.

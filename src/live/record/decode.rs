@@ -88,6 +88,42 @@ impl Decoder {
                 },
                 used: line.used,
             },
+            "inherited" => Fact::Change {
+                at: self.time(line)?,
+                id: self.id(line, |names, name| Ok(names.changed(name)))?,
+                change: Change::InheritedBy(line.inherited_by),
+            },
+            "stack" => {
+                let frames = line.frames.as_ref().ok_or("no \"frames\"")?;
+                Fact::Change {
+                    at: self.time(line)?,
+                    id: self.id(line, |names, name| Ok(names.changed(name)))?,
+                    change: Change::Stack(
+                        frames.iter().map(|Text(frame)| self.texts.share(frame)).collect(),
+                    ),
+                }
+            }
+            "environment" => Fact::Environment {
+                at: self.time(line)?,
+                target: target(line),
+                name: self.name(line)?,
+                text: match &line.text {
+                    Some(Text(text)) => Arc::from(&**text),
+                    None => return Err("no \"text\"".into()),
+                },
+            },
+            "time_wait" => Fact::TimeWait {
+                at: self.time(line)?,
+                target: target(line),
+                peer: match &line.peer {
+                    Some(_) => self.shared(&line.peer),
+                    None => return Err("no \"peer\"".into()),
+                },
+                count: match line.value {
+                    Some(Value::Unsigned(count)) => count,
+                    _ => return Err("no \"value\": a whole number".into()),
+                },
+            },
             "source" => Fact::Source {
                 at: self.time(line)?,
                 target: target(line),
@@ -179,6 +215,7 @@ impl Decoder {
             fd: line.fd,
             inode: line.inode,
             bytes: line.bytes,
+            inherited_by: line.inherited_by,
             born: in_range(line.born_ms)?,
             flow: line.flow.map(flow).transpose()?.map(Arc::new),
         })
@@ -234,8 +271,8 @@ fn of_misfit(bytes: &[u8]) -> Option<Decoded> {
                 _ => None,
             }
         }
-        "open" | "change" | "flow" | "close" | "gauge" | "limit" | "source" | "lifecycle"
-        | "target" | "end" => None,
+        "open" | "change" | "flow" | "inherited" | "stack" | "environment" | "close" | "gauge"
+        | "limit" | "time_wait" | "source" | "lifecycle" | "target" | "end" => None,
         _ => Some(Decoded::Unknown),
     }
 }

@@ -14,6 +14,8 @@ use crate::live::facts::{
 const SHORT_TEXT_BYTES: usize = 1024;
 /// Number of pids kept then.
 const SHORT_PIDS: usize = 2048;
+/// Number of functions of a stack kept then.
+const SHORT_STACK: usize = 32;
 /// Number of group levels kept then.
 const SHORT_GROUP: usize = 4;
 
@@ -65,6 +67,11 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
                 }
                 Change::Place(facts) => place("change", facts),
                 Change::Flow(flow) => Line { flow: Some(part_of(flow)), ..of_type("flow") },
+                Change::InheritedBy(child) => Line { inherited_by: *child, ..of_type("inherited") },
+                Change::Stack(frames) => {
+                    let frames = frames.iter().map(|frame| Text::from(&**frame)).collect();
+                    Line { frames: Some(frames), ..of_type("stack") }
+                }
             };
             Line { t_ms: Some(*at), id: Some(id_of(*id)), ..line }
         }
@@ -86,6 +93,20 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
             value: Some(value.map_or(Value::Unlimited, Value::Unsigned)),
             used: *used,
             ..of_type("limit")
+        },
+        Fact::TimeWait { at, target, peer, count } => Line {
+            t_ms: Some(*at),
+            target: number_of(*target),
+            peer: Some(Text::from(&**peer)),
+            value: Some(Value::Unsigned(*count)),
+            ..of_type("time_wait")
+        },
+        Fact::Environment { at, target, name, text } => Line {
+            t_ms: Some(*at),
+            target: number_of(*target),
+            name: Some(Text::from(&**name)),
+            text: Some(Text::from(&**text)),
+            ..of_type("environment")
         },
         Fact::Source { at, target, name, status, reason, watermark, cost_us } => Line {
             t_ms: Some(*at),
@@ -128,11 +149,24 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
         }
         Fact::Change { change: Change::State(state), .. } => cut(state),
         Fact::Gauge { name, .. } | Fact::Limit { name, .. } => cut(name),
+        Fact::TimeWait { peer, .. } => cut(peer),
+        Fact::Environment { name, text, .. } => {
+            cut(name);
+            cut(text);
+        }
+        Fact::Change { change: Change::Stack(frames), .. } => {
+            let mut kept: Vec<_> = frames.iter().take(SHORT_STACK).cloned().collect();
+            kept.iter_mut().for_each(cut);
+            *frames = kept.into();
+        }
         Fact::Source { name, reason, .. } => {
             cut(name);
             cut(reason);
         }
-        Fact::Change { change: Change::Activity(_) | Change::Flow(_), .. }
+        Fact::Change {
+            change: Change::Activity(_) | Change::Flow(_) | Change::InheritedBy(_),
+            ..
+        }
         | Fact::Close { .. }
         | Fact::Lifecycle { .. } => {}
     }
@@ -174,6 +208,7 @@ fn place<'a>(line_type: &'a str, facts: &'a HandleFacts) -> Line<'a> {
         fd: facts.fd,
         inode: facts.inode,
         bytes: facts.bytes,
+        inherited_by: facts.inherited_by,
         born_ms: facts.born,
         flow: facts.flow.as_deref().map(part_of),
         ..of_type(line_type)

@@ -60,6 +60,8 @@ impl Watermarks {
             | Fact::Open { target, .. }
             | Fact::Gauge { target, .. }
             | Fact::Limit { target, .. }
+            | Fact::TimeWait { target, .. }
+            | Fact::Environment { target, .. }
             | Fact::Source { target, .. }
             | Fact::Lifecycle { target, .. } => {
                 self.targets.contains_key(target)

@@ -38,6 +38,8 @@ pub struct Target {
     follow: Follow,
     /// Boot time at event time 0, milliseconds.
     zero_ms: Millis,
+    /// Why processes of it are not watched; empty when all are.
+    pub left_out: String,
 }
 
 impl Target {
@@ -49,7 +51,7 @@ impl Target {
         follow: Follow,
         zero_ms: Millis,
     ) -> Self {
-        Self { id, facts, processes, follow, zero_ms }
+        Self { id, facts, processes, follow, zero_ms, left_out: String::new() }
     }
 
     /// Notices ends and execs and follows the tree; gives the number of living processes.
@@ -82,16 +84,30 @@ impl Target {
             self.facts.name.clone_from(&root.comm);
             self.facts.command = command_line(root.pid);
         }
+        let mut left_out = (0, String::new());
         for pid in self.newcomers(table) {
-            if self.processes.len() >= MAX_PROCESSES {
-                break;
-            }
-            // One that is gone again already was never seen.
-            if let Ok(process) = Process::open(pid, self.zero_ms) {
-                self.processes.push(process);
-                out.push(Fact::Lifecycle { at, target: id, pid, event: Lifecycle::Joined });
+            let opened = if self.processes.len() < MAX_PROCESSES {
+                Process::open(pid, self.zero_ms).map_err(|error| match error {
+                    // One that is gone again already was never seen.
+                    TargetError::Missing(_) | TargetError::Ended(_) => String::new(),
+                    other => other.to_string(),
+                })
+            } else {
+                Err(format!("more than {MAX_PROCESSES} are not watched together"))
+            };
+            match opened {
+                Ok(process) => {
+                    self.processes.push(process);
+                    out.push(Fact::Lifecycle { at, target: id, pid, event: Lifecycle::Joined });
+                }
+                Err(reason) if reason.is_empty() => {}
+                Err(reason) => left_out = (left_out.0 + 1, reason),
             }
         }
+        self.left_out = match left_out {
+            (0, _) => String::new(),
+            (count, reason) => format!("{count} processes are not watched: {reason}"),
+        };
         self.facts.pids = self.pids();
         if self.facts != before {
             out.push(Fact::Target { target: id, facts: self.facts.clone() });

@@ -100,6 +100,11 @@ impl Process {
         self.dir.as_fd()
     }
 
+    /// Device and inode of its program file, where we may read it.
+    pub fn program(&self) -> Option<(u64, u64)> {
+        self.program
+    }
+
     /// Whether it, or a thread it left behind, still runs.
     pub fn is_alive(&self) -> bool {
         if let Some(pidfd) = &self.pidfd {

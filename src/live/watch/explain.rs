@@ -4,7 +4,7 @@ mod advice;
 mod words;
 
 use crate::finding::{Confidence, Evidence, Severity, Verdict};
-use crate::live::census::{Group, GroupId};
+use crate::live::census::{Group, GroupId, LATELY};
 use crate::live::detect::clock::Clock;
 use crate::live::detect::engine::Stats;
 use crate::live::detect::first_sample::SpreadOfSilence;
@@ -99,9 +99,8 @@ fn gauge_total(
         .roots()
         .iter()
         .any(|&root| resource_of(&target.census.group(root).kind) == resource);
-    let min_growth =
-        if resource == "rss" { (gauge.value * 0.02).max(MIN_RSS_GROWTH) } else { MIN_GROWTH };
-    let growth = if judged_by_identity { None } else { gauge.detector.growth(min_growth) };
+    let least = least_growth(name, gauge.value);
+    let growth = if judged_by_identity { None } else { gauge.detector.growth(least) };
     let mut row = blank(target, resource, None, Vec::new(), "total");
     row.now = Some(gauge.value);
     row.history = gauge.history.clone();
@@ -165,6 +164,11 @@ fn gauge_total(
         row.level = water_level(target, resource, headroom, rate_high);
     }
     Some(row)
+}
+
+/// The smallest growth of a number that counts, in its unit.
+pub(super) fn least_growth(name: &str, value: f64) -> f64 {
+    if name.ends_with("_bytes") { (value * 0.02).max(MIN_RSS_GROWTH) } else { MIN_GROWTH }
 }
 
 fn water_level(target: &TargetWatch, resource: &str, headroom: &Headroom, rate_high: f64) -> Level {
@@ -500,7 +504,11 @@ pub(super) fn diagnoses(target: &TargetWatch) -> Vec<Diagnosis> {
                 entered: (entered != Millis::MIN).then_some(entered),
             })
             .collect(),
+        turnovers: target.census.turnovers().collect(),
+        lately_ms: target.timing.bucket_ms() * LATELY as Millis,
+        time_wait: &target.time_wait,
         pids: &target.facts.pids,
+        gauges: target.gauges.iter().map(|(name, gauge)| (&**name, gauge.value)).collect(),
         processes: &target.processes,
         limits: &target.limits,
         scale: target.timing.scaled(1_000_000) as f64 / 1_000_000.0,
@@ -516,17 +524,19 @@ pub(super) fn diagnoses(target: &TargetWatch) -> Vec<Diagnosis> {
             continue;
         }
         let level = gauge.water.level(headroom.limit, 0.0);
+        let seconds_left = level.and_then(|l| l.seconds_left);
+        let per_second = seconds_left.filter(|&s| s > 0.0).map(|s| headroom.left / s);
         found.push(Diagnosis::new(
             "limit-near",
             Severity::Warning,
-            words::critical(
+            words::critical(resource, gauge.fullest, headroom.limit, &headroom.name, seconds_left),
+            advice::for_limit(
                 resource,
-                gauge.fullest,
+                &target.facts.pids,
                 headroom.limit,
-                &headroom.name,
-                level.and_then(|l| l.seconds_left),
+                hard_limit(target),
+                per_second,
             ),
-            advice::for_limit(resource, &target.facts.pids, headroom.limit, hard_limit(target)),
         ));
     }
     for (name, source) in &target.sources {
@@ -537,6 +547,9 @@ pub(super) fn diagnoses(target: &TargetWatch) -> Vec<Diagnosis> {
             );
             found.push(Diagnosis::new("handles-unreadable", Severity::Note, message, Vec::new()));
         }
+    }
+    for diagnosis in &mut found {
+        diagnosis.id = format!("{}/{}", target.target.0, diagnosis.id);
     }
     found
 }

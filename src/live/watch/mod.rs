@@ -3,6 +3,7 @@
 mod explain;
 mod select;
 mod standing;
+mod standing_diagnoses;
 mod target;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::finding::Verdict;
 use crate::live::detect::scale::Timing;
 use crate::live::facts::{Fact, HandleId, Millis, TargetId};
-use crate::live::outcome::{Cost, FindingChange, Outcome};
+use crate::live::outcome::{Changes, Cost, Outcome};
 use target::TargetWatch;
 
 /// Most targets of one watch.
@@ -66,8 +67,8 @@ impl Watch {
     ///
     /// The result depends on the order of the facts alone, not on how they are cut into calls: so
     /// a replay, which knows no ticks, ends with the findings of the live run.
-    pub fn step(&mut self, facts: &[Fact]) -> Vec<FindingChange> {
-        let mut changes = Vec::new();
+    pub fn step(&mut self, facts: &[Fact]) -> Changes {
+        let mut changes = Changes::default();
         for fact in facts {
             self.take(fact);
             if let Fact::Source { target, .. } = fact
@@ -85,6 +86,8 @@ impl Watch {
             Fact::Target { target, .. }
             | Fact::Gauge { target, .. }
             | Fact::Limit { target, .. }
+            | Fact::TimeWait { target, .. }
+            | Fact::Environment { target, .. }
             | Fact::Source { target, .. }
             | Fact::Lifecycle { target, .. } => *target,
             Fact::Open { id, target, .. } => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::explain;
 use super::select;
 use super::standing::Standing;
+use super::standing_diagnoses::StandingDiagnoses;
 use crate::finding::{Confidence, Verdict};
 use crate::live::census::{Census, Group, GroupId};
 use crate::live::detect::first_sample::{MIN_UPTIME, SpreadOfSilence, spread_of_silence};
@@ -13,9 +14,11 @@ use crate::live::detect::gauge::GaugeDetector;
 use crate::live::detect::rules::{self, Context, Judged};
 use crate::live::detect::scale::{SCALES, Timing};
 use crate::live::detect::water::Water;
-use crate::live::facts::{Activity, Fact, Lifecycle, Millis, SourceStatus, TargetFacts, TargetId};
+use crate::live::facts::{
+    Activity, Change, Fact, Lifecycle, Millis, SourceStatus, TargetFacts, TargetId,
+};
 use crate::live::outcome::{
-    ChangeKind, FindingChange, LimitOutcome, ResourceOutcome, SourceOutcome, TargetOutcome,
+    ChangeKind, Changes, FindingChange, LimitOutcome, ResourceOutcome, SourceOutcome, TargetOutcome,
 };
 
 /// Lifecycle events kept.
@@ -55,6 +58,11 @@ pub(super) struct TargetWatch {
     seen: Millis,
     evictions: u64,
     findings: BTreeMap<String, ResourceOutcome>,
+    diagnoses: StandingDiagnoses,
+    /// Connections to each peer that ended within the last minute.
+    pub(super) time_wait: BTreeMap<String, u64>,
+    /// How the use of those limits grows of which it was told.
+    limit_use: BTreeMap<String, GaugeDetector>,
 }
 
 /// A gauge of the whole target, and the fullest process.
@@ -103,6 +111,9 @@ impl TargetWatch {
             seen: 0,
             evictions: 0,
             findings: BTreeMap::new(),
+            diagnoses: StandingDiagnoses::default(),
+            time_wait: BTreeMap::new(),
+            limit_use: BTreeMap::new(),
         }
     }
 
@@ -137,10 +148,10 @@ impl TargetWatch {
         match fact {
             Fact::Target { facts, .. } => self.facts = facts.clone(),
             Fact::Gauge { at, pid, name, value, .. } => self.gauge(*at, *pid, name, *value),
-            Fact::Limit { name, value, used, .. } => {
-                if self.limits.len() < MAX_NAMES || self.limits.contains_key(&**name) {
-                    let limit = LimitOutcome { value: *value, used: *used };
-                    self.limits.insert(name.to_string(), limit);
+            Fact::Limit { at, name, value, used, .. } => self.limit(*at, name, *value, *used),
+            Fact::TimeWait { peer, count, .. } => {
+                if self.time_wait.len() < MAX_NAMES || self.time_wait.contains_key(&**peer) {
+                    self.time_wait.insert(peer.to_string(), *count);
                 }
             }
             Fact::Source { name, status, reason, watermark, cost_us, .. } => {
@@ -155,6 +166,8 @@ impl TargetWatch {
                 }
             }
             Fact::Lifecycle { at, pid, event, .. } => self.lifecycle(*at, *pid, *event),
+            // No judgement rests on these.
+            Fact::Environment { .. } | Fact::Change { change: Change::Stack(_), .. } => {}
             Fact::Open { at, .. } | Fact::Change { at, .. } | Fact::Close { at, .. } => {
                 let late = *at < self.judged;
                 if self.pending.len() < MAX_PENDING {
@@ -166,6 +179,21 @@ impl TargetWatch {
             }
         }
         false
+    }
+
+    fn limit(&mut self, at: Millis, name: &str, value: Option<u64>, used: Option<u64>) {
+        if self.limits.len() >= MAX_NAMES && !self.limits.contains_key(name) {
+            return;
+        }
+        let per_minute = used.and_then(|used| {
+            // Limits are about hosts, users and groups: the stated lifetime says nothing of them.
+            let detector = self.limit_use.entry(name.to_owned());
+            let detector = detector.or_insert_with(|| GaugeDetector::new(|ms| ms));
+            detector.push(at, used as f64);
+            let growth = detector.growth(explain::least_growth(name, used as f64))?;
+            Some(growth.rate * 60.0)
+        });
+        self.limits.insert(name.to_owned(), LimitOutcome { value, used, per_minute });
     }
 
     fn gauge(&mut self, at: Millis, pid: Option<u32>, name: &str, value: f64) {
@@ -248,7 +276,7 @@ impl TargetWatch {
     }
 
     /// Applies what is complete and judges every boundary on the way.
-    pub(super) fn advance(&mut self, changes: &mut Vec<FindingChange>) {
+    pub(super) fn advance(&mut self, changes: &mut Changes) {
         let Some(until) = self.watermark() else { return };
         if until < self.judged {
             return;
@@ -271,7 +299,9 @@ impl TargetWatch {
             self.judge_silences();
         }
         if judged_any {
-            self.diff(changes);
+            self.diff(&mut changes.findings);
+            let present = explain::diagnoses(self);
+            self.diagnoses.update(self.judged, self.target, present, &mut changes.diagnoses);
         }
     }
 

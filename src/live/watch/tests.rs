@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::live::facts::{Activity, Change, HandleFacts, SourceStatus, TargetFacts};
+use crate::live::outcome::FindingChange;
 
 /// Builds facts beat by beat, as the sampler does.
 struct History {
@@ -51,7 +52,7 @@ impl History {
             watermark: Some(at),
             cost_us: 0,
         });
-        self.changes.extend(self.watch.step(&facts));
+        self.changes.extend(self.watch.step(&facts).findings);
     }
 
     fn first(&self, verdict: Verdict) -> Option<&FindingChange> {

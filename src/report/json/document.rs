@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::super::number::rounded;
 use crate::live::facts::{Lifecycle, Millis, SourceStatus};
-use crate::live::outcome::{self, FindingChange, Outcome};
+use crate::live::outcome::{self, DiagnosisChange, FindingChange, Outcome};
 
 /// JSON: the whole document.
 #[derive(Serialize)]
@@ -113,6 +113,8 @@ impl<'a> Target<'a> {
                     value: l.value,
                     unlimited: l.value.is_none(),
                     used: l.used,
+                    per_minute: l.per_minute.and_then(rounded),
+                    seconds_to_limit: l.seconds_left().and_then(rounded),
                 })
                 .collect(),
             gauges: gauges(&o.gauges),
@@ -294,6 +296,7 @@ impl Report {
 /// JSON: a condition that holds now.
 #[derive(Serialize)]
 pub(super) struct Diagnosis<'a> {
+    id: &'a str,
     rule: &'a str,
     severity: &'static str,
     message: &'a str,
@@ -309,6 +312,7 @@ pub(super) struct Diagnosis<'a> {
 impl<'a> Diagnosis<'a> {
     pub(super) fn new(o: &'a outcome::Diagnosis) -> Self {
         Self {
+            id: &o.id,
             rule: &o.rule,
             severity: o.severity.as_str(),
             message: &o.message,
@@ -360,6 +364,26 @@ impl<'a> ChangeLine<'a> {
     }
 }
 
+/// JSON: a line about a diagnosis.
+#[derive(Serialize)]
+pub(super) struct DiagnosisLine<'a> {
+    r#type: String,
+    at_seconds: Option<f64>,
+    target: u32,
+    diagnosis: Diagnosis<'a>,
+}
+
+impl<'a> DiagnosisLine<'a> {
+    pub(super) fn new(o: &'a DiagnosisChange) -> Self {
+        Self {
+            r#type: format!("diagnosis_{}", o.what.as_str()),
+            at_seconds: seconds(o.at),
+            target: o.target.0,
+            diagnosis: Diagnosis::new(&o.diagnosis),
+        }
+    }
+}
+
 /// JSON: the program.
 #[derive(Serialize)]
 pub(super) struct Tool {
@@ -374,6 +398,8 @@ pub(super) struct Limit<'a> {
     value: Option<u64>,
     unlimited: bool,
     used: Option<u64>,
+    per_minute: Option<f64>,
+    seconds_to_limit: Option<f64>,
 }
 
 /// JSON: latest gauges of a process.

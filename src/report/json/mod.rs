@@ -7,9 +7,9 @@ mod tests;
 use std::io;
 
 pub(super) use document::status;
-use document::{ChangeLine, Document, SummaryLine};
+use document::{ChangeLine, DiagnosisLine, Document, SummaryLine};
 
-use crate::live::outcome::{FindingChange, Outcome};
+use crate::live::outcome::{DiagnosisChange, FindingChange, Outcome};
 
 /// Writes one indented document with `"schema": "poolscan.<command>/1"`.
 ///
@@ -26,6 +26,15 @@ pub fn json(outcome: &Outcome, command: &str, out: &mut dyn io::Write) -> io::Re
 /// What `out` returns.
 pub fn ndjson_change(change: &FindingChange, out: &mut dyn io::Write) -> io::Result<()> {
     serde_json::to_writer(&mut *out, &ChangeLine::new(change))?;
+    out.write_all(b"\n")
+}
+
+/// Writes one line of type `diagnosis_opened`, `diagnosis_changed` or `diagnosis_cleared`.
+///
+/// # Errors
+/// What `out` returns.
+pub fn ndjson_diagnosis(change: &DiagnosisChange, out: &mut dyn io::Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &DiagnosisLine::new(change))?;
     out.write_all(b"\n")
 }
 

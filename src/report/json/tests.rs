@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{FindingChange, document, io, json, ndjson_change, ndjson_summary};
+use super::{
+    DiagnosisChange, FindingChange, document, io, json, ndjson_change, ndjson_diagnosis,
+    ndjson_summary,
+};
 use crate::finding::Verdict;
 use crate::live::facts::TargetId;
 use crate::live::outcome::ChangeKind;
@@ -187,6 +190,7 @@ struct Report {
 #[serde(deny_unknown_fields)]
 #[allow(dead_code)]
 struct Diagnosis {
+    id: String,
     rule: String,
     severity: String,
     message: String,
@@ -242,6 +246,10 @@ struct Limit {
     unlimited: bool,
     #[serde(deserialize_with = "Option::deserialize")]
     used: Option<u64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    per_minute: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    seconds_to_limit: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -278,6 +286,11 @@ fn change() -> FindingChange {
     }
 }
 
+fn diagnosis() -> DiagnosisChange {
+    let diagnosis = samples::full().targets.remove(0).diagnoses.remove(0);
+    DiagnosisChange { at: 300_000, target: TargetId(1), what: ChangeKind::Cleared, diagnosis }
+}
+
 #[test]
 fn fields_are_frozen() {
     for outcome in [samples::full(), samples::empty()] {
@@ -302,7 +315,9 @@ fn examples_are_frozen() {
     assert_eq!(written(|out| json(&samples::full(), "watch", out)), full);
     assert_eq!(written(|out| json(&samples::empty(), "watch", out)), empty);
     let line = include_str!("../../../fixtures/json/change.ndjson");
-    assert_eq!(written(|out| ndjson_change(&change(), out)), line);
+    let told = written(|out| ndjson_change(&change(), out))
+        + &written(|out| ndjson_diagnosis(&diagnosis(), out));
+    assert_eq!(told, line);
 }
 
 #[test]
@@ -353,5 +368,7 @@ fn every_key_is_in_the_schema() {
         &mut used,
     );
     keys(&serde_json::to_value(document::ChangeLine::new(&change())).expect("JSON"), &mut used);
+    let line = serde_json::to_value(document::DiagnosisLine::new(&diagnosis())).expect("JSON");
+    keys(&line, &mut used);
     assert_eq!(used.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new());
 }

@@ -7,6 +7,7 @@ pub(super) mod explain;
 mod github;
 mod human;
 mod json;
+mod mistakes;
 mod pages;
 pub(super) mod rules;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use explain::{Described, explain, explain_json};
 pub use github::github;
 pub use human::human;
 pub use json::json;
+pub use mistakes::mistakes;
 pub use pages::{Page, pages};
 pub use rules::{rules, rules_json};
 pub use sarif::sarif;

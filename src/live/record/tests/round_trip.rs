@@ -29,6 +29,7 @@ prop_compose! {
             group: group.map(|levels| levels.into_iter().map(Arc::from).collect()),
             activity, label: text(5), pid,
             fd: numbers.0, inode: numbers.1, bytes: numbers.2, born, flow: flow.map(Arc::new),
+            inherited_by: numbers.0,
         })
     }
 }
@@ -79,7 +80,9 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         activity().prop_map(Change::Activity),
         name().prop_map(Change::State),
         handle().prop_map(Change::Place),
-        flow().prop_map(|flow| Change::Flow(Arc::new(flow)))
+        flow().prop_map(|flow| Change::Flow(Arc::new(flow))),
+        option::of(any::<u32>()).prop_map(Change::InheritedBy),
+        vec(name(), 0..4).prop_map(|frames| Change::Stack(frames.into()))
     ];
     let facts = ("\\PC{0,9}", vec(any::<u32>(), 0..4), option::of(time()), ".{0,9}", ".{0,9}");
     prop_oneof![
@@ -105,6 +108,14 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         (time(), target(), name(), option::of(any::<u64>()), option::of(any::<u64>())).prop_map(
             |(at, target, name, value, used)| Fact::Limit { at, target, name, value, used }
         ),
+        (time(), target(), name(), name()).prop_map(|(at, target, name, text)| Fact::Environment {
+            at,
+            target,
+            name,
+            text
+        }),
+        (time(), target(), name(), any::<u64>())
+            .prop_map(|(at, target, peer, count)| Fact::TimeWait { at, target, peer, count }),
         (time(), target(), name(), status, name(), option::of(time()), any::<u64>()).prop_map(
             |(at, target, name, status, reason, watermark, cost_us)| {
                 Fact::Source { at, target, name, status, reason, watermark, cost_us }

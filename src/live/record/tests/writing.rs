@@ -55,6 +55,7 @@ fn every_key_written_is_in_the_schema() {
         fd: Some(1),
         inode: Some(1),
         bytes: Some(1),
+        inherited_by: Some(4),
         born: Some(1),
         flow: Some(Arc::new(flow)),
         ..HandleFacts::of_kind("socket")
@@ -85,10 +86,14 @@ fn every_key_written_is_in_the_schema() {
         change(Change::Place(place(Activity::Awake))),
         change(Change::State(some())),
         change(Change::Flow(Arc::new(flow))),
+        change(Change::InheritedBy(Some(4))),
+        change(Change::Stack(vec![some()].into())),
         change(Change::Activity(Activity::Unseen)),
         change(Change::Activity(Activity::SilentSince(3))),
         Fact::Gauge { at, target, pid: Some(2), name: some(), value: 1.5 },
         Fact::Limit { at, target, name: some(), value: None, used: Some(2) },
+        Fact::TimeWait { at, target, peer: some(), count: 60 },
+        Fact::Environment { at, target, name: some(), text: some() },
         Fact::Source {
             at,
             target,

@@ -91,17 +91,27 @@ pub(super) fn for_gauge(resource: &str) -> Vec<String> {
     ]
 }
 
-/// Steps when a limit is near.
+/// Steps when a limit is near; `per_second` is the growth towards it, where it grows.
 pub(super) fn for_limit(
     resource: &str,
     pids: &[u32],
     limit: u64,
     hard: Option<u64>,
+    per_second: Option<f64>,
 ) -> Vec<String> {
-    match (resource, pids.first()) {
-        ("fds", Some(pid)) => {
-            vec![format!("prlimit --pid {pid} {}   # buys time", raise(limit, hard).0)]
+    let Some(pid) = pids.first() else { return Vec::new() };
+    let (option, raised) = raise(limit, hard);
+    match resource {
+        "fds" => {
+            let more = raised.saturating_sub(limit);
+            let time = per_second.filter(|&rate| rate > 0.0).map_or_else(String::new, |rate| {
+                format!(", {} at this rate", super::words::duration(more as f64 / rate))
+            });
+            vec![format!("prlimit --pid {pid} {option}   # buys room for {more} more{time}")]
         }
-        _ => Vec::new(),
+        "threads" => vec![format!(
+            "ps -L -o tid,comm,wchan:20,etime -p {pid}   # the youngest tell which pool grows"
+        )],
+        _ => vec![format!("pmap -x {pid} | sort -k3 -n | tail   # what holds most memory")],
     }
 }
