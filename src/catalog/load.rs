@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use semver::VersionReq;
 use serde::Deserialize as _;
 use toml::Spanned;
@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::check;
 use super::error::{CatalogError, Problem};
-use super::model::{ApiFact, ApiFile, AttributeMeaning, MacroGrammar, Rule, TypeFact};
+use super::model::{ApiFact, ApiFile, AttributeMeaning, Handle, MacroGrammar, Rule, TypeFact};
 use super::text::Text;
 use super::types::TypeText;
 
@@ -114,6 +114,8 @@ pub struct Catalog {
     rule_by_id: FxHashMap<Arc<str>, RuleId>,
     /// Of the texts that the binary does not carry.
     own: Option<blake3::Hash>,
+    /// Types of which a reference releases nothing.
+    ended_by_value: FxHashSet<Arc<str>>,
 }
 
 /// A file as it was understood.
@@ -194,6 +196,7 @@ impl Catalog {
                 }
             }
         }
+        catalog.ended_by_value = ended_by_value(&catalog.apis);
         catalog
             .aliases
             .sort_by(|a, b| b.path.len().cmp(&a.path.len()).then_with(|| a.path.cmp(&b.path)));
@@ -295,6 +298,12 @@ impl Catalog {
         self.types_by_path.get(path).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether every method that releases a value of this type takes it by value, so that who has
+    /// a reference cannot.
+    pub fn is_ended_by_value(&self, path: &str) -> bool {
+        self.ended_by_value.contains(path)
+    }
+
     /// Paths that stand for others, the longest first.
     pub fn aliases(&self) -> &[Alias] {
         &self.aliases
@@ -362,6 +371,16 @@ impl ApiFact {
         let one = (!self.path.is_empty()).then_some(self.path.as_str());
         one.into_iter().chain(self.paths.iter().map(String::as_str))
     }
+}
+
+/// See [`Catalog::is_ended_by_value`].
+fn ended_by_value(apis: &[Api]) -> FxHashSet<Arc<str>> {
+    let mut all: FxHashMap<&str, bool> = FxHashMap::default();
+    for api in apis.iter().filter(|api| !api.fact.releases.is_empty()) {
+        let Some((owner, _)) = api.path.rsplit_once("::") else { continue };
+        *all.entry(owner).or_insert(true) &= api.fact.takes.contains(&Handle::Receiver);
+    }
+    all.into_iter().filter(|(_, by_value)| *by_value).map(|(owner, _)| Arc::from(owner)).collect()
 }
 
 /// Tables are far from `u32::MAX` entries.

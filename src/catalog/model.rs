@@ -53,6 +53,9 @@ pub struct TypeFact {
     /// It holds values of its type argument, as collections do: a push is an escape into it.
     #[serde(default)]
     pub collection: bool,
+    /// Methods of others that are given a reference to such a value, and tell it by that.
+    #[serde(default)]
+    pub lent_to: Vec<String>,
     /// A config struct: public fields that are bounds, with the name of the bound.
     #[serde(default)]
     pub fields: BTreeMap<String, String>,

@@ -1,20 +1,20 @@
-//! The crates of mutants.txt and their two halves.
+//! The lists of crates that mutants are made of: one to learn from, one to measure.
 
 use std::path::PathBuf;
 
 use crate::fetch::source;
 
-/// A half of the list.
+/// A list of crates.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Half {
+pub(crate) enum List {
     /// Its misses are read.
     Dev,
     /// Only its table is looked at.
     HeldOut,
 }
 
-impl Half {
-    /// The half with this name.
+impl List {
+    /// The list with this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         match name {
             "dev" => Some(Self::Dev),
@@ -24,23 +24,25 @@ impl Half {
     }
 }
 
-/// The sources of the crates of a half; a crate that cannot be had is named.
-pub(crate) fn sources(half: Half) -> Vec<PathBuf> {
-    let of_half = crates().skip(usize::from(half == Half::HeldOut)).step_by(2);
-    of_half
-        .filter_map(|(name, version)| match source(name, version) {
-            Ok(folder) => Some(folder),
-            Err(error) => {
-                println!("SKIPPED: {error}");
-                None
-            }
-        })
-        .collect()
+/// The sources of the crates of a list; a crate that cannot be had is named.
+pub(crate) fn sources(list: List) -> Vec<PathBuf> {
+    let found = crates(list).filter_map(|(name, version)| match source(name, version) {
+        Ok(folder) => Some(folder),
+        Err(error) => {
+            println!("SKIPPED: {error}");
+            None
+        }
+    });
+    found.collect()
 }
 
 /// Names and versions in the order of the list.
-fn crates() -> impl Iterator<Item = (&'static str, &'static str)> {
-    include_str!("mutants.txt").lines().filter_map(|line| {
+fn crates(list: List) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let text = match list {
+        List::Dev => include_str!("mutants.txt"),
+        List::HeldOut => include_str!("mutants-held-out.txt"),
+    };
+    text.lines().filter_map(|line| {
         let (name, rest) = line.split_once('@').filter(|_| !line.starts_with('#'))?;
         Some((name, rest.split_whitespace().next()?))
     })

@@ -2,7 +2,7 @@
 //!
 //! `cargo test --test corpus` mutates the good examples of the rules;
 //! `cargo test --release --test corpus -- mutants --full DIR…` mutates the crates in folders;
-//! `cargo test --release --test corpus -- mutants --listed dev` (or `held-out`) those of mutants.txt;
+//! `cargo test --release --test corpus -- mutants --listed dev` (or `held-out`) those of mutants.txt (of mutants-held-out.txt);
 //! `cargo test --release --test corpus -- bugs` fetches and scores the crates of bugs.toml.
 
 // A test program talks to a person.
@@ -45,13 +45,13 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if let Some(rest) = after("--listed") {
-        let Some(half) = rest.first().and_then(|name| listed::Half::named(name)) else {
+        let Some(list) = rest.first().and_then(|name| listed::List::named(name)) else {
             println!("--listed takes dev or held-out");
             return ExitCode::FAILURE;
         };
         let tried =
-            mutants::measure(&listed::sources(half), kind, why && half == listed::Half::Dev);
-        if half == listed::Half::Dev {
+            mutants::measure(&listed::sources(list), kind, why && list == listed::List::Dev);
+        if list == listed::List::Dev {
             mutants::list(&tried);
         }
         mutants::table(&tried);

@@ -89,8 +89,9 @@ impl Place<'_> {
             if release.never.iter().any(|word| self.file.text.contains(word))
                 || release.awaited && call.awaited.is_none()
                 || release.kind == "fd-close" && call.receiver.is_some()
-                // A set that is filled up to a known end goes with its function.
-                || release.kind == "task-set-collect" && !self.at(&self.function.bytes).contains("loop {")
+                || release.kind == "task-set-collect" && !self.collects_in_turn(call)
+                || release.kind == "child-wait"
+                    && (call.awaited.is_some() || self.is_given_away(call))
             {
                 continue;
             }
@@ -105,7 +106,12 @@ impl Place<'_> {
                 continue;
             };
             let begins = release.begun.iter().any(|word| begun.contains(word));
-            if begins && (release.kind != "task-stop" || begun.contains("loop")) {
+            // What ends by itself needs nobody to stop it.
+            let endless = || {
+                begun.contains("loop")
+                    && !["break", "return"].iter().any(|word| begun.contains(word))
+            };
+            if begins && (release.kind != "task-stop" || endless()) {
                 sites.push(self.site(
                     release.kind,
                     release.rules,
@@ -114,6 +120,23 @@ impl Place<'_> {
                 ));
             }
         }
+    }
+
+    /// Whether it takes out of a set in the loop that fills the set: one that is filled up to a
+    /// known end goes with its function.
+    fn collects_in_turn(&self, call: &Call) -> bool {
+        let (Some(round), Some(set)) = (&call.repeated, &call.receiver) else { return false };
+        let filled = |word| format!("{}.{word}(", root(self.at(set)));
+        let round = self.at(round);
+        ["spawn", "push", "push_back"].iter().any(|word| round.contains(&filled(word)))
+    }
+
+    /// Whether another call takes the value by its name, and may do the same for it.
+    fn is_given_away(&self, call: &Call) -> bool {
+        let Some(receiver) = &call.receiver else { return false };
+        let name = self.at(receiver);
+        let mut others = self.function.calls.iter();
+        others.any(|other| other.arguments.iter().any(|argument| self.at(argument) == name))
     }
 
     /// Takes a call away: its statement, or its value.
@@ -137,9 +160,21 @@ impl Place<'_> {
             if let Some(local) = self.subject(call) {
                 chain.push_str(self.at(&local.value));
             }
-            if setter.roots.iter().any(|word| chain.contains(word)) && !call.arguments.is_empty() {
-                let edit = (receiver.end..call.bytes.end, String::new());
-                sites.push(self.site(setter.kind, setter.rules, call.line, vec![edit]));
+            // What is left of a kind still bounds: all of a chain goes at once.
+            let of_kind =
+                |other: &&Call| setter.names.contains(&&*other.name) && !other.arguments.is_empty();
+            let whole =
+                |other: &Call| other.receiver.as_ref().map(|of| of.start) == Some(receiver.start);
+            let mut chained =
+                self.function.calls.iter().filter(of_kind).filter(|other| whole(other));
+            let last = chained.clone().all(|other| other.bytes.end <= call.bytes.end);
+            if setter.roots.iter().any(|word| chain.contains(word)) && of_kind(&call) && last {
+                let edit = |other: &Call| {
+                    let start = other.receiver.as_ref().map_or(other.bytes.start, |of| of.end);
+                    (start..other.bytes.end, String::new())
+                };
+                let edits = chained.by_ref().map(edit).collect();
+                sites.push(self.site(setter.kind, setter.rules, call.line, edits));
             }
         }
     }
@@ -203,7 +238,9 @@ impl Place<'_> {
             .calls
             .iter()
             .filter(|call| inner.start <= call.bytes.start && call.bytes.end <= inner.end);
-        calls.clone().all(|call| call.name != "spawn_blocking")
+        // A socket of this machine answers at once.
+        let local = |call: &Call| call.path.contains("Unix") || call.name.starts_with("wait_for");
+        calls.clone().all(|call| call.name != "spawn_blocking" && !local(call))
             && calls.any(|call| {
                 let name = &*call.name;
                 match call.arguments.is_empty() {
@@ -330,6 +367,8 @@ pub(crate) fn read(folder: &Path) -> Vec<File> {
                     .iter()
                     .any(|word| part == *word)
             });
+            // What a build script leaves behind is gone with it.
+            let test = test || path == Path::new("build.rs");
             let text = std::fs::read_to_string(entry.path()).ok()?;
             (!test && text.len() < 400_000).then(|| File::read(path, text))?
         })

@@ -42,6 +42,8 @@ pub(super) struct Builder<'a> {
     pub(super) inside: Option<u32>,
     /// Steps that something leads to.
     pub(super) led: FxHashSet<NodeId>,
+    /// Calls on unknown receivers, which may be told by what becomes of their values.
+    pub(super) unsure: Vec<NodeId>,
 }
 
 /// A body that is being run through: the one asked for, and closures run in place.
@@ -93,6 +95,7 @@ pub(crate) fn build(request: Request<'_>) -> Graph {
         targets: Vec::new(),
         inside: None,
         led: FxHashSet::default(),
+        unsure: Vec::new(),
     };
     let result = builder.local(None, Ty::Unknown, LocalKind::Result, body.span);
     builder.graph.result = result;
@@ -119,6 +122,7 @@ pub(crate) fn build(request: Request<'_>) -> Graph {
         }
     }
     builder.root(body);
+    builder.recognise();
     builder.graph
 }
 

@@ -200,12 +200,8 @@ impl<'a> Builder<'a> {
     pub(super) fn finish(&mut self, ready: Ready) -> Operand {
         let Ready { target, evidence, receiver, receiver_ty, args, generics, name, span } = ready;
         let target = self.given(target, receiver.as_ref().map(|_| name), &args);
-        let effects: Vec<Effect> = match &target {
-            Target::Api(ids, _) => {
-                ids.iter().flat_map(|&id| self.world.facts.api(id).fact.effects.clone()).collect()
-            }
-            _ => Vec::new(),
-        };
+        let effects = self.effects(&target);
+        let unsure = receiver.is_some() && self.may_begin(&target);
         let arg_types: Vec<Ty> = args.iter().map(|arg| self.ty_of(arg)).collect();
         let mut ty = self.world.returns(&target, &receiver_ty, &arg_types);
         // `collect::<Result<_>>()` and the like.
@@ -227,12 +223,25 @@ impl<'a> Builder<'a> {
         };
         let node = self.step(NodeKind::Call(Box::new(call)), span);
         self.graph.locals[to.0 as usize].def = node;
+        if unsure {
+            self.unsure.extend(node);
+        }
         let ends =
             effects.iter().any(|effect| matches!(effect, Effect::NeverReturns | Effect::Exits));
         if ends || ty == Ty::Never {
             self.never(span);
         }
         Operand::Move(Place::of(to))
+    }
+
+    /// What facts say that running it means.
+    pub(super) fn effects(&self, target: &Target) -> Vec<Effect> {
+        match target {
+            Target::Api(ids, _) => {
+                ids.iter().flat_map(|&id| self.world.facts.api(id).fact.effects.clone()).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Applies a function written as an argument to values: `|x| …`, `Some`, `Type::method`.

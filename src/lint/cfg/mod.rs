@@ -5,6 +5,7 @@ mod call;
 mod control;
 mod expr;
 mod given;
+mod lent;
 mod macros;
 mod pattern;
 mod shape;

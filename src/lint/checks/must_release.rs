@@ -11,8 +11,8 @@ use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place};
 use crate::lint::flow::{Fate, How, Start, follow, holders};
 use crate::lint::ir::{Name, Path, Span};
-use crate::lint::names::{FileId, FnId};
-use crate::lint::types::{Target, Ty};
+use crate::lint::names::{FileId, FnId, TypeId};
+use crate::lint::types::{OWN_TRANSACTION, Target, Ty, held};
 
 use super::callers::Callers;
 use super::{Checker, Outcome, Reason, Reported, context, in_tests, item};
@@ -31,6 +31,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     let said = said_of_the_crate(checker);
     let mut fresh = Fresh::default();
     let mut sites = checker.sites.to_vec();
+    add_callers(checker, checker.world.own_transactions().into_iter(), &mut sites);
     for round in 0..ROUNDS {
         let before: usize = fresh.values().map(Vec::len).sum();
         let mut found = Vec::new();
@@ -55,7 +56,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
             }
             return;
         }
-        add_callers(checker, &fresh, &mut sites);
+        add_callers(checker, fresh.keys().copied(), &mut sites);
     }
 }
 
@@ -76,10 +77,17 @@ fn said_of_the_crate<'a>(checker: &Checker<'a>) -> FxHashSet<(FileId, Span, &'a 
 }
 
 /// Bodies that call a function which gives them something to look after.
-fn add_callers(checker: &Checker<'_>, fresh: &Fresh, sites: &mut Vec<Rc<Site>>) {
+fn add_callers(
+    checker: &Checker<'_>,
+    called: impl Iterator<Item = FnId>,
+    sites: &mut Vec<Rc<Site>>,
+) {
     let names = checker.world.names;
+    let wanted: FxHashSet<Name> = called.map(|id| names.function(id).name).collect();
+    if wanted.is_empty() {
+        return;
+    }
     let known: FxHashSet<FnId> = sites.iter().filter_map(|site| site.function).collect();
-    let wanted: FxHashSet<Name> = fresh.keys().map(|&id| names.function(id).name).collect();
     for id in names.fn_ids() {
         let function = names.function(id);
         let Some(body) = function.body.filter(|_| !known.contains(&id)) else { continue };
@@ -101,6 +109,8 @@ struct Begin {
     copied: bool,
     fails: Option<Fails>,
     status: Option<Place>,
+    by_value: bool,
+    own: Option<TypeId>,
 }
 
 impl Begin {
@@ -113,6 +123,8 @@ impl Begin {
             fails: self.fails,
             status: self.status.clone(),
             param: None,
+            by_value: self.by_value,
+            own: self.own,
         }
     }
 }
@@ -151,9 +163,13 @@ fn starts(checker: &Checker<'_>, site: &Site, call: &Call, fresh: &Fresh) -> Vec
                 }
                 let fails = fact.fails.map(|fails| if apart { Fails::NonZero } else { fails });
                 let status = (apart || fails.is_some()).then_some(status);
-                Some(Begin { class, held, copied, fails, status })
+                let by_value = !copied && ended_by_value(checker, ty);
+                Some(Begin { class, held, copied, fails, status, by_value, own: None })
             })
             .collect(),
+        Target::Own(id) if let Some(begin) = own_transaction(checker, site, call, *id) => {
+            vec![begin]
+        }
         Target::Own(id) => fresh
             .get(id)
             .into_iter()
@@ -161,11 +177,36 @@ fn starts(checker: &Checker<'_>, site: &Site, call: &Call, fresh: &Fresh) -> Vec
             .map(|(class, path, copied)| {
                 let mut held = Place::of(call.to);
                 held.path.clone_from(path);
-                Begin { class: class.clone(), held, copied: *copied, fails: None, status: None }
+                Begin {
+                    class: class.clone(),
+                    held,
+                    copied: *copied,
+                    fails: None,
+                    status: None,
+                    by_value: false,
+                    own: None,
+                }
             })
             .collect(),
         _ => Vec::new(),
     }
+}
+
+/// Whether a reference to what the call gives is not enough to release it.
+fn ended_by_value(checker: &Checker<'_>, given: &Ty) -> bool {
+    let payload = given.yielded().payload();
+    payload.path().is_some_and(|path| checker.world.facts.catalog.is_ended_by_value(path.as_str()))
+}
+
+/// A transaction of a type of the package.
+fn own_transaction(checker: &Checker<'_>, site: &Site, call: &Call, id: FnId) -> Option<Begin> {
+    let (ty, inside) = held(&site.graph.local(call.to).ty);
+    let value = Place::of(call.to);
+    let held = if inside { value.part(Part::Payload) } else { value };
+    let (own, by_value) = checker.world.own_transaction(id, &ty)?;
+    let class = OWN_TRANSACTION.to_owned();
+    let (copied, fails, status) = (false, None, None);
+    Some(Begin { class, held, copied, fails, status, by_value, own: Some(own) })
 }
 
 /// Whether nothing ever uses it: `let _ = owner.into_raw()` is another way to forget the owner,

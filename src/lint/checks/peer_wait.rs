@@ -88,6 +88,8 @@ struct Step {
     file: FileId,
     span: Span,
     from: Way,
+    /// Others that call the same without a bound.
+    also: Vec<(FileId, Span)>,
 }
 
 /// Callers, from the inside out; nothing when nobody calls it.
@@ -96,10 +98,11 @@ type Way = Option<Rc<Step>>;
 /// `Ok` when nothing bounds it.
 type Bound = Result<Way, Reason>;
 
-/// The places of a way.
+/// The places of a way, then those beside it from the inside out.
 fn places(way: Option<&Step>) -> Vec<(FileId, Span)> {
-    let steps = std::iter::successors(way, |step| step.from.as_deref());
-    steps.take(CALLERS).map(|step| (step.file, step.span)).collect()
+    let steps = || std::iter::successors(way, |step| step.from.as_deref());
+    let beside = steps().flat_map(|step| step.also.iter().copied());
+    steps().map(|step| (step.file, step.span)).chain(beside).take(CALLERS).collect()
 }
 
 /// Looks for a bound; `Ok` when there is none.
@@ -222,7 +225,10 @@ impl<'a> Search<'a> {
                         return bounded;
                     }
                     match self.value(site, call.to, depth - 1) {
-                        Err(Reason::UnknownOrigin) if call.effects.contains(&Effect::Spawns) => {
+                        // What is spawned runs, whatever becomes of its handle.
+                        Err(Reason::UnknownOrigin | Reason::Escapes(..))
+                            if call.effects.contains(&Effect::Spawns) =>
+                        {
                             known = Some(None);
                         }
                         Ok(way) => known = Some(way),
@@ -294,7 +300,8 @@ impl<'a> Search<'a> {
     /// `Ok` when somebody calls it without a bound, or nobody does here.
     fn callers_bound(&self, site: &Rc<Site>, id: FnId, depth: u32) -> Bound {
         let callers = self.callers.of(id).ok_or(Reason::TooComplex)?;
-        let mut first = None;
+        let mut bounded = None;
+        let mut unbounded: Option<Step> = None;
         for (caller, node) in &callers {
             if caller.function == Some(id) {
                 continue;
@@ -302,13 +309,20 @@ impl<'a> Search<'a> {
             let Some(call) = caller.graph.call_at(*node) else { continue };
             match self.call(caller, call, depth.saturating_sub(1)) {
                 Ok(from) => {
-                    let span = caller.graph.node(*node).span;
-                    return Ok(Some(Rc::new(Step { file: caller.file, span, from })));
+                    let (file, span) = (caller.file, caller.graph.node(*node).span);
+                    match &mut unbounded {
+                        Some(step) if step.also.len() < CALLERS => step.also.push((file, span)),
+                        Some(_) => break,
+                        None => unbounded = Some(Step { file, span, from, also: Vec::new() }),
+                    }
                 }
-                Err(reason) => first = first.or(Some(elsewhere(reason, caller, site))),
+                Err(reason) => bounded = bounded.or(Some(elsewhere(reason, caller, site))),
             }
         }
-        first.map_or(Ok(None), Err)
+        match unbounded {
+            Some(step) => Ok(Some(Rc::new(step))),
+            None => bounded.map_or(Ok(None), Err),
+        }
     }
 
     /// Part of what a library offers, or only of use to such parts: whoever calls it holds the

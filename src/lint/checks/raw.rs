@@ -145,6 +145,8 @@ fn kept(
         fails: None,
         status: None,
         param: None,
+        by_value: false,
+        own: None,
     };
     let fate = follow(site, checker.summaries, &start);
     if fate.gave_up {

@@ -8,11 +8,12 @@ use crate::lint::cfg::{
     Call, Edge, Exit, Graph, Local, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place,
     Test, Value,
 };
-use crate::lint::ir::{BinaryOp, Lit};
-use crate::lint::names::{FileId, Shape};
+use crate::lint::ir::BinaryOp;
+use crate::lint::names::{FileId, FnId, Shape, TypeId};
 use crate::lint::types::{Target, Ty, World};
 
 use super::hold::{self, Holders};
+use super::status::{Told, is_success_name, meaning, mirrored};
 use super::{Escape, Fate, How, Loss, ParamFate, Summaries};
 
 /// Where an obligation begins.
@@ -30,6 +31,10 @@ pub(crate) struct Start<'a> {
     pub(crate) status: Option<Place>,
     /// The parameter that it came in by.
     pub(crate) param: Option<LocalId>,
+    /// Who has a reference to it cannot release it.
+    pub(crate) by_value: bool,
+    /// A type of the package with methods of its own that release it.
+    pub(crate) own: Option<TypeId>,
 }
 
 /// What is known at a point of a path.
@@ -413,6 +418,13 @@ impl Walk<'_> {
     fn passed(&self, state: &mut State, call: &Call, handle: Handle, operand: &Operand) -> Passed {
         let by_value = matches!(operand, Operand::Move(_));
         let copied = self.start.copied;
+        if let Target::Own(id) = call.target
+            && handle == Handle::Receiver
+            && self.is_own_end(id)
+        {
+            return Passed::Released;
+        }
+        let lent = self.start.by_value && !by_value && handle != Handle::Receiver;
         match &call.target {
             Target::Api(ids, path) => {
                 let facts = || ids.iter().map(|&id| &self.world.facts.api(id).fact);
@@ -442,6 +454,7 @@ impl Walk<'_> {
                     _ => Passed::Escaped,
                 }
             }
+            _ if lent => Passed::Kept,
             Target::Own(id) => {
                 let function = self.world.names.function(*id);
                 if function.body.is_none() {
@@ -452,16 +465,26 @@ impl Walk<'_> {
                     }
                     return if copied && !by_value { Passed::Kept } else { Passed::Escaped };
                 }
-                let whole = operand.place().is_some_and(|place| state.held.contains(place));
-                if !whole {
-                    return Passed::Escaped;
-                }
                 let index = match (handle, call.receiver.is_some()) {
                     (Handle::Receiver, _) => 0,
                     (Handle::Arg(number), true) => usize::from(number) + 1,
                     (Handle::Arg(number), false) => usize::from(number),
                     _ => return Passed::Escaped,
                 };
+                let Some(place) = operand.place() else { return Passed::Escaped };
+                if !state.held.contains(place) {
+                    // In a Result that a method gives back as it came: `spawn().logged()`.
+                    let inside = place.part(Part::Payload);
+                    let given_back = by_value && !copied && state.held.contains(&inside) && {
+                        let fate = self.summaries.param(*id, index, self.start.class, copied);
+                        fate == ParamFate::Returned(Vec::new())
+                    };
+                    return if given_back {
+                        Passed::Into(Place::of(call.to))
+                    } else {
+                        Passed::Escaped
+                    };
+                }
                 match self.summaries.param(*id, index, self.start.class, copied) {
                     ParamFate::Released => Passed::Released,
                     ParamFate::Kept => Passed::Kept,
@@ -513,6 +536,13 @@ impl Walk<'_> {
             }
             _ => Passed::Escaped,
         }
+    }
+
+    /// Whether a method of the package releases what is held in a type of the package.
+    fn is_own_end(&self, id: FnId) -> bool {
+        let Some(of) = self.start.own else { return false };
+        let function = self.world.names.function(id);
+        function.of_type == Some(of) && self.world.ends_own(id)
     }
 
     /// Whether a method that nobody knows leaves its receiver where it is. Most do. But of std's
@@ -619,53 +649,6 @@ enum Passed {
     Into(Place),
 }
 
-#[derive(PartialEq, Eq, Clone, Copy)]
-enum Told {
-    Failed,
-    Fine,
-}
-
-/// What a comparison with a status says when it holds; its opposite says the opposite.
-fn meaning(op: BinaryOp, other: &Operand, fails: Fails) -> Option<Told> {
-    use BinaryOp::{Eq, Ge, Gt, Le, Lt, Ne};
-    let number = match other {
-        Operand::Lit(Lit::Int(number)) => Some(*number),
-        _ => None,
-    };
-    let name = match other {
-        Operand::Const(name) => Some(name.as_str()),
-        _ => None,
-    };
-    Some(match (op, number, name, fails) {
-        (Lt, Some(0), ..) | (Le | Eq, Some(-1), ..) => Told::Failed,
-        (Ge, Some(0), ..) | (Gt | Ne, Some(-1), ..) => Told::Fine,
-        (Gt, Some(0), _, Fails::Negative) => Told::Fine,
-        (Eq, Some(0), _, Fails::NonZero) => Told::Fine,
-        (Ne, Some(0), _, Fails::NonZero) => Told::Failed,
-        (Eq, _, Some(name), _) if is_failure_name(name) => Told::Failed,
-        (Ne, _, Some(name), _) if is_failure_name(name) => Told::Fine,
-        (Eq, _, Some(name), _) if is_success_name(name) => Told::Fine,
-        (Ne, _, Some(name), _) if is_success_name(name) => Told::Failed,
-        _ => return None,
-    })
-}
-
-/// Constants of C libraries that say that all is well.
-fn is_success_name(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    name == "OK"
-        || name.ends_with("_OK")
-        || name.ends_with("SUCCESS")
-        || name.ends_with("NO_ERROR")
-        || name.ends_with("NOERROR")
-}
-
-fn is_failure_name(name: &str) -> bool {
-    matches!(name, "MAP_FAILED" | "INVALID_HANDLE_VALUE" | "INVALID_SOCKET" | "SEM_FAILED")
-        || name.ends_with("_ERROR") && !is_success_name(name)
-        || name.ends_with("_FAILED")
-}
-
 /// A function of a type that may keep what it is given; `CStr` only looks.
 fn of_type(path: &str) -> bool {
     let owner = path.rsplit("::").nth(1).unwrap_or("");
@@ -679,14 +662,4 @@ pub(super) fn looks_like_c(path: &str) -> bool {
     !last.is_empty()
         && !owner.rsplit("::").next().unwrap_or("").starts_with(char::is_uppercase)
         && (path.contains("_sys::") || path.contains("ffi") || last.contains('_'))
-}
-
-fn mirrored(op: BinaryOp) -> BinaryOp {
-    match op {
-        BinaryOp::Lt => BinaryOp::Gt,
-        BinaryOp::Gt => BinaryOp::Lt,
-        BinaryOp::Le => BinaryOp::Ge,
-        BinaryOp::Ge => BinaryOp::Le,
-        other => other,
-    }
 }

@@ -3,6 +3,7 @@
 mod beside;
 mod follow;
 mod hold;
+mod status;
 mod summary;
 
 use crate::lint::cfg::NodeId;

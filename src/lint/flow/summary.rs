@@ -66,6 +66,8 @@ impl<'a> Summaries<'a> {
             fails: None,
             status: None,
             param: Some(param),
+            by_value: false,
+            own: None,
         };
         let fate = follow(&site, self, &start);
         if fate.gave_up {

@@ -541,6 +541,11 @@ impl<'a> World<'a> {
                 }
                 other => other.clone(),
             },
+            // As good as a clone of a type of the package.
+            Target::Unknown(name) if name.as_str() == "to_owned" => match receiver.bare() {
+                own @ Ty::Own(..) => own.clone(),
+                _ => Ty::Unknown,
+            },
             // A projection, which macros write, has the fields of what is pinned.
             Target::Unknown(name)
                 if matches!(name.as_str(), "project" | "project_ref")

@@ -2,11 +2,13 @@
 
 mod known;
 mod lookup;
+mod transaction;
 
 use super::ir::Name;
 use super::names::TypeId;
 
 pub(crate) use lookup::{Evidence, Scope, Target, World};
+pub(crate) use transaction::{CLASS as OWN_TRANSACTION, held};
 
 /// What is known about the type of a value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -88,6 +90,14 @@ impl Ty {
                 args.first().cloned().unwrap_or_default()
             }
             _ => Self::Unknown,
+        }
+    }
+
+    /// What awaiting it gives; itself when it is no future.
+    pub(crate) fn yielded(&self) -> &Self {
+        match self {
+            Self::Future(inner) => inner,
+            other => other,
         }
     }
 

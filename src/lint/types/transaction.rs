@@ -1,0 +1,99 @@
+//! Transactions of the package itself: types that are either committed or undone.
+
+use crate::lint::ir::{Name, Receiver};
+use crate::lint::names::{FnId, TypeDef, TypeId};
+
+use super::{Ty, World};
+
+/// The class of what such a type holds.
+pub(crate) const CLASS: &str = "transaction";
+
+/// The method that keeps what was done.
+const KEEPS: &str = "commit";
+
+/// Methods that undo it; a type without one is no transaction.
+const UNDOES: [&str; 4] = ["rollback", "abort", "cancel", "discard"];
+
+/// Words in the name of a function that begins one.
+const BEGINS: [&str; 3] = ["begin", "transaction", "txn"];
+
+/// Words of such that only read, and have nothing to keep.
+const READS: [&str; 3] = ["read", "snapshot", "view"];
+
+/// What a call gives that may fail, and whether it is in a Result or Option.
+pub(crate) fn held(given: &Ty) -> (Ty, bool) {
+    match given.yielded().payload() {
+        Ty::Unknown => (given.yielded().clone(), false),
+        payload => (payload, true),
+    }
+}
+
+impl World<'_> {
+    /// The transaction that calling a function of the package begins, when it gives such a type,
+    /// and whether all that ends it takes it by value.
+    pub(crate) fn own_transaction(&self, id: FnId, given: &Ty) -> Option<(TypeId, bool)> {
+        let of = self.reach(given).iter().find_map(|ty| match ty {
+            Ty::Own(of, _) => Some(*of),
+            Ty::Traits(traits) => match traits.as_slice() {
+                [Ty::Own(of, _)] => Some(*of),
+                _ => None,
+            },
+            _ => None,
+        })?;
+        let name = self.names.function(id).name.as_str();
+        let def = self.names.type_def(of);
+        let has = |word: &str| def.methods.contains_key(&Name::new(word));
+        let says = |words: &[&str], text: &str| words.iter().any(|word| text.contains(word));
+        let fits = !given.is_ref()
+            && says(&BEGINS, name)
+            && !says(&READS, name)
+            && !says(&READS, &def.name.as_str().to_lowercase())
+            && has(KEEPS)
+            && UNDOES.iter().any(|word| has(word))
+            // Several owners: another of them may end it.
+            && !def.implements("Clone")
+            && !self.keeps_when_dropped(def);
+        if !fits {
+            return None;
+        }
+        let mut ends = def.methods.values().flatten().filter(|&&id| self.ends_own(id));
+        let by_value = ends.all(|&id| self.receiver_of(id) == Receiver::Value);
+        Some((of, by_value))
+    }
+
+    /// The functions that begin transactions of the package.
+    pub(crate) fn own_transactions(&self) -> Vec<FnId> {
+        let keeps = Name::new(KEEPS);
+        // Most packages have no such type.
+        if !self.names.types.iter().any(|def| def.methods.contains_key(&keeps)) {
+            return Vec::new();
+        }
+        let begins = |id: &FnId| {
+            let function = self.names.function(*id);
+            let name = function.name.as_str();
+            BEGINS.iter().any(|word| name.contains(word)) && {
+                let given = self.ty(&function.sig.returns, self.scope(*id));
+                self.own_transaction(*id, &held(&given).0).is_some()
+            }
+        };
+        self.names.fn_ids().filter(begins).collect()
+    }
+
+    /// Whether a method of such a type ends it: by its name, or by taking it.
+    pub(crate) fn ends_own(&self, id: FnId) -> bool {
+        let name = self.names.function(id).name.as_str();
+        name == KEEPS || UNDOES.contains(&name) || self.receiver_of(id) == Receiver::Value
+    }
+
+    /// Whether its Drop commits.
+    fn keeps_when_dropped(&self, def: &TypeDef) -> bool {
+        let drops = def.traits.iter().filter(|(of, _)| of.as_str() == "Drop");
+        drops.flat_map(|(_, methods)| methods).any(|&id| {
+            let function = self.names.function(id);
+            function.body.is_some_and(|body| {
+                let body = &self.names.source(function.file).file.bodies[body.0 as usize];
+                body.mentions.iter().any(|name| name.as_str().contains(KEEPS))
+            })
+        })
+    }
+}
