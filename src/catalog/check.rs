@@ -5,7 +5,7 @@ use semver::VersionReq;
 
 use super::error::Problem;
 use super::load::File;
-use super::model::{ApiFact, ApiFile, Effect, Engine, Given, Rule};
+use super::model::{ApiFact, ApiFile, EditShape, Effect, Engine, Given, PARTS, Rule};
 use super::text::{Keys, Text};
 use super::types::{TypeText, is_path};
 
@@ -251,7 +251,17 @@ fn check_api(
     if fact.frees_on_failure && fact.takes.is_empty() {
         wrong("frees_on_failure", "it takes nothing".to_owned());
     }
+    if fact.argument.is_some() && fact.sets.is_empty() {
+        wrong("argument", "a fix would not add it: it sets nothing".to_owned());
+    }
+    for part in fact.instead.iter().flat_map(|text| placeholders(text)) {
+        // Braces of Rust that hold no word are no parts.
+        if is_word(part) && !PARTS.contains(&part) {
+            wrong("instead", format!("'{{{part}}}' is not known: {}", PARTS.join(", ")));
+        }
+    }
     let says_nothing = fact.returns.is_none()
+        && fact.instead.is_none()
         && fact.acquires.is_none()
         && fact.finishes.is_none()
         && fact.fails.is_none()
@@ -331,6 +341,14 @@ fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place
     if rule.engine != Engine::MustRelease && when.paths.is_some() {
         wrong("when", "'paths' belongs to must-release".to_owned());
     }
+    if let Some(fix) = &rule.fix {
+        if !fits(fix.edit, rule.engine) {
+            wrong("fix", "no finding of this engine can be mended in that way".to_owned());
+        }
+        if fix.name.is_some() != (fix.edit == EditShape::Bind) {
+            wrong("fix", "'name' belongs to bind, and only there".to_owned());
+        }
+    }
     for (key, text) in
         [("summary", &rule.summary), ("message", &rule.message), ("help", &rule.help)]
     {
@@ -364,6 +382,22 @@ fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place
     }
     if rule.examples.iter().any(|example| example.bad.is_none() && example.good.is_none()) {
         wrong("example", "needs 'bad' or 'good'".to_owned());
+    }
+}
+
+/// Whether findings of an engine are of the kind that an edit mends.
+fn fits(edit: EditShape, engine: Engine) -> bool {
+    match edit {
+        EditShape::SetBound => engine == Engine::UnsetBound,
+        EditShape::Rewrite => {
+            matches!(engine, Engine::Call | Engine::Forget | Engine::PeerWait | Engine::UnsetBound)
+        }
+        EditShape::RewriteUnused => engine == Engine::MustRelease,
+        EditShape::RemoveCall => engine == Engine::Call,
+        EditShape::Bind => engine == Engine::DiscardedGuard,
+        EditShape::DropBefore => engine == Engine::HeldAcross,
+        EditShape::CollectBefore => engine == Engine::UnreapedCollection,
+        EditShape::ImplDrop => engine == Engine::OwnerWithoutRelease,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// One file of `rules/apis/`: facts about one package.
 #[derive(Debug, Clone, Deserialize)]
@@ -59,6 +59,12 @@ pub struct TypeFact {
     /// A config struct: public fields that are bounds, with the name of the bound.
     #[serde(default)]
     pub fields: BTreeMap<String, String>,
+    /// A statement with which a fix collects what is done in a `{value}`, before more is put in.
+    #[serde(default)]
+    pub collect: Option<String>,
+    /// Statements with which a fix ends a `{value}` in the `drop` of its owner.
+    #[serde(default)]
+    pub end: Option<String>,
     /// Fields that are None only when nobody asked for them: whoever takes them out finds them.
     #[serde(default)]
     pub present: Vec<String>,
@@ -120,6 +126,12 @@ pub struct ApiFact {
     /// Classes that a call belongs to (`unlimited-body-read`, `detaching-spawn`).
     #[serde(default)]
     pub classes: Vec<String>,
+    /// What a fix passes when it adds this call to a chain.
+    #[serde(default)]
+    pub argument: Option<String>,
+    /// What a fix writes in the stead of the call; see [`crate::catalog::model::PARTS`].
+    #[serde(default)]
+    pub instead: Option<String>,
     /// The name alone says enough when the crate is a dependency and the receiver is not known.
     #[serde(default)]
     pub distinctive: bool,
@@ -476,6 +488,9 @@ pub struct Rule {
     pub why: String,
     /// What it cannot see, and what it deliberately leaves alone.
     pub limits: String,
+    /// What mends it, when that can be written by itself.
+    #[serde(default)]
+    pub fix: Option<RuleFix>,
     /// Where the mechanism was seen: issues, advisories, documentation.
     #[serde(default)]
     pub references: Vec<String>,
@@ -489,6 +504,46 @@ pub struct Rule {
     /// More of both, with other versions.
     #[serde(default, rename = "example")]
     pub examples: Vec<Example>,
+}
+
+/// Parts of a call that `instead` may name in braces: the whole call, its receiver, its arguments,
+/// the path before its name, its name; `future` is the call, and what is replaced its await.
+pub const PARTS: &[&str] = &["call", "future", "receiver", "args", "owner", "name"];
+
+/// How findings of a rule are mended.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleFix {
+    /// The shape of the edit.
+    pub edit: EditShape,
+    /// The program does what it did, but for what was found.
+    #[serde(default)]
+    pub safe: bool,
+    /// bind: the name that the value gets.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// What fixes can do to source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EditShape {
+    /// Adds calls that set the bounds, with the `argument` of their facts; or writes `instead`.
+    SetBound,
+    /// Writes what the fact of the call says under `instead`.
+    Rewrite,
+    /// The same, where nothing uses the value of the call.
+    RewriteUnused,
+    /// Takes the call out of a chain.
+    RemoveCall,
+    /// Gives the value a name, so that it lives to the end of its scope.
+    Bind,
+    /// Drops the value before the statement in which something else happens.
+    DropBefore,
+    /// Collects what is done before more is put in, with `collect` of the type.
+    CollectBefore,
+    /// Implements Drop for the owner, with `end` of the type.
+    ImplDrop,
 }
 
 /// Sources under versions of their own.

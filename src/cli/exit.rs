@@ -108,6 +108,7 @@ mod tests {
             message: String::new(),
             help: String::new(),
             related: Vec::new(),
+            fix: None,
             fingerprint: String::new(),
         });
         report

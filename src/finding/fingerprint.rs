@@ -71,6 +71,7 @@ mod tests {
             message: String::new(),
             help: String::new(),
             related: Vec::new(),
+            fix: None,
             fingerprint: String::new(),
         }
     }

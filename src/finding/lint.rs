@@ -99,6 +99,47 @@ pub struct Related {
     pub label: String,
 }
 
+/// Whether a fix may change what the program does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Applicability {
+    /// The program does what it did, but for what was found.
+    Safe,
+    /// It may wait shorter or longer, end something earlier, or need a look to compile.
+    Unsafe,
+}
+
+impl Applicability {
+    /// The name used in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Unsafe => "unsafe",
+        }
+    }
+}
+
+/// Text that is to stand at a place instead of what stands there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Edit {
+    /// What is replaced; empty where text is only added.
+    pub region: Region,
+    /// The same in bytes of the file, a byte order mark counted.
+    pub file_bytes: (u32, u32),
+    /// The text.
+    pub text: String,
+}
+
+/// Edits of one file that mend a finding.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Fix {
+    /// Whether it may be applied without a look.
+    pub applicability: Applicability,
+    /// A few words: what it does.
+    pub title: String,
+    /// In the order of the text; they do not overlap.
+    pub edits: Vec<Edit>,
+}
+
 /// A defect in source code.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LintFinding {
@@ -129,6 +170,8 @@ pub struct LintFinding {
     pub help: String,
     /// Acquisition, steps, every leaking exit (16 at most), releases on other paths.
     pub related: Vec<Related>,
+    /// What mends it, when that can be written by itself.
+    pub fix: Option<Fix>,
     /// Stays the same when lines and files move: of defect, package, module, function and subject.
     pub fingerprint: String,
 }

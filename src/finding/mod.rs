@@ -5,7 +5,7 @@ mod lint;
 mod verdict;
 
 pub use fingerprint::assign_fingerprints;
-pub use lint::{LintFinding, MAX_EXITS, Region, Related, Role, Severity};
+pub use lint::{Applicability, Edit, Fix, LintFinding, MAX_EXITS, Region, Related, Role, Severity};
 pub use verdict::{Confidence, Verdict};
 
 /// One line of evidence behind a verdict: a statement with the numbers it rests on.

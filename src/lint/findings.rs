@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use crate::catalog::model::{Engine, Level};
-use crate::finding::{Confidence, LintFinding, Region, Related, Role, Severity};
+use crate::finding::{
+    Applicability, Confidence, Edit, Fix, LintFinding, Region, Related, Role, Severity,
+};
 
 use super::checks::{Candidate, Outcome, Reported};
+use super::fix::Planned;
 use super::ir::Span;
 use super::names::{FileId, ModId, Module, Names};
 use super::subject::subject;
@@ -16,6 +19,8 @@ pub(crate) struct Lines<'a> {
     text: &'a str,
     starts: Vec<u32>,
     path: Arc<str>,
+    /// Bytes of the file before its text.
+    mark: u32,
 }
 
 impl<'a> Lines<'a> {
@@ -28,7 +33,7 @@ impl<'a> Lines<'a> {
                 starts.push(u32::try_from(at + 1).unwrap_or(u32::MAX));
             }
         }
-        Self { text, starts, path: Arc::clone(&source.shown) }
+        Self { text, starts, path: Arc::clone(&source.shown), mark: source.mark }
     }
 
     /// Line and column, both from 1.
@@ -113,9 +118,23 @@ pub(crate) fn finding(
         subject: subject(lines.slice(candidate.span)),
         message: fill(&rule.message, reported, &function),
         help: fill(&rule.help, reported, &function),
+        fix: reported.fix.as_ref().map(|planned| fix(planned, lines)),
         related: with_acquisition(related, lines, candidate),
         fingerprint: String::new(),
     })
+}
+
+fn fix(planned: &Planned, lines: &Lines<'_>) -> Fix {
+    let edit = |(span, text): &(Span, String)| Edit {
+        region: lines.region(*span),
+        file_bytes: (span.start + lines.mark, span.end + lines.mark),
+        text: text.clone(),
+    };
+    Fix {
+        applicability: if planned.safe { Applicability::Safe } else { Applicability::Unsafe },
+        title: planned.title.clone(),
+        edits: planned.changes.iter().map(edit).collect(),
+    }
 }
 
 /// The module that a candidate is in; of what is in no function, that of its file.

@@ -9,6 +9,7 @@ mod checks;
 pub mod example;
 mod facts;
 mod findings;
+pub mod fix;
 mod flow;
 mod ir;
 mod names;

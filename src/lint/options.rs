@@ -1,5 +1,6 @@
 //! What a run of the linter is asked for.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +26,9 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Explain every candidate on this line, reported or not.
     pub why: Option<(PathBuf, u32)>,
+    /// Texts that stand for files, by absolute path: what an editor holds, or a fix would leave,
+    /// with a byte order mark where there is one.
+    pub overlay: BTreeMap<PathBuf, Arc<str>>,
     /// Told of progress now and then.
     pub progress: Option<Progress>,
     /// What earlier runs worked out. Such packages have no counts of candidates and no times, and

@@ -13,6 +13,7 @@ use crate::catalog::{Catalog, LintRule};
 use super::bodies::{Bodies, Site};
 use super::checks::{Candidate, Checker, in_tests};
 use super::facts::{Facts, Holds};
+use super::fix;
 use super::flow::Summaries;
 use super::ir::Name;
 use super::names::{self, Names, Source, Surroundings};
@@ -80,11 +81,12 @@ pub(crate) fn analyse<'r>(
             candidates: Vec::new(),
         };
         checker.run();
-        let candidates: Vec<Candidate<'r>> = checker
+        let mut candidates: Vec<Candidate<'r>> = checker
             .candidates
             .into_iter()
             .map(|found| Candidate { rule: rule_in(rules, &found.rule.rule), ..found })
             .collect();
+        fix::plan(&world, &bodies, &mut candidates);
         let why = why.and_then(|(path, line)| {
             let file = (0..).zip(&names.sources).find(|(_, source)| source.path == path)?;
             Some(explain(&world, &bodies, &candidates, names::FileId(file.0), line))

@@ -26,14 +26,15 @@ use super::policy::{self, Policies, Policy};
 use super::suppress::{self, CLIPPY, InFile, Known, Suppression};
 use super::syntax::{self, MacroGrammars};
 use super::workspace::{
-    self, Edition, Package, Request, Skip, SourceFile, Target, TargetKind, Versions, Workspace,
+    self, Edition, Package, Request, Skip, SourceFile, Target, TargetKind, Text, Versions,
+    Workspace,
 };
 
 /// Stack of a worker: only what is used of it is ever backed by memory.
 const STACK: usize = 1 << 30;
 
 /// What there is to analyse, before anything of it is read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Loaded {
     /// Packages and files.
     pub workspace: Workspace,
@@ -139,8 +140,8 @@ struct Run<'a> {
 /// A file as it was read.
 struct Read {
     file: SourceFile,
-    text: Result<String, Skip>,
-    /// Of the text, when there is a cache.
+    text: Result<Text, Skip>,
+    /// Of all of the file, when there is a cache.
     hash: Option<[u8; 32]>,
 }
 
@@ -150,7 +151,9 @@ impl<'a> Run<'a> {
         let rules: Vec<&LintRule> =
             all.filter(|known| policy.rules.contains(&known.rule.id)).collect();
         let interest = Interest::of(&policy.catalog, &rules);
-        let key = common.options.cache.as_ref().map(|_| cache::policy(policy));
+        // What stands for a file is there once.
+        let cache = common.options.cache.as_ref().filter(|_| common.options.overlay.is_empty());
+        let key = cache.map(|_| cache::policy(policy));
         Self { number, policy, rules, grammars: grammars(policy), interest, key, common }
     }
 
@@ -237,7 +240,7 @@ impl<'a> Run<'a> {
             return self.analyse(name, read, around, dependencies, edition, reading);
         };
         let files: Vec<&SourceFile> = read.iter().map(|read| &read.file).collect();
-        let text = |number: usize| read.get(number)?.text.as_deref().ok().map(Arc::from);
+        let text = |number: usize| Some(Arc::from(&*read.get(number)?.text.as_ref().ok()?.text));
         let kept = cache.0.get(&key).and_then(|bytes| Entry::part(&bytes, &files, text));
         if let Some(part) = kept {
             self.progress(read.len() as u64);
@@ -252,9 +255,11 @@ impl<'a> Run<'a> {
     }
 
     fn read(&self, file: SourceFile) -> Read {
-        let text = workspace::read(&file);
-        let hash =
-            self.key.and(text.as_ref().ok()).map(|text| blake3::hash(text.as_bytes()).into());
+        let text = match self.common.options.overlay.get(&file.path) {
+            Some(text) => Ok(Text::from(&**text)),
+            None => workspace::read(&file),
+        };
+        let hash = self.key.and(text.as_ref().ok()).map(Text::hash);
         Read { file, text, hash }
     }
 
@@ -364,7 +369,7 @@ impl<'a> Run<'a> {
             issue: issue.map(|message| Issue { path: Arc::clone(&file.shown), line: 0, message }),
         };
         self.progress(1);
-        let text = match text {
+        let Text { text, marked } = match text {
             Ok(text) => text,
             Err(skip @ Skip::TooLarge) => return Err(unread(skip.reason(), None)),
             Err(skip) => return Err(unread(skip.reason(), Some(skip.to_string()))),
@@ -380,6 +385,7 @@ impl<'a> Run<'a> {
             shown: file.shown,
             reported: file.reported,
             text: text.into(),
+            mark: if marked { workspace::MARK.len() as u32 } else { 0 },
             file: lowered,
         })
     }

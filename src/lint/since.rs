@@ -196,6 +196,7 @@ mod tests {
             message: String::new(),
             help: String::new(),
             related: exits.iter().map(exit).collect(),
+            fix: None,
             fingerprint: String::new(),
         }
     }

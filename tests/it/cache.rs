@@ -145,6 +145,36 @@ fn everything_that_goes_in_is_in_the_key() {
 }
 
 #[test]
+fn fixes_are_kept_and_what_stands_for_a_file_is_not() {
+    let text = "pub fn f(m: &std::sync::Mutex<u32>) {\n    let _ = m.lock();\n    \
+        std::thread::yield_now();\n}\n";
+    let tree = Tree::new();
+    tree.package("one", &BTreeMap::new(), text);
+    let memory = Arc::new(Memory::default());
+    let options = Options { paths: vec![tree.path("one")], ..Options::default() };
+    let first_byte = |report: &Report| {
+        let fix = report.findings[0].fix.as_ref().unwrap();
+        fix.edits[0].file_bytes.0
+    };
+    let (report, hit) = from_cache(&memory, &options);
+    let at = first_byte(&report);
+    assert!(!hit && from_cache(&memory, &options).1);
+    // A byte order mark moves nothing but the places in the file.
+    tree.write("one/src/lib.rs", format!("\u{feff}{text}"));
+    let (report, hit) = from_cache(&memory, &options);
+    assert_eq!((hit, first_byte(&report)), (false, at + 3));
+    assert!(from_cache(&memory, &options).1);
+    let kept = memory.kept.lock().unwrap().len();
+    let overlay = BTreeMap::from([(tree.path("one/src/lib.rs"), Arc::from(text))]);
+    let options = Options { overlay, ..options };
+    for _ in 0..2 {
+        let (report, hit) = from_cache(&memory, &options);
+        assert_eq!((hit, first_byte(&report)), (false, at));
+    }
+    assert_eq!(memory.kept.lock().unwrap().len(), kept);
+}
+
+#[test]
 fn what_is_kept_may_be_anything() {
     let tree = Tree::new();
     package(&tree, "one");
@@ -245,9 +275,12 @@ fn warm_and_cold_say_the_same() {
     files.iter().for_each(|path| age(path));
     let before = files.iter().map(|path| path.metadata().unwrap().modified().unwrap());
     let before: Vec<SystemTime> = before.collect();
-    let args = ["--format", "json", "../.."];
-    assert_eq!(site.cached("p0/src", &args), site.plain("p0/src", &args));
-    assert!(site.cached("p0/src", &args).1.contains("\"lib.rs\""));
+    for (format, named) in [("json", "\"lib.rs\""), ("sarif", "\"fixes\"")] {
+        let args = ["--format", format, "../.."];
+        let cached = site.cached("p0/src", &args);
+        assert_eq!(cached, site.plain("p0/src", &args));
+        assert!(cached.1.contains(named), "{}", cached.1);
+    }
     let after = site.files().into_iter().map(|path| path.metadata().unwrap().modified().unwrap());
     assert_eq!(after.collect::<Vec<_>>(), before);
 

@@ -80,10 +80,22 @@ impl Binding {
     }
 }
 
+fn bindings() -> Bindings {
+    let text = std::fs::read_to_string(folder().join("bindings.toml")).unwrap();
+    toml::from_str(&text).unwrap()
+}
+
+/// Every template with every binding of it: a name, the versions it needs, the source.
+pub(crate) fn filled_templates() -> Vec<(String, BTreeMap<String, String>, String)> {
+    let filled = |binding: &Binding| {
+        (format!("bound/{}", binding.name), binding.deps.clone(), binding.expand())
+    };
+    bindings().binding.iter().map(filled).collect()
+}
+
 #[test]
 fn every_form_of_every_binding() {
-    let text = std::fs::read_to_string(folder().join("bindings.toml")).unwrap();
-    let bindings: Bindings = toml::from_str(&text).unwrap();
+    let bindings = bindings();
     let tree = Tree::new();
     let mut texts = Vec::new();
     for binding in &bindings.binding {

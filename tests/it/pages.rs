@@ -21,6 +21,42 @@ fn current(path: &Path, text: &str) {
     assert!(there == text, "{} is not current: {how}", path.display());
 }
 
+/// The part of docs/fixes.md that is written from the rules.
+const FIXES: &str = "## By rule\n";
+
+/// How each rule is mended, and which are not.
+fn fixes() -> String {
+    let mut out = format!("{FIXES}\n| rule | shape | |\n|---|---|---|\n");
+    let mut without = Vec::new();
+    for known in Catalog::embedded().rules() {
+        let id = known.rule.id.clone();
+        let Some(fix) = &known.rule.fix else {
+            without.push(id);
+            continue;
+        };
+        let safe = if fix.safe { "safe" } else { "unsafe" };
+        let shape = serde_json::to_value(fix.edit).unwrap();
+        let _ = writeln!(out, "| {} | {} | {safe} |", links(&[id]), shape.as_str().unwrap());
+    }
+    let _ = writeln!(
+        out,
+        "\nA fix is offered only where its shape fits: the call is part of a chain, the guard has a \
+         name and is not used later, the package depends on the crate under its own name.\n\n\
+         ## Rules without a fix\n\nWhat is right there depends on what the program is for, or takes \
+         more than one place.\n\n{}",
+        links(&without)
+    );
+    out
+}
+
+#[test]
+fn the_page_about_fixes_is_current() {
+    let path = docs().join("fixes.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, _) = text.split_once(FIXES).unwrap();
+    current(&path, &format!("{before}{}", fixes()));
+}
+
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
 }

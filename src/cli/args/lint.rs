@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use crate::config::FailOn;
 use crate::finding::Severity;
@@ -73,6 +73,7 @@ impl From<FailOnSeverity> for FailOn {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("mend").multiple(true)))]
 #[command(after_help = "Examples:\n  \
     poolscan lint                               the package or workspace of this folder\n  \
     poolscan lint src/pool.rs --notes           one file, with what is only worth a note\n  \
@@ -85,6 +86,10 @@ impl From<FailOnSeverity> for FailOn {
     let be what there is today\n  \
     poolscan lint --baseline known.json         what is new since\n  \
     poolscan lint --since origin/main           what a change touches\n  \
+    poolscan lint --stdin-filename src/a.rs < text\n                                              \
+    the text that an editor holds, as that file of its package\n  \
+    poolscan lint --fix                         mend what can be mended safely\n  \
+    poolscan lint --diff --unsafe-fixes         show all that could be mended\n\n\
     poolscan lint --no-cache                    everything anew, nothing kept\n  \
     poolscan lint --show-config                 which poolscan.toml holds for which package\n\n\
     Settings are those of the nearest poolscan.toml at or above a package, or of the metadata in its\n\
@@ -138,6 +143,19 @@ pub(in crate::cli) struct LintArgs {
     /// Only findings of which a place was changed since this commit (its common ancestor with HEAD)
     #[arg(long, value_name = "REF")]
     pub(in crate::cli) since: Option<String>,
+    /// Mend what can be mended without changing what the program does, and show the rest
+    #[arg(long, group = "mend", conflicts_with_all = ["write_baseline", "prune_baseline"])]
+    pub(in crate::cli) fix: bool,
+    /// With --fix or --diff: mend, too, where the program may wait, end or fail in another way
+    #[arg(long, requires = "mend")]
+    pub(in crate::cli) unsafe_fixes: bool,
+    /// Print what --fix would change, and change nothing; exit 1 when it would change something
+    #[arg(long, group = "mend",
+        conflicts_with_all = ["write_baseline", "prune_baseline", "format"])]
+    pub(in crate::cli) diff: bool,
+    /// The text of this file comes from standard input: what an editor holds
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mend", "since", "why"])]
+    pub(in crate::cli) stdin_filename: Option<PathBuf>,
     /// Analyse everything anew: read and keep nothing of what packages were found to hold
     #[arg(long)]
     pub(in crate::cli) no_cache: bool,

@@ -65,11 +65,11 @@ impl<'a> Known<'a> {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(super) fn apply(self, report: &mut Report) -> anyhow::Result<()> {
+    pub(super) fn apply(&self, report: &mut Report) -> anyhow::Result<()> {
         let covers = |scope: &Scope, package: &str| {
             self.policies.as_ref().is_none_or(|policies| scope.is_under(package, policies))
         };
-        let compared = self.baseline.apply(report, covers);
+        let compared = self.baseline.clone().apply(report, covers);
         let mut rest = compared.rest;
         if self.args.write_baseline {
             rest.take(report, covers);

@@ -39,9 +39,9 @@ pub(super) struct Folder {
 
 impl Folder {
     /// The one to use; none when there shall be none, when numbers are wanted that only a whole run
-    /// has, or when nobody knows of a place.
+    /// has, when files are about to change, or when nobody knows of a place.
     pub(super) fn of(args: &LintArgs) -> Option<Self> {
-        if args.no_cache || args.stats || args.why.is_some() {
+        if args.no_cache || args.stats || args.why.is_some() || args.fix || args.diff {
             return None;
         }
         let path =

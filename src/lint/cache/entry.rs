@@ -100,7 +100,9 @@ impl Entry {
     fn rename(&mut self, name: impl Fn(&str) -> Option<Arc<str>>) -> Option<()> {
         let regions = self.findings.iter_mut().flat_map(|finding| {
             let related = finding.related.iter_mut().map(|related| &mut related.region);
-            std::iter::once(&mut finding.region).chain(related)
+            let edits = finding.fix.iter_mut().flat_map(|fix| &mut fix.edits);
+            let regions = std::iter::once(&mut finding.region).chain(related);
+            regions.chain(edits.map(|edit| &mut edit.region))
         });
         let paths = regions
             .map(|region| &mut region.path)

@@ -30,6 +30,7 @@ use crate::finding::Role;
 
 use super::bodies::{Bodies, Site};
 use super::cfg::{Call, NodeId};
+use super::fix::Planned;
 use super::flow::Summaries;
 use super::ir::Span;
 use super::names::{FileId, FnId};
@@ -65,6 +66,8 @@ pub(crate) struct Reported {
     pub(crate) related: Vec<(Role, Span, String)>,
     /// Calls that lead to it, from the inside out, in whichever file.
     pub(crate) callers: Vec<(FileId, Span)>,
+    /// What mends it.
+    pub(crate) fix: Option<Planned>,
 }
 
 /// Why nothing is reported: a closed list, with the place that decides.

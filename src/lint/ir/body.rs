@@ -291,3 +291,84 @@ impl Body {
         &self.pats[id.0 as usize]
     }
 }
+
+impl ExprKind {
+    /// Calls `each` with every expression that stands directly in this one, in this body.
+    pub(crate) fn each_child(&self, each: &mut dyn FnMut(ExprId)) {
+        match self {
+            Self::Lit(_)
+            | Self::Path(_)
+            | Self::Async { .. }
+            | Self::Closure { .. }
+            | Self::Continue { .. }
+            | Self::Unknown => {}
+            Self::Call { callee, args } => {
+                each(*callee);
+                args.iter().copied().for_each(each);
+            }
+            Self::Method { receiver, args, .. } => {
+                each(*receiver);
+                args.iter().copied().for_each(each);
+            }
+            Self::Field { base: one, .. }
+            | Self::Unary { operand: one, .. }
+            | Self::Ref { operand: one }
+            | Self::Cast { operand: one, .. }
+            | Self::Let { value: one, .. }
+            | Self::Loop { body: one, .. }
+            | Self::Try(one)
+            | Self::Await(one) => each(*one),
+            Self::Index { base: one, index: other }
+            | Self::Binary { left: one, right: other, .. }
+            | Self::Assign { target: one, value: other }
+            | Self::Update { target: one, value: other }
+            | Self::While { condition: one, body: other, .. }
+            | Self::For { iterator: one, body: other, .. } => {
+                each(*one);
+                each(*other);
+            }
+            Self::Tuple(all) | Self::Array(all) => all.iter().copied().for_each(each),
+            Self::Struct { fields, rest, .. } => {
+                fields.iter().map(|&(_, value)| value).chain(*rest).for_each(each);
+            }
+            Self::Range(start, end) => start.iter().chain(end).copied().for_each(each),
+            Self::If { condition, then, otherwise } => {
+                [*condition, *then].into_iter().chain(*otherwise).for_each(each);
+            }
+            Self::Match { subject, arms } => {
+                each(*subject);
+                for arm in arms {
+                    arm.guard.iter().copied().chain([arm.body]).for_each(&mut *each);
+                }
+            }
+            Self::Block { stmts, tail, .. } => {
+                for stmt in stmts {
+                    match stmt {
+                        Stmt::Let { init, otherwise, .. } => {
+                            init.iter().chain(otherwise).copied().for_each(&mut *each);
+                        }
+                        Stmt::Expr(id) => each(*id),
+                        Stmt::Item(_) => {}
+                    }
+                }
+                tail.iter().copied().for_each(each);
+            }
+            Self::Break { value, .. } | Self::Return(value) | Self::Yield(value) => {
+                value.iter().copied().for_each(each);
+            }
+            Self::Macro { body, .. } => match body {
+                MacroBody::Select { branches, otherwise } => {
+                    for branch in branches {
+                        let guard = branch.guard;
+                        [branch.future, branch.body].into_iter().chain(guard).for_each(&mut *each);
+                    }
+                    otherwise.iter().copied().for_each(each);
+                }
+                MacroBody::Known { args, .. } | MacroBody::List(args) => {
+                    args.iter().copied().for_each(each);
+                }
+                MacroBody::Opaque(_) => {}
+            },
+        }
+    }
+}

@@ -2,7 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::lint::ir::{BodyId, Fn, FnSig, Item, ItemKind, Name, Path, Receiver, Stmt, TypeRef};
+use crate::lint::ir::{
+    BodyId, Fn, FnSig, Item, ItemKind, Name, Path, Receiver, Span, Stmt, TypeRef,
+};
 
 use super::{
     Def, Deref, FnId, Function, ModId, Names, Shape, Signature, Space, StaticDef, StaticId,
@@ -36,7 +38,7 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
         ItemKind::Struct(lowered) => {
             let tuple = lowered.fields.first().is_some_and(|(name, ..)| name.as_str() == "0");
             let unit = lowered.fields.is_empty();
-            let id = type_def(names, module, item.name, item.public);
+            let id = type_def(names, module, (item.name, item.span), item.public);
             names.types[id.0 as usize].shape = Shape::Struct(lowered.fields);
             names.types[id.0 as usize].generics = lowered.generics;
             if tuple || unit {
@@ -45,11 +47,11 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
             }
         }
         ItemKind::Enum(lowered) => {
-            let id = type_def(names, module, item.name, item.public);
+            let id = type_def(names, module, (item.name, item.span), item.public);
             names.types[id.0 as usize].shape = Shape::Enum(lowered.variants);
         }
         ItemKind::Trait(lowered) => {
-            let id = type_def(names, module, item.name, item.public);
+            let id = type_def(names, module, (item.name, item.span), item.public);
             names.types[id.0 as usize].shape = Shape::Trait;
             let path = own_path(item.name);
             let owner = Owner { of: None, of_trait: Some(path), generics: Vec::new() };
@@ -91,7 +93,7 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
             }
         }
         ItemKind::Alias { ty, generics } => {
-            let id = type_def(names, module, item.name, item.public);
+            let id = type_def(names, module, (item.name, item.span), item.public);
             names.types[id.0 as usize].shape = Shape::Alias(ty);
             let generics = generics.into_iter().map(|name| (name, Vec::new()));
             names.types[id.0 as usize].generics = generics.collect();
@@ -173,10 +175,12 @@ fn blank(names: &Names, module: ModId, name: Name, sig: Signature) -> Function {
     }
 }
 
-fn type_def(names: &mut Names, module: ModId, name: Name, public: bool) -> TypeId {
+fn type_def(names: &mut Names, module: ModId, item: (Name, Span), public: bool) -> TypeId {
+    let (name, span) = item;
     let id = TypeId(u32::try_from(names.types.len()).unwrap_or(u32::MAX));
     names.types.push(TypeDef {
         name,
+        span,
         module,
         file: names.module(module).file,
         shape: Shape::Struct(Vec::new()),

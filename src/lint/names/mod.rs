@@ -22,6 +22,8 @@ pub(crate) struct Source {
     pub(crate) shown: std::sync::Arc<str>,
     pub(crate) reported: bool,
     pub(crate) text: std::sync::Arc<str>,
+    /// Bytes of the file before the text: those of a byte order mark.
+    pub(crate) mark: u32,
     pub(crate) file: File,
 }
 
@@ -125,6 +127,8 @@ pub(crate) type Signature = super::ir::FnSig;
 #[derive(Debug)]
 pub(crate) struct TypeDef {
     pub(crate) name: Name,
+    /// Its name, where it is declared.
+    pub(crate) span: Span,
     pub(crate) module: ModId,
     pub(crate) file: FileId,
     pub(crate) shape: Shape,

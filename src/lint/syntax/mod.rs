@@ -43,6 +43,16 @@ pub(crate) fn lower(source: &str, grammars: &MacroGrammars, testing: bool) -> Fi
     file
 }
 
+/// Whether a text is a Rust file as a whole.
+pub(crate) fn parses(source: &str) -> bool {
+    if depth(source) > DEEPEST {
+        return false;
+    }
+    let whole = parse::parse(source).broken.is_empty();
+    proc_macro2::extra::invalidate_current_thread_spans();
+    whole
+}
+
 /// Only parses, for measuring what the rest costs.
 pub fn parse_only(source: &str) -> bool {
     let parsed = syn::parse_file(source).is_ok();

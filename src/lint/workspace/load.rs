@@ -24,7 +24,7 @@ pub struct Request {
 }
 
 /// Everything there is to analyse.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Workspace {
     /// Packages with at least one reported file, sorted by folder.
     pub packages: Vec<Package>,

@@ -27,5 +27,5 @@ pub use edition::Edition;
 pub use load::{LoadError, Request, Workspace, load};
 pub use package::{Dependency, DependencyKind, Package, SourceFile, Target, TargetKind};
 pub use paths::{absolute, shown};
-pub use read::{MAX_BYTES, Skip, read};
+pub use read::{MARK, MAX_BYTES, Skip, Text, read};
 pub use versions::Versions;

@@ -37,6 +37,37 @@ impl Skip {
     }
 }
 
+/// A byte order mark.
+pub const MARK: &str = "\u{feff}";
+
+/// What stands in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// Without a byte order mark.
+    pub text: String,
+    /// Whether the file begins with one.
+    pub marked: bool,
+}
+
+impl Text {
+    /// Of all that stands in the file.
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        if self.marked {
+            hasher.update(MARK.as_bytes());
+        }
+        hasher.update(self.text.as_bytes());
+        hasher.finalize().into()
+    }
+}
+
+impl From<&str> for Text {
+    fn from(whole: &str) -> Self {
+        let rest = whole.strip_prefix(MARK);
+        Self { text: rest.unwrap_or(whole).to_owned(), marked: rest.is_some() }
+    }
+}
+
 /// The text of `file` without a byte order mark.
 ///
 /// Byte offsets into the text are offsets into the file, except where the file begins with the
@@ -44,18 +75,20 @@ impl Skip {
 ///
 /// # Errors
 /// Says why the file is to be skipped.
-pub fn read(file: &SourceFile) -> Result<String, Skip> {
+pub fn read(file: &SourceFile) -> Result<Text, Skip> {
     let mut bytes = Vec::new();
     // One byte more than allowed tells "too large", whatever happens to the file meanwhile.
     File::open(&file.path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Skip::TooLarge);
     }
-    if bytes.starts_with(b"\xEF\xBB\xBF") {
-        bytes.drain(..3);
+    let marked = bytes.starts_with(MARK.as_bytes());
+    if marked {
+        bytes.drain(..MARK.len());
     }
-    String::from_utf8(bytes)
-        .map_err(|error| Skip::NotUtf8 { valid_up_to: error.utf8_error().valid_up_to() })
+    let text = String::from_utf8(bytes)
+        .map_err(|error| Skip::NotUtf8 { valid_up_to: error.utf8_error().valid_up_to() })?;
+    Ok(Text { text, marked })
 }
 
 #[cfg(test)]
@@ -66,7 +99,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.rs");
         std::fs::write(&path, bytes).unwrap();
-        read(&SourceFile { path, shown: "a.rs".into(), reported: true })
+        read(&SourceFile { path, shown: "a.rs".into(), reported: true }).map(|read| read.text)
     }
 
     #[test]

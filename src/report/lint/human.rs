@@ -10,7 +10,9 @@ use super::View;
 use super::cut::{cut, cut_path};
 use super::snippet::Window;
 use super::summary::{family_table, issue_lines, stats_lines, summary_line};
-use crate::finding::{Confidence, LintFinding, Region, Related, Role, Severity};
+use crate::finding::{
+    Applicability, Confidence, Fix, LintFinding, Region, Related, Role, Severity,
+};
 use crate::lint::Report;
 use crate::report::Style;
 use crate::report::text::{ascii, sanitise};
@@ -119,8 +121,21 @@ fn rendered(finding: &LintFinding, report: &Report, style: Style) -> String {
         let text = block(&finding.help, indent("help"), style);
         group = group.element(Level::HELP.message(text));
     }
+    if let Some(fix) = &finding.fix {
+        let text = block(&offer(fix), indent("help"), style);
+        group = group.element(Level::HELP.message(text));
+    }
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
     renderer.hyperlink(false).term_width(style.width).render(&[group])
+}
+
+/// How a fix is had.
+pub(super) fn offer(fix: &Fix) -> String {
+    let options = match fix.applicability {
+        Applicability::Safe => "--fix",
+        Applicability::Unsafe => "--fix --unsafe-fixes",
+    };
+    format!("fixable with {options}: {}", fix.title)
 }
 
 /// A place that is underlined.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::View;
-use crate::finding::{Confidence, LintFinding, Region, Related, Role, Severity};
+use crate::finding::{
+    Applicability, Confidence, Edit, Fix, LintFinding, Region, Related, Role, Severity,
+};
 use crate::lint::{Issue, Report, Scope, Skipped, Stats};
 use crate::report::Style;
 
@@ -48,6 +50,7 @@ pub(super) fn finding(region: Region, severity: Severity) -> LintFinding {
         message: "the child that `Command::spawn` starts is never waited for".to_owned(),
         help: "call `wait` on every path, or `kill_on_drop`".to_owned(),
         related: Vec::new(),
+        fix: None,
         fingerprint: "72f12db904d70f6c".to_owned(),
     }
 }
@@ -58,6 +61,15 @@ pub(super) fn full() -> Report {
     let own = region("src/start.rs", 4, 17, 52);
     let mut leak = finding(own.clone(), Severity::Warning);
     leak.confidence = Confidence::Medium;
+    leak.fix = Some(Fix {
+        applicability: Applicability::Unsafe,
+        title: "write `….status(…)`".to_owned(),
+        edits: vec![Edit {
+            region: region("src/start.rs", 4, 42, 47),
+            file_bytes: (107, 112),
+            text: "status".to_owned(),
+        }],
+    });
     leak.related = vec![
         related(own, Role::Acquired, "started here"),
         related(region("src/start.rs", 6, 9, 20), Role::Exit, ""),

@@ -35,6 +35,7 @@ fn a_finding_over_two_files_is_frozen() {
   |
   = note: this is probable, not certain: not every type and name on the way is known
   = help: call `wait` on every path, or `kill_on_drop`
+  = help: fixable with --fix --unsafe-fixes: write `….status(…)`
 
 issue: src/x.rs:12: could not parse: expected `;`; this function was skipped
 issue: src/y.rs: could not read: permission denied

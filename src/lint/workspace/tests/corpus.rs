@@ -17,7 +17,7 @@ fn published_packages_load() {
     let (mut bytes, mut skips) = (0, Vec::new());
     for file in files.clone().chain(&workspace.loose) {
         match read(file) {
-            Ok(text) => bytes += text.len(),
+            Ok(read) => bytes += read.text.len(),
             Err(skip) => skips.push((file.shown.clone(), skip)),
         }
     }

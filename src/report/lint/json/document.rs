@@ -64,6 +64,7 @@ pub(super) struct Finding<'a> {
     fingerprint: &'a str,
     package: &'a str,
     module: &'a str,
+    fixes: Vec<Fix<'a>>,
 }
 
 impl<'a> Finding<'a> {
@@ -85,6 +86,7 @@ impl<'a> Finding<'a> {
             fingerprint: &f.fingerprint,
             package: &f.package,
             module: &f.module,
+            fixes: f.fix.iter().map(Fix::new).collect(),
         }
     }
 }
@@ -111,6 +113,52 @@ impl<'a> Related<'a> {
             end_column: r.region.end_column,
             label: &r.label,
             role: r.role.as_str(),
+        }
+    }
+}
+
+/// JSON: edits that mend a finding.
+#[derive(Serialize)]
+pub(super) struct Fix<'a> {
+    applicability: &'static str,
+    title: &'a str,
+    edits: Vec<Edit<'a>>,
+}
+
+impl<'a> Fix<'a> {
+    fn new(fix: &'a finding::Fix) -> Self {
+        Self {
+            applicability: fix.applicability.as_str(),
+            title: &fix.title,
+            edits: fix.edits.iter().map(Edit::new).collect(),
+        }
+    }
+}
+
+/// JSON: text that replaces what stands at a place.
+#[derive(Serialize)]
+pub(super) struct Edit<'a> {
+    path: &'a str,
+    start_byte: u32,
+    end_byte: u32,
+    line: u32,
+    column: u32,
+    end_line: u32,
+    end_column: u32,
+    text: &'a str,
+}
+
+impl<'a> Edit<'a> {
+    fn new(edit: &'a finding::Edit) -> Self {
+        Self {
+            path: &edit.region.path,
+            start_byte: edit.file_bytes.0,
+            end_byte: edit.file_bytes.1,
+            line: edit.region.line,
+            column: edit.region.column,
+            end_line: edit.region.end_line,
+            end_column: edit.region.end_column,
+            text: &edit.text,
         }
     }
 }

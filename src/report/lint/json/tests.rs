@@ -61,6 +61,30 @@ struct Finding {
     fingerprint: String,
     package: String,
     module: String,
+    fixes: Vec<Fix>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Fix {
+    applicability: String,
+    title: String,
+    edits: Vec<Edit>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Edit {
+    path: String,
+    start_byte: u32,
+    end_byte: u32,
+    line: u32,
+    column: u32,
+    end_line: u32,
+    end_column: u32,
+    text: String,
 }
 
 #[derive(Deserialize)]

@@ -9,16 +9,17 @@ use std::collections::BTreeSet;
 use std::io;
 
 use model::{
-    ArtifactLocation, CodeFlow, Configuration, Driver, Fingerprints, FlowLocation, Invocation,
-    Location, Log, LogicalLocation, Notification, Outcome, OutcomeProperties, PhysicalLocation,
-    Place, Rule, RuleProperties, Run, Text, ThreadFlow, Tool,
+    ArtifactChange, ArtifactLocation, CodeFlow, Configuration, Driver, Fingerprints, Fix,
+    FixProperties, FlowLocation, Invocation, Location, Log, LogicalLocation, Notification, Outcome,
+    OutcomeProperties, PhysicalLocation, Place, Replacement, Rule, RuleProperties, Run, Text,
+    ThreadFlow, Tool,
 };
 
 use super::base::Base;
 use super::explain::{Described, filled, severity};
 use super::human::label;
 use crate::catalog::model::Level;
-use crate::finding::{LintFinding, Region, Related, Role};
+use crate::finding::{self, LintFinding, Region, Related, Role};
 use crate::lint::{Issue, Report};
 
 /// Stands for the root of the repository, as in the logs of other tools.
@@ -141,12 +142,28 @@ fn outcome<'a>(f: &'a LintFinding, rule_index: Option<usize>, base: &Base) -> Ou
             .map(|(id, related)| Location { id: Some(id), ..step(related, base) })
             .collect(),
         code_flows: code_flows(f, base),
+        fixes: f.fix.iter().map(|mends| fix(mends, f, base)).collect(),
         fingerprints: Fingerprints { own: &f.fingerprint },
         properties: OutcomeProperties {
             confidence: f.confidence.as_str(),
             help: &f.help,
             package: &f.package,
         },
+    }
+}
+
+fn fix<'a>(fix: &'a finding::Fix, f: &LintFinding, base: &Base) -> Fix<'a> {
+    let replacement = |edit: &'a finding::Edit| Replacement {
+        deleted_region: place(&edit.region),
+        inserted_content: Text::plain(&*edit.text),
+    };
+    Fix {
+        description: Text::plain(&*fix.title),
+        artifact_changes: [ArtifactChange {
+            artifact_location: physical(&f.region.path, None, base).artifact_location,
+            replacements: fix.edits.iter().map(replacement).collect(),
+        }],
+        properties: FixProperties { applicability: fix.applicability.as_str() },
     }
 }
 
