@@ -12,7 +12,7 @@ use crate::lint::cfg::{Call, Graph, LocalId, LocalKind, NodeId, NodeKind, Operan
 use crate::lint::flow::{Fate, How, Start, follow, holders};
 use crate::lint::ir::{Name, Path, Span};
 use crate::lint::names::{FileId, FnId, TypeId};
-use crate::lint::types::{OWN_TRANSACTION, Target, Ty, held};
+use crate::lint::types::{Evidence, OWN_TRANSACTION, Target, Ty, held};
 
 use super::callers::Callers;
 use super::{Checker, Outcome, Reason, Reported, context, in_tests, item};
@@ -52,7 +52,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
             let callers = Callers::new(checker.world, checker.bodies);
             let known = Known { rules: &rules, said: &said, callers: &callers };
             for (site, node, begin, fate) in found {
-                judge(checker, &known, &site, node, &begin.class, fate);
+                judge(checker, &known, &site, node, &begin, fate);
             }
             return;
         }
@@ -200,6 +200,12 @@ fn ended_by_value(checker: &Checker<'_>, given: &Ty) -> bool {
 
 /// A transaction of a type of the package.
 fn own_transaction(checker: &Checker<'_>, site: &Site, call: &Call, id: FnId) -> Option<Begin> {
+    // One that only reads has nothing to keep.
+    let reads =
+        |arg: &Operand| matches!(arg, Operand::Const(name) if name.as_str().starts_with("Read"));
+    if call.args.iter().any(reads) {
+        return None;
+    }
     let (ty, inside) = held(&site.graph.local(call.to).ty);
     let value = Place::of(call.to);
     let held = if inside { value.part(Part::Payload) } else { value };
@@ -252,16 +258,20 @@ fn judge<'a>(
     Known { rules, said, callers }: &Known<'_, 'a>,
     site: &Site,
     node: NodeId,
-    class: &str,
+    begin: &Begin,
     mut fate: Fate,
 ) {
+    let class = begin.class.as_str();
     let of_class: Vec<_> =
         rules.iter().filter(|known| known.rule.class == class).copied().collect();
     if of_class.is_empty() {
         return;
     }
     let Some(call) = site.graph.call_at(node) else { return };
-    let (span, evidence) = (site.graph.node(node).span, call.evidence);
+    let span = site.graph.node(node).span;
+    // A type of the package is known as a transaction by its names alone.
+    let own = begin.own.map(|_| Evidence::Probable);
+    let evidence = own.map_or(call.evidence, |own| call.evidence.min(own));
     if let Some(id) = site.function
         && context::is_entry(checker.world.names, id)
         && site.parent.is_none()
