@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -14,7 +14,7 @@ use crate::catalog::{Catalog, CatalogError, Text, live};
 use crate::config::{
     self, Document, Finder, Knowledge, Mistake, Mistakes, NAME, Settings, Step, nearest,
 };
-use crate::lint::workspace::{absolute, shown};
+use crate::lint::workspace::{absolute, shown, working_directory};
 use crate::report::lint::Described;
 
 /// What stands for all rules.
@@ -32,7 +32,7 @@ impl Catalogue {
 
     /// What is built in, what these files say, and what the settings of this folder bring.
     pub(super) fn here(files: &[PathBuf]) -> anyhow::Result<Self> {
-        let cwd = std::env::current_dir().context("the working directory cannot be found")?;
+        let cwd = working_directory()?;
         let mut finder = Finder::new(&cwd);
         let settings = finder.of(&cwd, None);
         let mistakes = finder.into_mistakes();
@@ -44,7 +44,7 @@ impl Catalogue {
 
     /// What is built in, what these files say, and what settings bring.
     pub(super) fn with(files: &[PathBuf], settings: Option<&Settings>) -> anyhow::Result<Self> {
-        let cwd = std::env::current_dir().context("the working directory cannot be found")?;
+        let cwd = working_directory()?;
         let mut own = Own { cwd, texts: Vec::new() };
         for file in files {
             own.add_file(absolute(&own.cwd, file)).map_err(wrong)?;

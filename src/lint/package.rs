@@ -72,14 +72,7 @@ pub(crate) fn analyse<'r>(
         let graphs = started.elapsed();
         let summaries = Summaries::new(&world, &bodies);
         let count = sites.len() as u64;
-        let mut checker = Checker {
-            world: &world,
-            bodies: &bodies,
-            summaries: &summaries,
-            rules,
-            sites: &sites,
-            candidates: Vec::new(),
-        };
+        let mut checker = Checker::new(&bodies, &summaries, rules, &sites);
         checker.run();
         let mut candidates: Vec<Candidate<'r>> = checker
             .candidates

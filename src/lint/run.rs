@@ -47,7 +47,7 @@ pub struct Loaded {
 /// # Errors
 /// There is nothing.
 pub fn load(options: &Options) -> anyhow::Result<Loaded> {
-    let cwd = std::env::current_dir().context("the working directory cannot be found")?;
+    let cwd = workspace::working_directory()?;
     let started = Instant::now();
     let workspace = workspace::load(&Request { paths: options.paths.clone(), cwd: cwd.clone() })?;
     Ok(Loaded { workspace, cwd, took: started.elapsed() })

@@ -241,6 +241,14 @@ pub enum SourceStatus {
     Unavailable,
 }
 
+impl SourceStatus {
+    /// That of a source that delivers all but what these words say; complete without words.
+    #[must_use]
+    pub fn without(missing: &str) -> Self {
+        if missing.is_empty() { Self::Ok } else { Self::Partial }
+    }
+}
+
 /// Who a target is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TargetFacts {

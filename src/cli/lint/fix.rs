@@ -31,7 +31,7 @@ pub(super) fn mended(
     options: &Options,
     judge: &dyn Fn(&mut Report) -> anyhow::Result<()>,
 ) -> anyhow::Result<Mended> {
-    let cwd = std::env::current_dir().context("the working directory cannot be found")?;
+    let cwd = workspace::working_directory()?;
     let refused: RefCell<BTreeMap<Arc<str>, Option<&'static str>>> = RefCell::default();
     let notes = args.notes || chosen.fails_from(Severity::Note);
     let wanted = |finding: &LintFinding| {

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 
 use super::root::repository;
 use crate::lint::since::Changes;
+use crate::lint::workspace::working_directory;
 
 /// What changed in Rust files since the common ancestor of `reference` and HEAD, whether committed or
 /// not, with files that git does not know yet; in the repository around all of `paths`.
@@ -14,7 +15,7 @@ use crate::lint::since::Changes;
 /// # Errors
 /// No git, no repository or more than one, or no such commit: a sentence that says what to do.
 pub(super) fn changes(reference: &str, paths: &[PathBuf]) -> anyhow::Result<Changes> {
-    let cwd = std::env::current_dir().context("the working directory cannot be found")?;
+    let cwd = working_directory()?;
     let mut roots = Vec::new();
     let here = [PathBuf::from(".")];
     for path in if paths.is_empty() { &here } else { paths } {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 
 use crate::cli::args::LintArgs;
-use crate::lint::workspace::{MAX_BYTES, absolute};
+use crate::lint::workspace::{MAX_BYTES, absolute, working_directory};
 
 /// What is analysed, and which texts stand for files.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ impl Input {
         if text.len() as u64 > MAX_BYTES {
             bail!("standard input is larger than 8 MB");
         }
-        let cwd = std::env::current_dir().context("the working directory cannot be found")?;
+        let cwd = working_directory()?;
         Ok(Self { overlay: BTreeMap::from([(absolute(&cwd, file), Arc::from(text))]) })
     }
 

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use crate::cli::args::LintArgs;
 use crate::cli::catalogue::Catalogue;
 use crate::config::{self, Document, FailOn, Finder, Mistake, Mistakes, Settings, Word};
 use crate::finding::{LintFinding, Severity};
-use crate::lint::workspace::{Workspace, absolute, shown};
+use crate::lint::workspace::{Workspace, absolute, shown, working_directory};
 use crate::lint::{Override, Paths, Policies, Policy, Report};
 use crate::report::lint::Described;
 
@@ -107,7 +107,7 @@ impl Chosen {
 
     /// A line for each package: its folder, and which settings hold.
     pub(super) fn lines(&self, workspace: &Workspace) -> anyhow::Result<Vec<String>> {
-        let cwd = std::env::current_dir().context("the working directory cannot be found")?;
+        let cwd = working_directory()?;
         let of = |what: &str, number: usize| {
             let origin = &self.origins[number];
             let from = match &origin.settings {
@@ -142,7 +142,7 @@ impl Origin {
 
 /// The settings of each package, and at the end those of files of no package.
 fn held(workspace: &Workspace, args: &LintArgs) -> anyhow::Result<Vec<Option<Arc<Settings>>>> {
-    let cwd = std::env::current_dir().context("the working directory cannot be found")?;
+    let cwd = working_directory()?;
     let count = workspace.packages.len() + 1;
     if args.no_config {
         return Ok(vec![None; count]);

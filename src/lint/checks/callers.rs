@@ -92,12 +92,8 @@ impl<'a> Callers<'a> {
         let mut index: FxHashMap<Name, Vec<FnId>> = FxHashMap::default();
         for id in names.fn_ids() {
             let function = names.function(id);
-            let Some(body) = function.body.filter(|_| !context::in_tests(names, id)) else {
-                continue;
-            };
-            let Some(body) = names.source(function.file).file.bodies.get(body.0 as usize) else {
-                continue;
-            };
+            let body = names.body_of(function).filter(|_| !context::in_tests(names, id));
+            let Some(body) = body else { continue };
             for &name in &body.mentions {
                 index.entry(name).or_default().push(id);
             }

@@ -26,7 +26,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     if rules.is_empty() {
         return;
     }
-    let callers = Callers::new(checker.world, checker.bodies);
+    let callers = Rc::clone(&checker.callers);
     let mut search = Search {
         checker,
         doing: Doing::new(checker.world, checker.bodies),

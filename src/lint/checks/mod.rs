@@ -28,6 +28,8 @@ use crate::catalog::LintRule;
 use crate::catalog::model::Engine;
 use crate::finding::Role;
 
+use callers::Callers;
+
 use super::bodies::{Bodies, Site};
 use super::cfg::{Call, NodeId};
 use super::fix::Planned;
@@ -137,9 +139,23 @@ pub(crate) struct Checker<'a> {
     pub(crate) rules: &'a [&'a LintRule],
     pub(crate) sites: &'a [Rc<Site>],
     pub(crate) candidates: Vec<Candidate<'a>>,
+    /// Looked up once for all engines.
+    callers: Rc<Callers<'a>>,
 }
 
 impl<'a> Checker<'a> {
+    /// Nothing looked at yet.
+    pub(crate) fn new(
+        bodies: &'a Bodies<'a>,
+        summaries: &'a Summaries<'a>,
+        rules: &'a [&'a LintRule],
+        sites: &'a [Rc<Site>],
+    ) -> Self {
+        let world = bodies.world;
+        let callers = Rc::new(Callers::new(world, bodies));
+        Self { world, bodies, summaries, rules, sites, candidates: Vec::new(), callers }
+    }
+
     /// Runs every engine.
     pub(crate) fn run(&mut self) {
         // What a whole crate never does is said of it, not of one path.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalog::LintRule;
-use crate::catalog::model::{Context, Engine, Fails, Handle, Paths};
+use crate::catalog::model::{Context, Engine, Fails, Handle, Paths, When};
 use crate::finding::{MAX_EXITS, Role};
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place};
@@ -49,7 +49,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
         let after: usize = fresh.values().map(Vec::len).sum();
         if after == before || round + 1 == ROUNDS {
             // Whether it matters is decided last, when all wrappers are known.
-            let callers = Callers::new(checker.world, checker.bodies);
+            let callers = Rc::clone(&checker.callers);
             let known = Known { rules: &rules, said: &said, callers: &callers };
             for (site, node, begin, fate) in found {
                 judge(checker, &known, &site, node, &begin, fate);
@@ -90,8 +90,7 @@ fn add_callers(
     let known: FxHashSet<FnId> = sites.iter().filter_map(|site| site.function).collect();
     for id in names.fn_ids() {
         let function = names.function(id);
-        let Some(body) = function.body.filter(|_| !known.contains(&id)) else { continue };
-        let body = &names.source(function.file).file.bodies[body.0 as usize];
+        let Some(body) = names.body_of(function).filter(|_| !known.contains(&id)) else { continue };
         let calls = body.mentions.iter().any(|name| wanted.contains(name));
         if calls
             && !in_tests(names, id)
@@ -307,29 +306,30 @@ fn judge<'a>(
         let outcome = verdict(known.rule.when.paths.unwrap_or(Paths::Any), &fate);
         let outcome = match outcome {
             Some(reason) => Outcome::Silent(reason),
-            None => {
-                match context::fits(&known.rule.when, &contexts(checker, callers, site, node)) {
-                    Err(reason) => Outcome::Silent(Reason::Context(reason)),
-                    Ok(()) => Outcome::Reported(Box::new(reported(checker, call, &fate))),
-                }
-            }
+            None => match fits(checker, callers, &known.rule.when, site, node) {
+                Err(reason) => Outcome::Silent(Reason::Context(reason)),
+                Ok(()) => Outcome::Reported(Box::new(reported(checker, call, &fate))),
+            },
         };
         checker.add(known, site, span, evidence, outcome);
     }
 }
 
-/// Where a step runs; what `main` leads to just once runs once, too.
-fn contexts(
+/// Whether the rule is about this place; what `main` leads to just once runs once, too.
+fn fits(
     checker: &Checker<'_>,
     callers: &Callers<'_>,
+    when: &When,
     site: &Site,
     node: NodeId,
-) -> Vec<Context> {
+) -> Result<(), &'static str> {
     let mut contexts = context::contexts(checker.world, site, node);
-    if callers.once_at(site, node) {
+    // Only few rules ask, and the answer takes a look at all callers.
+    let asks = when.within.iter().chain(&when.not_within).any(|asked| *asked == Context::Once);
+    if asks && callers.once_at(site, node) {
         contexts.push(Context::Once);
     }
-    contexts
+    context::fits(when, &contexts)
 }
 
 /// Whether the function makes a call of this class.

@@ -4,7 +4,7 @@ use rustc_hash::FxHashSet;
 
 use crate::catalog::model::Engine;
 use crate::finding::Role;
-use crate::lint::ir::{Body, BodyId, ExprKind, Name, Path, Receiver, Span};
+use crate::lint::ir::{Body, ExprKind, Name, Path, Receiver, Span};
 use crate::lint::names::{Def, FileId, FnId, Shape, Space, TypeId};
 use crate::lint::types::{Evidence, Ty, World};
 
@@ -139,7 +139,7 @@ fn nones(
                 continue;
             }
         }
-        let Some(lowered) = body_of(world, function.file, body) else { continue };
+        let Some(lowered) = world.names.body(function.file, body) else { continue };
         for expr in &lowered.exprs {
             let ExprKind::Struct { path, fields: written, .. } = &expr.kind else { continue };
             let Some(made) = made(world, id, path) else { continue };
@@ -157,10 +157,6 @@ fn nones(
 
 fn is_default(name: &str) -> bool {
     matches!(name, "default" | "new" | "builder") || name.starts_with("new_")
-}
-
-fn body_of<'a>(world: &World<'a>, file: FileId, body: BodyId) -> Option<&'a Body> {
-    world.names.source(file).file.bodies.get(body.0 as usize)
 }
 
 /// The type that a struct expression makes.

@@ -110,7 +110,7 @@ pub(super) struct Search<'a> {
     /// What was found around functions.
     known: RefCell<FxHashMap<FnId, Bound>>,
     values: RefCell<FxHashMap<(*const Site, LocalId), Bound>>,
-    callers: Callers<'a>,
+    callers: Rc<Callers<'a>>,
     doing: Doing<'a>,
     bodies: &'a Bodies<'a>,
 }
@@ -120,7 +120,7 @@ impl<'a> Search<'a> {
         Self {
             known: RefCell::default(),
             values: RefCell::default(),
-            callers: Callers::new(checker.world, checker.bodies),
+            callers: Rc::clone(&checker.callers),
             doing: Doing::new(checker.world, checker.bodies),
             bodies: checker.bodies,
         }

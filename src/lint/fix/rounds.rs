@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
-
 use crate::finding::{Fix, LintFinding};
-use crate::lint::workspace::{MARK, absolute};
+use crate::lint::workspace::{MARK, absolute, working_directory};
 use crate::lint::{Issue, Report};
 
 use super::apply::apply;
@@ -44,8 +42,8 @@ pub type Overlay = BTreeMap<PathBuf, Arc<str>>;
 /// Fixes of one rule in one file.
 type Batch = (Arc<str>, String);
 
-/// Mends what is `wanted` of what `lint` finds with some texts instead of files, after `judge` has taken out what is known or was not
-/// touched. `once`: in a single round, where judging needs the lines of the files on disk.
+/// Mends what is `wanted` of what `lint` finds with some texts instead of files, after `judge` has
+/// taken out what is known or was not touched. `once`: in a single round, where judging needs the lines of the files on disk.
 ///
 /// # Errors
 /// Those of `lint` and of `judge`.
@@ -55,7 +53,7 @@ pub fn mend(
     wanted: &dyn Fn(&LintFinding) -> bool,
     judge: &dyn Fn(&mut Report) -> anyhow::Result<()>,
 ) -> anyhow::Result<Mended> {
-    let cwd = std::env::current_dir().context("the working directory cannot be found")?;
+    let cwd = working_directory()?;
     let mut overlay = Overlay::new();
     let mut mended = Mended::default();
     let mut useless: BTreeSet<Batch> = BTreeSet::new();

@@ -1,7 +1,7 @@
 //! What stands beside a handle in a call: who takes it over, what it surely has, what takes nothing.
 
 use crate::lint::cfg::{Call, NodeKind, Operand, Part, Place, Value};
-use crate::lint::ir::Body;
+use crate::lint::ir::{Body, BodyId};
 use crate::lint::types::{Target, Ty};
 
 use super::follow::{State, Walk, looks_like_c};
@@ -30,9 +30,7 @@ impl Walk<'_> {
                 let local = self.local(place.local);
                 if let (Ty::Fn(_), Some(name)) = (&local.ty, local.name) {
                     return names.by_name.get(&name).into_iter().flatten().any(|&id| {
-                        let function = names.function(id);
-                        let bodies = &names.source(function.file).file.bodies;
-                        let body = function.body.and_then(|body| bodies.get(body.0 as usize));
+                        let body = names.body_of(names.function(id));
                         body.is_some_and(|body| !self.harmless(body))
                     });
                 }
@@ -55,9 +53,8 @@ impl Walk<'_> {
     }
 
     /// Whether a closure mentions nothing that releases or takes over.
-    pub(super) fn only_looks(&self, body: crate::lint::ir::BodyId) -> bool {
-        let source = self.world.names.source(self.file);
-        source.file.bodies.get(body.0 as usize).is_some_and(|body| self.harmless(body))
+    pub(super) fn only_looks(&self, body: BodyId) -> bool {
+        self.world.names.body(self.file, body).is_some_and(|body| self.harmless(body))
     }
 
     fn harmless(&self, body: &Body) -> bool {

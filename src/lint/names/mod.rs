@@ -8,7 +8,7 @@ mod tree;
 
 use rustc_hash::FxHashMap;
 
-use super::ir::{BodyId, File, Import, Name, Path, Span, TypeRef};
+use super::ir::{Body, BodyId, File, Import, Name, Path, Span, TypeRef};
 use crate::catalog::model::AttributeMeaning;
 
 pub(crate) use resolve::Resolution;
@@ -228,6 +228,16 @@ impl Names {
 
     pub(crate) fn module(&self, id: ModId) -> &Module {
         &self.modules[id.0 as usize]
+    }
+
+    /// The body of this number in a file.
+    pub(crate) fn body(&self, file: FileId, body: BodyId) -> Option<&Body> {
+        self.source(file).file.bodies.get(body.0 as usize)
+    }
+
+    /// The body of a function, where it has one.
+    pub(crate) fn body_of(&self, function: &Function) -> Option<&Body> {
+        self.body(function.file, function.body?)
     }
 
     pub(crate) fn function(&self, id: FnId) -> &Function {

@@ -89,11 +89,8 @@ impl World<'_> {
     fn keeps_when_dropped(&self, def: &TypeDef) -> bool {
         let drops = def.traits.iter().filter(|(of, _)| of.as_str() == "Drop");
         drops.flat_map(|(_, methods)| methods).any(|&id| {
-            let function = self.names.function(id);
-            function.body.is_some_and(|body| {
-                let body = &self.names.source(function.file).file.bodies[body.0 as usize];
-                body.mentions.iter().any(|name| name.as_str().contains(KEEPS))
-            })
+            let body = self.names.body_of(self.names.function(id));
+            body.is_some_and(|body| body.mentions.iter().any(|name| name.as_str().contains(KEEPS)))
         })
     }
 }

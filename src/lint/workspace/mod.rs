@@ -26,6 +26,6 @@ mod walk;
 pub use edition::Edition;
 pub use load::{LoadError, Request, Workspace, load};
 pub use package::{Dependency, DependencyKind, Package, SourceFile, Target, TargetKind};
-pub use paths::{absolute, shown};
+pub use paths::{absolute, shown, working_directory};
 pub use read::{MARK, MAX_BYTES, Skip, Text, read};
 pub use versions::Versions;

@@ -1,8 +1,18 @@
 //! Paths without `.` and `..`, and paths as people read them.
 
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::{env, fs};
+
+use anyhow::Context as _;
+
+/// The folder that relative paths are meant from.
+///
+/// # Errors
+/// It is gone, or may not be looked at.
+pub fn working_directory() -> anyhow::Result<PathBuf> {
+    env::current_dir().context("the working directory cannot be found")
+}
 
 /// `path` seen from the absolute folder `base`, without `.` and `..`. Symbolic links stay as they
 /// are named, except before `..`, where the system would follow them too.

@@ -15,7 +15,7 @@ use super::beat::Beat;
 use super::fd_facts::{describe, pipe_end};
 use super::fd_table::{self, FdTable, Holder, New};
 use super::link::{self, Link};
-use super::own;
+use super::own::{self, Refusals};
 use super::pattern::Patterns;
 use super::socket_facts::Ports;
 use super::sockets::{Found, Sockets};
@@ -56,9 +56,7 @@ struct Table {
 #[derive(Debug, Default)]
 struct Notes {
     read: u32,
-    denied: u32,
-    /// Why, of the first of them.
-    denied_by: Option<Errno>,
+    denied: Refusals,
     raced: u64,
     own_tables: u32,
     exited_leaders: u32,
@@ -80,7 +78,7 @@ impl Fds {
         for process in &target.processes {
             total += self.process(process, target, beat);
         }
-        if self.notes.read + self.notes.denied > 0 {
+        if self.notes.read > 0 || self.notes.denied.count > 0 {
             gauge(beat, target, None, "fds", total);
         }
         let ended: Vec<_> =
@@ -115,7 +113,7 @@ impl Fds {
 
     /// Why nothing is known of any handle: tables were refused and none was read.
     pub fn blind(&self) -> Option<String> {
-        let error = self.notes.denied_by.filter(|_| self.notes.read == 0)?;
+        let error = self.notes.denied.first.filter(|_| self.notes.read == 0)?;
         Some(format!("no fd table could be read: {}", own::why(error)))
     }
 
@@ -160,7 +158,7 @@ impl Fds {
     /// The count itself was refused: keep what is known while the process lives.
     fn unreadable(&mut self, process: &Process, error: Errno) -> u64 {
         if process.is_alive() {
-            self.notes.deny(error);
+            self.notes.denied.add(error);
             for (_, table) in self.tables.range_mut((process.pid, 0)..=(process.pid, u32::MAX)) {
                 table.touched = true;
             }
@@ -200,7 +198,7 @@ impl Fds {
             }
             Err(Errno::NOENT | Errno::SRCH) => {}
             Err(error) => {
-                self.notes.deny(error);
+                self.notes.denied.add(error);
                 table.touched = true;
             }
         }
@@ -376,15 +374,10 @@ impl Fds {
 }
 
 impl Notes {
-    fn deny(&mut self, error: Errno) {
-        self.denied += 1;
-        self.denied_by.get_or_insert(error);
-    }
-
     fn judge(&self) -> (SourceStatus, String) {
         let mut says = Vec::new();
-        if let Some(error) = self.denied_by {
-            says.push(format!("{} fd table(s) refused: {}", self.denied, own::why(error)));
+        if let Some(error) = self.denied.first {
+            says.push(format!("{} fd table(s) refused: {}", self.denied.count, own::why(error)));
         }
         if self.raced > 0 {
             says.push(format!("{} closed while being read", self.raced));
@@ -396,7 +389,7 @@ impl Notes {
         if self.exited_leaders > 0 {
             says.push("main thread has exited: read from another thread".to_owned());
         }
-        let status = match (self.denied, self.read) {
+        let status = match (self.denied.count, self.read) {
             (0, _) => SourceStatus::Ok,
             (_, 0) => SourceStatus::Unavailable,
             _ => SourceStatus::Partial,

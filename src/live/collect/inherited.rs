@@ -14,7 +14,7 @@ use super::beat::Beat;
 use super::fd_table;
 use super::fds::Fds;
 use super::link::{self, Link};
-use super::own;
+use super::own::{self, Refusals};
 use crate::live::facts::SourceStatus;
 use crate::live::host::process_table::{Entry, ProcessTable};
 use crate::live::target::{Process, Target, start_ms};
@@ -54,8 +54,7 @@ impl Inherited {
         self.beats = self.beats.wrapping_add(1);
         let (status, reason) = match &blind {
             Some(reason) => (SourceStatus::Unavailable, reason),
-            None if self.reason.is_empty() => (SourceStatus::Ok, &self.reason),
-            None => (SourceStatus::Partial, &self.reason),
+            None => (SourceStatus::without(&self.reason), &self.reason),
         };
         beat.source(target.id, "inherited", status, reason, cost);
     }
@@ -72,7 +71,7 @@ fn look(
     let Some(root) = target.processes.first() else { return (by_inode, String::new()) };
     let children = descendants(target, table);
     let left_out = children.len().saturating_sub(CHILDREN);
-    let (mut refused, mut by) = (0, None);
+    let mut refused = Refusals::default();
     for child in children.into_iter().take(CHILDREN) {
         // Between fork and exec a child holds everything.
         let born = root.started_ms + start_ms(child.start_ticks) - start_ms(root.start_ticks);
@@ -82,17 +81,16 @@ fn look(
         if let Err(error) = hold_of(child, fds, &target.processes, &mut by_inode)
             && !own::is_gone(error)
         {
-            refused += 1;
-            by.get_or_insert(error);
+            refused.add(error);
         }
     }
     let mut missing = Vec::new();
     if left_out > 0 {
         missing.push(format!("{left_out} children above the first {CHILDREN} were not looked at"));
     }
-    if let Some(error) = by {
-        let why = own::why(error);
-        missing.push(format!("{refused} children could not be looked into: {why}"));
+    if let Some(error) = refused.first {
+        let (count, why) = (refused.count, own::why(error));
+        missing.push(format!("{count} children could not be looked into: {why}"));
     }
     (by_inode, missing.join("; "))
 }

@@ -62,7 +62,7 @@ impl Limits {
             self.reason = reason;
         }
         self.beats = self.beats.wrapping_add(1);
-        let status = if self.reason.is_empty() { SourceStatus::Ok } else { SourceStatus::Partial };
+        let status = SourceStatus::without(&self.reason);
         beat.source(target.id, "limits", status, &self.reason, cost);
     }
 }

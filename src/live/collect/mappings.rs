@@ -70,8 +70,7 @@ impl Mappings {
             let more = format!("{left_out} processes above the first {PROCESSES} are not counted");
             reason = [reason, more].join("; ").trim_start_matches("; ").to_owned();
         }
-        let status = if reason.is_empty() { SourceStatus::Ok } else { SourceStatus::Partial };
-        beat.source(target.id, "mappings", status, &reason, cost);
+        beat.source(target.id, "mappings", SourceStatus::without(&reason), &reason, cost);
     }
 }
 

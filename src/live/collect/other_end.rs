@@ -9,7 +9,8 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, readlinkat_raw, statat};
 
 use super::fd_table;
 use super::link::{self, Link};
-use super::{netns, own};
+use super::netns;
+use super::own::{self, Refusals};
 use crate::live::host::sock_diag::TABLES;
 use crate::live::host::socket_row::Proto;
 use crate::live::inventory::Holder;
@@ -169,20 +170,17 @@ fn scan(sockets: &BTreeSet<u64>, pipes: &BTreeSet<u64>, missing: &mut Vec<String
         missing.push("other ends: /proc was not listed to its end".to_owned());
     }
     pids.truncate(MAX_PROCESSES);
-    let (mut refused, mut by) = (0, None);
+    let mut refused = Refusals::default();
     for pid in pids {
         match fd_table::open(proc.as_fd(), &format!("{pid}/fd")) {
             Ok(folder) => holders_in(pid, folder.as_fd(), sockets, pipes, &mut held),
             Err(error) if own::is_gone(error) => {}
-            Err(error) => {
-                refused += 1;
-                by.get_or_insert(error);
-            }
+            Err(error) => refused.add(error),
         }
     }
-    if let Some(error) = by {
-        let why = own::why(error);
-        missing.push(format!("other ends in {refused} processes are unknown: {why}"));
+    if let Some(error) = refused.first {
+        let (count, why) = (refused.count, own::why(error));
+        missing.push(format!("other ends in {count} processes are unknown: {why}"));
     }
     held
 }

@@ -51,6 +51,20 @@ pub(super) fn is_shortage(error: Errno) -> bool {
     matches!(error, Errno::MFILE | Errno::NFILE)
 }
 
+/// How many things could not be looked at, and why, of the first of them.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Refusals {
+    pub(super) count: usize,
+    pub(super) first: Option<Errno>,
+}
+
+impl Refusals {
+    pub(super) fn add(&mut self, error: Errno) {
+        self.count += 1;
+        self.first.get_or_insert(error);
+    }
+}
+
 /// Why something could not be looked at, and what would help.
 pub(super) fn why(error: Errno) -> String {
     match error {

@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use super::beat::Beat;
-use super::own;
+use super::own::{self, Refusals};
 use super::pattern;
 use crate::live::facts::{Activity, Change, Fact, HandleFacts, HandleId, Millis, SourceStatus};
 use crate::live::target::{Process, Target, start_ms, stat_of};
@@ -27,7 +27,7 @@ pub struct Threads {
     /// Of so many more threads it is told where they stand in the kernel; `None`: not asked for.
     stacks: Option<usize>,
     /// Threads whose stack could not be read, and why, of the first of them.
-    unread: (usize, Option<Errno>),
+    unread: Refusals,
     known: BTreeMap<(u32, u32), Known>,
     last_beat: Millis,
 }
@@ -58,7 +58,7 @@ impl Threads {
         let mut budget = MAX_THREADS;
         let mut left_out = 0;
         let mut errors = Vec::new();
-        let (mut refused, mut by) = (0, None);
+        let mut refused = Refusals::default();
         let mut total = None;
         for process in &target.processes {
             match tids(process.dir()) {
@@ -75,8 +75,7 @@ impl Threads {
                         if let Err(error) = self.look(target, process, tid, beat)
                             && !own::is_gone(error)
                         {
-                            refused += 1;
-                            by.get_or_insert(error);
+                            refused.add(error);
                         }
                     }
                 }
@@ -86,8 +85,9 @@ impl Threads {
         if let Some(total) = total {
             gauge(target, None, total, beat);
         }
-        if let Some(error) = by {
-            errors.push(format!("{refused} threads are not told apart: {}", own::why(error)));
+        if let Some(error) = refused.first {
+            let (count, why) = (refused.count, own::why(error));
+            errors.push(format!("{count} threads are not told apart: {why}"));
         }
         // With some left out, absence is no death.
         if left_out == 0 && errors.is_empty() {
@@ -108,8 +108,8 @@ impl Threads {
                 "{left_out} threads above the first {MAX_THREADS} are counted but not told apart"
             ));
         }
-        if let (count, Some(error)) = self.unread {
-            let why = own::why_stack(error);
+        if let Some(error) = self.unread.first {
+            let (count, why) = (self.unread.count, own::why_stack(error));
             errors.push(format!("where {count} threads stand in the kernel is not known: {why}"));
         }
         if self.stacks == Some(0) {
@@ -117,8 +117,8 @@ impl Threads {
                 "of the first {MAX_STACKS} threads only it is told where they stand"
             ));
         }
-        let status = if errors.is_empty() { SourceStatus::Ok } else { SourceStatus::Partial };
-        beat.source(target.id, "threads", status, &errors.join("; "), cost);
+        let reason = errors.join("; ");
+        beat.source(target.id, "threads", SourceStatus::without(&reason), &reason, cost);
     }
 
     fn look(
@@ -227,10 +227,7 @@ impl Threads {
                 beat.out.push(Fact::Change { at: beat.at, id, change });
             }
             Err(error) if own::is_gone(error) => {}
-            Err(error) => {
-                self.unread.0 += 1;
-                self.unread.1.get_or_insert(error);
-            }
+            Err(error) => self.unread.add(error),
         }
     }
 }
