@@ -1,5 +1,6 @@
 //! Runs the linter on a package and reads what it found.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -48,10 +49,14 @@ impl Finding {
     }
 }
 
+/// The linter that was just built, or another one.
+fn program() -> OsString {
+    std::env::var_os("POOLSCAN").unwrap_or(env!("CARGO_BIN_EXE_poolscan").into())
+}
+
 /// Lints a folder; an error is text for a person.
 pub(crate) fn lint(folder: &Path) -> Result<Vec<Finding>, String> {
-    let program = std::env::var_os("POOLSCAN").unwrap_or(env!("CARGO_BIN_EXE_poolscan").into());
-    let output = Command::new(program)
+    let output = Command::new(program())
         .args(["lint", "--format", "json", "--fail-on", "never", "--threads", "1", "."])
         .current_dir(folder)
         .output()
@@ -62,13 +67,26 @@ pub(crate) fn lint(folder: &Path) -> Result<Vec<Finding>, String> {
     Ok(document.findings)
 }
 
+/// Applies all fixes to a folder, those of notes included.
+pub(crate) fn mend(folder: &Path) -> Result<(), String> {
+    let output = Command::new(program())
+        .args(["lint", "--fix", "--unsafe-fixes", "--notes", "--fail-on", "never", "."])
+        .current_dir(folder)
+        .output()
+        .map_err(|error| format!("cannot start the linter: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
 /// What `--why` says of these lines.
 pub(crate) fn why(
     folder: &Path,
     path: &Path,
     lines: std::ops::RangeInclusive<usize>,
 ) -> Vec<String> {
-    let program = std::env::var_os("POOLSCAN").unwrap_or(env!("CARGO_BIN_EXE_poolscan").into());
+    let program = program();
     let ask = |line: usize| {
         let output = Command::new(&program)
             .args(["lint", "--fail-on", "never", "--threads", "1", "--why"])

@@ -3,7 +3,8 @@
 //! `cargo test --test corpus` mutates the good examples of the rules;
 //! `cargo test --release --test corpus -- mutants --full DIR…` mutates the crates in folders;
 //! `cargo test --release --test corpus -- mutants --listed dev` (or `held-out`) those of mutants.txt (of mutants-held-out.txt);
-//! `cargo test --release --test corpus -- bugs` fetches and scores the crates of bugs.toml.
+//! `cargo test --release --test corpus -- bugs` fetches and scores the crates of bugs.toml;
+//! `cargo test --release --test corpus -- fixes` mends those of fixes.txt and compiles them.
 
 // A test program talks to a person.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test program of its own")]
@@ -12,6 +13,7 @@ mod body;
 mod bugs;
 mod cfg;
 mod fetch;
+mod fixes;
 mod kinds;
 mod linter;
 mod listed;
@@ -33,6 +35,9 @@ fn main() -> ExitCode {
     }
     if args.iter().any(|arg| arg == "bugs") {
         return if bugs::score() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    if args.iter().any(|arg| arg == "fixes") {
+        return if fixes::score() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let after = |flag: &str| args.iter().position(|arg| arg == flag).map(|at| &args[at + 1..]);
     let why = args.iter().any(|arg| arg == "--why");

@@ -20,3 +20,4 @@ mod rules;
 mod soup;
 #[cfg(target_os = "linux")]
 mod toolbox;
+mod workflow;
