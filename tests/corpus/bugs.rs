@@ -9,7 +9,7 @@ use crate::fetch::source;
 use crate::linter::{Finding, lint};
 
 /// At most so many lines between a finding and the bug.
-const NEAR: usize = 3;
+pub(crate) const NEAR: usize = 3;
 /// So many of the cases have to be found.
 const ENOUGH: usize = 11;
 
@@ -19,23 +19,29 @@ struct Cases {
 }
 
 #[derive(Deserialize)]
-struct Case {
-    id: String,
+pub(crate) struct Case {
+    pub(crate) id: String,
     #[serde(rename = "crate")]
-    package: String,
-    bad: String,
-    good: String,
-    file: PathBuf,
-    good_file: Option<PathBuf>,
-    line: usize,
+    pub(crate) package: String,
+    pub(crate) bad: String,
+    pub(crate) good: String,
+    pub(crate) file: PathBuf,
+    pub(crate) good_file: Option<PathBuf>,
+    pub(crate) line: usize,
     what: String,
+}
+
+/// The bugs and their fixes.
+pub(crate) fn cases() -> Vec<Case> {
+    let cases: Cases = toml::from_str(include_str!("bugs.toml")).unwrap();
+    cases.case
 }
 
 /// Prints a line a case; whether enough were found. Cases that cannot be had lower the bar.
 pub(crate) fn score() -> bool {
-    let cases: Cases = toml::from_str(include_str!("bugs.toml")).unwrap();
+    let cases = cases();
     let (mut found, mut skipped) = (0, 0);
-    for case in &cases.case {
+    for case in &cases {
         match judge(case) {
             Ok((reported, fixed, rules)) => {
                 found += usize::from(reported && fixed);
@@ -55,7 +61,7 @@ pub(crate) fn score() -> bool {
             }
         }
     }
-    let all = cases.case.len();
+    let all = cases.len();
     println!("found with their fix: {found} of {all}, SKIPPED: {skipped}; {ENOUGH} are enough");
     found + skipped >= ENOUGH
 }
@@ -84,9 +90,5 @@ fn exits(findings: &[Finding], file: &Path, like: &Finding) -> usize {
     let same = findings.iter().filter(|finding| {
         finding.rule == like.rule && finding.path == file && finding.function == like.function
     });
-    same.map(|finding| {
-        let exits = finding.related.iter().filter(|place| place.role == "exit").count();
-        exits.max(1)
-    })
-    .sum()
+    same.map(Finding::exits).sum()
 }

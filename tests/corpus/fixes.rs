@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::copy::{copy, fresh};
 use crate::fetch::source;
 use crate::linter::{lint, mend};
 
@@ -73,9 +74,7 @@ fn mended_copy(
 ) -> Result<(PathBuf, BTreeMap<String, usize>), String> {
     let (name, version) = package.split_once('@').ok_or("a line needs name@version")?;
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mended").join(package);
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
-    }
+    fresh(&folder).map_err(|error| error.to_string())?;
     copy(&source(name, version)?, &folder).map_err(|error| error.to_string())?;
     check(&folder, features).map_err(|why| format!("does not compile as it is: {why}"))?;
     let before = by_rule(&folder)?;
@@ -114,21 +113,6 @@ fn check(folder: &Path, features: &str) -> Result<(), String> {
     let text = String::from_utf8_lossy(&output.stderr);
     let from = text.find("error").unwrap_or_default();
     Err(text[from..].lines().take(12).collect::<Vec<_>>().join("\n"))
-}
-
-/// Sources without cargo's mark that they were unpacked, which would keep them from being mended.
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else if entry.file_name() != ".cargo-ok" {
-            std::fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }
 
 fn said(counts: &BTreeMap<String, usize>) -> String {

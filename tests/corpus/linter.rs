@@ -39,6 +39,11 @@ impl Finding {
         self.severity != "note"
     }
 
+    /// Paths on which it leaks; at least one.
+    pub(crate) fn exits(&self) -> usize {
+        self.related.iter().filter(|place| place.role == "exit").count().max(1)
+    }
+
     /// Its own place and the related ones.
     pub(crate) fn places(&self) -> impl Iterator<Item = (&Path, usize)> {
         let related = self
@@ -56,8 +61,13 @@ fn program() -> OsString {
 
 /// Lints a folder; an error is text for a person.
 pub(crate) fn lint(folder: &Path) -> Result<Vec<Finding>, String> {
+    lint_on(folder, "1")
+}
+
+/// The same on so many threads.
+pub(crate) fn lint_on(folder: &Path, threads: &str) -> Result<Vec<Finding>, String> {
     let output = Command::new(program())
-        .args(["lint", "--format", "json", "--fail-on", "never", "--threads", "1", "."])
+        .args(["lint", "--format", "json", "--fail-on", "never", "--threads", threads, "."])
         .current_dir(folder)
         .output()
         .map_err(|error| format!("cannot start the linter: {error}"))?;

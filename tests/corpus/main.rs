@@ -4,7 +4,8 @@
 //! `cargo test --release --test corpus -- mutants --full DIR…` mutates the crates in folders;
 //! `cargo test --release --test corpus -- mutants --listed dev` (or `held-out`) those of mutants.txt (of mutants-held-out.txt);
 //! `cargo test --release --test corpus -- bugs` fetches and scores the crates of bugs.toml;
-//! `cargo test --release --test corpus -- fixes` mends those of fixes.txt and compiles them.
+//! `cargo test --release --test corpus -- fixes` mends those of fixes.txt and compiles them;
+//! `cargo test --release --test corpus -- peers` runs other linters on the crates of bugs.toml.
 
 // A test program talks to a person.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test program of its own")]
@@ -12,6 +13,7 @@
 mod body;
 mod bugs;
 mod cfg;
+mod copy;
 mod fetch;
 mod fixes;
 mod kinds;
@@ -19,6 +21,7 @@ mod linter;
 mod listed;
 mod mutants;
 mod owners;
+mod peers;
 mod rules;
 mod sample;
 mod sites;
@@ -38,6 +41,10 @@ fn main() -> ExitCode {
     }
     if args.iter().any(|arg| arg == "fixes") {
         return if fixes::score() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    if args.iter().any(|arg| arg == "peers") {
+        peers::compare();
+        return ExitCode::SUCCESS;
     }
     let after = |flag: &str| args.iter().position(|arg| arg == flag).map(|at| &args[at + 1..]);
     let why = args.iter().any(|arg| arg == "--why");
