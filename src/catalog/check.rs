@@ -182,6 +182,9 @@ fn check_apis(file: &ApiFile, produced: &Produced<'_>, at: &mut Place<'_, '_>) {
         at.versions(fact.versions.as_deref(), "type", number);
         at.words(&fact.classes, "classes", "type", number);
         at.words(fact.fields.values(), "fields", "type", number);
+        for error in fact.gives.values().filter_map(|text| text.parse::<TypeText>().err()) {
+            at.report("gives", "type", number, error);
+        }
     }
     for (number, fact) in file.apis.iter().enumerate() {
         check_api(&file.package, fact, number, produced, at);

@@ -55,6 +55,8 @@ pub struct Type {
     pub package: Arc<str>,
     /// Versions of the package for which it holds; all when absent.
     pub versions: Option<VersionReq>,
+    /// What its methods that hand out something give, parsed.
+    pub gives: FxHashMap<String, TypeText>,
     /// Everything else.
     pub fact: TypeFact,
 }
@@ -212,6 +214,11 @@ impl Catalog {
             self.types.push(Type {
                 package: Arc::clone(&package),
                 versions: versions(&fact.versions),
+                gives: fact
+                    .gives
+                    .iter()
+                    .filter_map(|(name, text)| Some((name.clone(), text.parse().ok()?)))
+                    .collect(),
                 fact,
             });
         }

@@ -53,6 +53,10 @@ pub struct TypeFact {
     /// It holds values of its type argument, as collections do: a push is an escape into it.
     #[serde(default)]
     pub collection: bool,
+    /// Methods that hand out what is in it, and the type that each gives. Nothing else is known of
+    /// them: what they do with it is up to who calls them.
+    #[serde(default)]
+    pub gives: BTreeMap<String, String>,
     /// Methods of others that are given a reference to such a value, and tell it by that.
     #[serde(default)]
     pub lent_to: Vec<String>,
@@ -572,6 +576,7 @@ pub struct When {
     #[serde(default)]
     pub not_within: Vec<Context>,
     /// must-release: report when every path misses the release (`all`), or when some does.
+    /// unreaped-collection: whatever is put in counts (`any`), not only what has no end.
     #[serde(default)]
     pub paths: Option<Paths>,
     /// unset-bound: any one of these sets of bounds is enough.

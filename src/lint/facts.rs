@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use semver::VersionReq;
 
 use crate::catalog::model::TypeFact;
-use crate::catalog::{Api, ApiId, Catalog, TypeText};
+use crate::catalog::{Api, ApiId, Catalog, Type, TypeText};
 
 use super::ir::Name;
 
@@ -117,12 +117,21 @@ impl<'c> Facts<'c> {
 
     /// What is known about a type.
     pub(crate) fn type_fact(&self, path: Name) -> Option<&'c TypeFact> {
+        Some(&self.type_at(path)?.fact)
+    }
+
+    /// The type of what a method of a type hands out, when that is all that is known of it.
+    pub(crate) fn given_by(&self, path: Name, method: Name) -> Option<&'c TypeText> {
+        self.type_at(path)?.gives.get(method.as_str())
+    }
+
+    fn type_at(&self, path: Name) -> Option<&'c Type> {
         let ids = self.catalog.types_at(path.as_str());
         let package = &self.catalog.type_of(*ids.first()?).package;
         let limits: Vec<_> =
             ids.iter().map(|&id| self.catalog.type_of(id).versions.as_ref()).collect();
         let holds = (self.holds)(package, &limits);
         let at = holds.iter().position(|&holds| holds)?;
-        Some(&self.catalog.type_of(*ids.get(at)?).fact)
+        Some(self.catalog.type_of(*ids.get(at)?))
     }
 }

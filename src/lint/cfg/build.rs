@@ -316,18 +316,51 @@ impl<'a> Builder<'a> {
 
     pub(super) fn place_ty(&self, place: &Place) -> Ty {
         let mut ty = self.graph.local(place.local).ty.clone();
-        for part in &place.path {
+        for (at, part) in place.path.iter().enumerate() {
             ty = match part {
-                Part::Field(name) => self.world.field(&ty, *name),
-                Part::Payload => ty.payload(),
-                Part::Element => match ty.bare() {
-                    Ty::Slice(inner) => (**inner).clone(),
-                    Ty::Foreign(_, args) => args.last().cloned().unwrap_or_default(),
-                    _ => Ty::Unknown,
+                Part::Field(name) => match self.pair(place, at) {
+                    Some(of_pair) => of_pair,
+                    None => self.world.field(&ty, *name),
                 },
+                Part::Payload => ty.payload(),
+                Part::Element => self.element(&ty),
             };
         }
         ty
+    }
+
+    /// What is in a collection, seen through what reaches to it.
+    fn element(&self, ty: &Ty) -> Ty {
+        for ty in self.world.reach(ty) {
+            match ty {
+                Ty::Slice(inner) => return *inner,
+                Ty::Foreign(path, args) => {
+                    let derefs = self.world.facts.type_fact(path).and_then(|fact| fact.derefs);
+                    if derefs.is_none() {
+                        return args.last().cloned().unwrap_or_default();
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ty::Unknown
+    }
+
+    /// The type of a key or value of a map whose elements are taken apart as pairs: `for (k, v) in`.
+    fn pair(&self, place: &Place, at: usize) -> Option<Ty> {
+        let (Part::Field(name), Part::Element) = (place.path[at], place.path[at.checked_sub(1)?])
+        else {
+            return None;
+        };
+        let number = name.as_str().parse::<usize>().ok()?;
+        let of = Place { local: place.local, path: place.path[..at - 1].to_vec() };
+        let map = self.world.reach(&self.place_ty(&of)).into_iter().find_map(|ty| match ty {
+            Ty::Foreign(path, args) if path.as_str().ends_with("Map") => Some(args),
+            _ => None,
+        })?;
+        // What an index gives may be a tuple itself.
+        let plain = map.len() == 2 && !matches!(map[1], Ty::Tuple(_) | Ty::Own(..));
+        map.get(number).filter(|_| plain).cloned()
     }
 
     pub(super) fn ty_of(&self, operand: &Operand) -> Ty {

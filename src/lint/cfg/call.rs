@@ -54,9 +54,10 @@ impl<'a> Builder<'a> {
                 return Operand::Move(Place::of(made));
             }
             Target::Constructor(id) => {
+                let field =
+                    |at: usize| self.world.field_of_variant(*id, name, Name::new(&at.to_string()));
                 let parts = args.into_iter().enumerate();
-                let parts =
-                    parts.map(|(at, arg)| (Part::Field(Name::new(&at.to_string())), arg)).collect();
+                let parts = parts.map(|(at, arg)| (Part::Field(field(at)), arg)).collect();
                 let value = Value::Parts { parts, rest: None, written: true };
                 let made = self.made(value, Ty::Own(*id, Vec::new()), span);
                 return Operand::Move(Place::of(made));

@@ -190,9 +190,13 @@ impl<'a> Builder<'a> {
                 self.list(values, span)
             }
             ExprKind::Struct { path, fields, rest } => {
+                let variant = self.variant(path);
                 let parts: Vec<(Part, Operand)> = fields
                     .iter()
-                    .map(|&(name, value)| (Part::Field(name), self.value(value)))
+                    .map(|&(name, value)| {
+                        let name = self.field_name(variant, name);
+                        (Part::Field(name), self.value(value))
+                    })
                     .collect();
                 let rest = rest.map(|rest| self.value(rest));
                 let ty = self.world.ty(&TypeRef::Path((**path).clone()), self.request.scope);

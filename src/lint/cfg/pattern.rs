@@ -1,6 +1,7 @@
 //! Patterns: what they test, and what they bind.
 
 use crate::lint::ir::{BinaryOp, Name, PatId, PatKind, Path};
+use crate::lint::names::{Shape, TypeId};
 use crate::lint::types::{Target, Ty};
 
 use super::build::{Builder, Tail};
@@ -31,13 +32,18 @@ impl Builder<'_> {
             }
             PatKind::Variant { path, args } => {
                 let last = path.last().map(|last| last.name);
+                let mut variant = None;
                 let (test, failure) = match last.map(|name| name.as_str()) {
                     Some("Ok" | "Some" | "Ready") => (Test::Success(place.clone()), false),
                     Some("Err") => (Test::Success(place.clone()), true),
                     _ => match (self.world.value(path, self.request.scope).0, last) {
                         // A tuple struct always matches.
                         (Target::Constructor(id), Some(name)) if !self.is_variant(id, name) => {
-                            return self.fields(args, place, by_ref);
+                            return self.fields(None, args, place, by_ref);
+                        }
+                        (Target::Constructor(id), Some(name)) => {
+                            variant = Some((id, name));
+                            (Test::Variant(place.clone(), name), false)
                         }
                         (_, Some(name)) => (Test::Variant(place.clone(), name), false),
                         (_, None) => (Test::Opaque, false),
@@ -54,7 +60,7 @@ impl Builder<'_> {
                     (true, true, [only]) => {
                         self.pattern(*only, &place.part(Part::Field(Name::new("Err"))), by_ref)
                     }
-                    _ => self.fields(args, place, by_ref),
+                    _ => self.fields(variant, args, place, by_ref),
                 };
                 no.extend(failed);
                 no
@@ -62,21 +68,20 @@ impl Builder<'_> {
             PatKind::Struct { path, fields } => {
                 let last = path.last().map(|last| last.name);
                 let mut failed = Vec::new();
-                if let (Target::Constructor(id), Some(name)) =
-                    (self.world.value(path, self.request.scope).0, last)
-                    && self.is_variant(id, name)
-                {
+                let variant = self.variant(path);
+                if let (Some(_), Some(name)) = (variant, last) {
                     let (yes, no) = self.branch(Test::Variant(place.clone(), name), span);
                     self.tails = yes;
                     failed = no;
                 }
                 for &(name, pat) in fields {
+                    let name = self.field_name(variant, name);
                     let more = self.pattern(pat, &place.part(Part::Field(name)), by_ref);
                     failed.extend(more);
                 }
                 failed
             }
-            PatKind::Tuple(parts) => self.fields(parts, place, by_ref),
+            PatKind::Tuple(parts) => self.fields(None, parts, place, by_ref),
             PatKind::Slice(parts) => {
                 let (yes, mut failed) = self.branch(Test::Opaque, span);
                 self.tails = yes;
@@ -116,15 +121,35 @@ impl Builder<'_> {
         no
     }
 
-    fn is_variant(&self, id: crate::lint::names::TypeId, name: Name) -> bool {
-        use crate::lint::names::Shape;
+    /// The enum of the package whose variant a path names.
+    pub(super) fn variant(&self, path: &Path) -> Option<(TypeId, Name)> {
+        match (self.world.value(path, self.request.scope).0, path.last()) {
+            (Target::Constructor(id), Some(last)) if self.is_variant(id, last.name) => {
+                Some((id, last.name))
+            }
+            _ => None,
+        }
+    }
+
+    /// How places name a field: of an enum with its variant, where that matters.
+    pub(super) fn field_name(&self, variant: Option<(TypeId, Name)>, field: Name) -> Name {
+        variant.map_or(field, |(id, name)| self.world.field_of_variant(id, name, field))
+    }
+
+    fn is_variant(&self, id: TypeId, name: Name) -> bool {
         match &self.world.names.type_def(id).shape {
             Shape::Enum(variants) => variants.iter().any(|variant| variant.name == name),
             _ => false,
         }
     }
 
-    fn fields(&mut self, parts: &[PatId], place: &Place, by_ref: bool) -> Vec<Tail> {
+    fn fields(
+        &mut self,
+        variant: Option<(TypeId, Name)>,
+        parts: &[PatId],
+        place: &Place,
+        by_ref: bool,
+    ) -> Vec<Tail> {
         let body = self.body();
         let rest = parts.iter().position(|&part| matches!(body.pat(part).kind, PatKind::Rest));
         let total = match self.place_ty(place).bare() {
@@ -138,7 +163,8 @@ impl Builder<'_> {
                 Some(rest) if number > rest => (total + number).saturating_sub(parts.len()),
                 _ => number,
             };
-            let field = place.part(Part::Field(Name::new(&at.to_string())));
+            let name = self.field_name(variant, Name::new(&at.to_string()));
+            let field = place.part(Part::Field(name));
             failed.extend(self.pattern(part, &field, by_ref));
         }
         failed

@@ -4,8 +4,8 @@ use rustc_hash::FxHashSet;
 
 use crate::catalog::model::Engine;
 use crate::finding::Role;
-use crate::lint::ir::{Body, ExprKind, Name, Path, Receiver, Span};
-use crate::lint::names::{Def, FileId, FnId, Shape, Space, TypeId};
+use crate::lint::ir::{Body, BodyId, ExprKind, Name, Path, Receiver, Span, TypeRef};
+use crate::lint::names::{Def, FileId, FnId, Names, Shape, Space, TypeId};
 use crate::lint::types::{Evidence, Ty, World};
 
 use super::{Candidate, Checker, Outcome, Reason, Reported, in_tests};
@@ -22,11 +22,15 @@ pub(super) fn check(checker: &mut Checker<'_>) {
         let defaulted = defaulted(checker.world, &fields);
         let nones = nones(checker.world, &fields);
         let mut told = FxHashSet::default();
+        let names = checker.world.names;
+        let is_wrapped = |id: FnId, settings: TypeId| {
+            names.function(id).of_type.is_some_and(|of| wraps(names, of, settings))
+        };
         for &(file, function, of, name, span) in &nones {
             let def = checker.world.names.type_def(of);
             let outcome = if defaulted.contains(&name) {
                 Outcome::Silent(Reason::Bounded(span))
-            } else if !def.public {
+            } else if !def.public && !is_wrapped(function, of) {
                 Outcome::Silent(Reason::Context("only this package makes it"))
             } else if !told.insert((function, of)) {
                 // One place for all limits of the type.
@@ -132,27 +136,53 @@ fn nones(
         {
             continue;
         }
-        if function.sig.receiver != Receiver::None || !fields.iter().any(|(owner, _)| *owner == of)
-        {
+        let has = |(owner, _): &(TypeId, Name)| *owner == of || wraps(names, of, *owner);
+        if function.sig.receiver != Receiver::None || !fields.iter().any(has) {
             // A builder may be made by the type that it builds.
             if function.name.as_str() != "builder" {
                 continue;
             }
         }
-        let Some(lowered) = world.names.body(function.file, body) else { continue };
-        for expr in &lowered.exprs {
-            let ExprKind::Struct { path, fields: written, .. } = &expr.kind else { continue };
-            let Some(made) = made(world, id, path) else { continue };
-            for (name, value) in written {
-                let ExprKind::Path(path) = &lowered.expr(*value).kind else { continue };
-                let none = path.last().is_some_and(|last| last.name.as_str() == "None");
-                if none && fields.contains(&(made, *name)) && !set_later(lowered, *name) {
-                    found.push((function.file, id, made, *name, lowered.expr(*value).span));
+        for lowered in bodies(names, function.file, body) {
+            for expr in &lowered.exprs {
+                let ExprKind::Struct { path, fields: written, .. } = &expr.kind else { continue };
+                let Some(made) = made(world, id, path) else { continue };
+                for (name, value) in written {
+                    let ExprKind::Path(path) = &lowered.expr(*value).kind else { continue };
+                    let none = path.last().is_some_and(|last| last.name.as_str() == "None");
+                    if none && fields.contains(&(made, *name)) && !set_later(lowered, *name) {
+                        found.push((function.file, id, made, *name, lowered.expr(*value).span));
+                    }
                 }
             }
         }
     }
     found
+}
+
+/// A body, and the closures in it: `Inner::new().map(|inner| Self { inner, timeout: None })`.
+fn bodies(names: &Names, file: FileId, body: BodyId) -> Vec<&Body> {
+    let mut found: Vec<&Body> = names.body(file, body).into_iter().collect();
+    let mut next = 0;
+    while let Some(&at) = found.get(next) {
+        next += 1;
+        found.extend(at.exprs.iter().filter_map(|expr| match &expr.kind {
+            ExprKind::Closure { body } => names.body(file, *body),
+            _ => None,
+        }));
+    }
+    found
+}
+
+/// Whether the public type is made around settings of the type of the field.
+fn wraps(names: &Names, of: TypeId, settings: TypeId) -> bool {
+    let def = names.type_def(of);
+    let Shape::Struct(fields) = &def.shape else { return false };
+    def.public
+        && fields.iter().any(|(_, ty, _)| {
+            let TypeRef::Path(path) = ty else { return false };
+            names.def(def.module, path, Space::Type) == Some(Def::Type(settings))
+        })
 }
 
 fn is_default(name: &str) -> bool {

@@ -1,10 +1,17 @@
 //! unreaped-collection: tasks or futures that are put into a set for ever and never taken out.
 
-use crate::catalog::model::{Effect, Engine};
+use std::rc::Rc;
+
+use crate::catalog::model::{Effect, Engine, Paths};
 use crate::finding::Role;
-use crate::lint::cfg::{Call, Graph, LocalKind, Loop, LoopKind, NodeId, NodeKind, Operand, Value};
+use crate::lint::bodies::{Bodies, Site};
+use crate::lint::cfg::{
+    Call, Graph, Local, LocalId, LocalKind, Loop, LoopKind, NodeId, NodeKind, Operand, Value,
+};
+use crate::lint::ir::{BodyId, Name};
 use crate::lint::types::Ty;
 
+use super::doing::inner;
 use super::{Checker, Outcome, Reason, Reported, context, item, track};
 
 pub(super) fn check(checker: &mut Checker<'_>) {
@@ -25,27 +32,31 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     continue;
                 }
                 let contexts = context::contexts(checker.world, site, id);
-                let outcome =
-                    match (context::fits(&known.rule.when, &contexts), filled(&site.graph, call)) {
-                        (Err(reason), _) => Outcome::Silent(Reason::Context(reason)),
-                        (_, Err(reason)) => Outcome::Silent(reason),
-                        (Ok(()), Ok(at)) => {
-                            let span = site.graph.node(at).span;
-                            Outcome::Reported(Box::new(Reported {
-                                item: item(checker.world, call),
-                                related: vec![(Role::Step, span, "it is filled here".to_owned())],
-                                ..Reported::default()
-                            }))
-                        }
-                    };
+                let any = known.rule.when.paths == Some(Paths::Any);
+                let outcome = match (
+                    context::fits(&known.rule.when, &contexts),
+                    filled(checker.bodies, site, call, any),
+                ) {
+                    (Err(reason), _) => Outcome::Silent(Reason::Context(reason)),
+                    (_, Err(reason)) => Outcome::Silent(reason),
+                    (Ok(()), Ok(at)) => {
+                        let span = site.graph.node(at).span;
+                        Outcome::Reported(Box::new(Reported {
+                            item: item(checker.world, call),
+                            related: vec![(Role::Step, span, "it is filled here".to_owned())],
+                            ..Reported::default()
+                        }))
+                    }
+                };
                 checker.add(known, site, site.graph.node(id).span, call.evidence, outcome);
             }
         }
     }
 }
 
-/// The step that fills it without end, when nothing but filling happens to it.
-fn filled(graph: &Graph, made: &Call) -> Result<NodeId, Reason> {
+/// The step that fills it, without end or at all, when nothing but filling happens to it.
+fn filled(bodies: &Bodies<'_>, site: &Rc<Site>, made: &Call, any: bool) -> Result<NodeId, Reason> {
+    let graph = &site.graph;
     let all = track::moved_on(graph, vec![made.to], |kind| {
         matches!(kind, LocalKind::Binding | LocalKind::Temp)
     });
@@ -64,7 +75,7 @@ fn filled(graph: &Graph, made: &Call) -> Result<NodeId, Reason> {
                     fills.push(id);
                     false
                 } else {
-                    on && !matches!(call.name.as_str(), "len" | "is_empty")
+                    on && !counts(call)
                 }
             }
             NodeKind::Assign { to, value: Value::Use(operand) } => {
@@ -73,8 +84,9 @@ fn filled(graph: &Graph, made: &Call) -> Result<NodeId, Reason> {
             NodeKind::Assign { value: Value::Parts { parts, rest, .. }, .. } => {
                 parts.iter().any(|(_, operand)| is(operand)) || rest.as_ref().is_some_and(is)
             }
-            NodeKind::Assign { value: Value::Closure { captured, .. }, .. } => {
-                captured.iter().any(|(local, _)| all.contains(local))
+            NodeKind::Assign { value: Value::Closure { body, captured }, .. } => {
+                let mut taken = captured.iter().filter(|(local, _)| all.contains(local));
+                taken.any(|&(local, _)| !only_counted(bodies, site, *body, graph.local(local).name))
             }
             NodeKind::Assign { value: Value::Opaque(used), .. } => used.iter().any(is),
             NodeKind::Await { what, .. } => is(what),
@@ -84,6 +96,9 @@ fn filled(graph: &Graph, made: &Call) -> Result<NodeId, Reason> {
         if other {
             return Err(Reason::Escapes(node.span, "something else is done with it"));
         }
+    }
+    if any && let Some(&first) = fills.first() {
+        return Ok(first);
     }
     let endless = fills.into_iter().find(|&id| {
         // A set made anew on each turn is gone at its end.
@@ -95,6 +110,29 @@ fn filled(graph: &Graph, made: &Call) -> Result<NodeId, Reason> {
 
 fn fills_it(call: &Call) -> bool {
     call.effects.contains(&Effect::Spawns) || matches!(call.name.as_str(), "push" | "push_back")
+}
+
+fn counts(call: &Call) -> bool {
+    matches!(call.name.as_str(), "len" | "is_empty")
+}
+
+/// Whether a closure or async block does nothing with what it takes in but count it.
+fn only_counted(bodies: &Bodies<'_>, site: &Rc<Site>, body: BodyId, name: Option<Name>) -> bool {
+    let Some(inside) = inner(bodies, site, body) else { return false };
+    let graph = &inside.graph;
+    let is = |local: &Local| local.kind == LocalKind::Captured && local.name == name;
+    let taken = (0..).map(LocalId).zip(&graph.locals).find(|(_, local)| is(local));
+    let Some((taken, _)) = taken else { return false };
+    graph.nodes.iter().filter(|node| node.kind.uses(taken)).all(|node| match &node.kind {
+        NodeKind::Call(call) => {
+            counts(call)
+                && !call
+                    .args
+                    .iter()
+                    .any(|arg| arg.place().is_some_and(|place| place.local == taken))
+        }
+        _ => false,
+    })
 }
 
 fn made_within(graph: &Graph, made: &Call, round: &Loop) -> bool {

@@ -46,6 +46,12 @@ pub(crate) struct Segment {
 }
 
 impl Path {
+    /// One name and nothing else.
+    pub(crate) fn single(name: Name) -> Self {
+        let segments = vec![Segment { name, args: Vec::new() }];
+        Self { global: false, segments, qself: None }
+    }
+
     /// The name, when the path is nothing but one.
     pub(crate) fn as_name(&self) -> Option<Name> {
         match self.segments.as_slice() {

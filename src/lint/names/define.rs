@@ -7,7 +7,7 @@ use crate::lint::ir::{
 };
 
 use super::{
-    Def, Deref, FnId, Function, ModId, Names, Shape, Signature, Space, StaticDef, StaticId,
+    Associated, Def, FnId, Function, ModId, Names, Shape, Signature, Space, StaticDef, StaticId,
     TypeDef, TypeId,
 };
 
@@ -53,10 +53,21 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
         ItemKind::Trait(lowered) => {
             let id = type_def(names, module, (item.name, item.span), item.public);
             names.types[id.0 as usize].shape = Shape::Trait;
-            let path = own_path(item.name);
+            let path = Path::single(item.name);
             let owner = Owner { of: None, of_trait: Some(path), generics: Vec::new() };
             for member in lowered.items {
                 let name = member.name;
+                if let ItemKind::Alias { ty, .. } = member.kind {
+                    names.types[id.0 as usize].associated.push(Associated {
+                        name,
+                        of_deref: false,
+                        module,
+                        of: None,
+                        target: ty,
+                        generics: Vec::new(),
+                    });
+                    continue;
+                }
                 if let Some(method) = function(names, module, member, &owner) {
                     names.fns[method.0 as usize].of_type = Some(id);
                     names.types[id.0 as usize].methods.entry(name).or_default().push(method);
@@ -65,29 +76,25 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
         }
         ItemKind::Impl(lowered) => {
             let test = item.attrs.test_only;
-            let dereferences = lowered
-                .of
-                .as_ref()
-                .and_then(Path::last)
-                .is_some_and(|last| last.name.as_str() == "Deref");
-            let target = lowered.items.iter().find_map(|member| match &member.kind {
-                ItemKind::Alias { ty, .. } if dereferences && member.name.as_str() == "Target" => {
-                    Some(ty.clone())
-                }
-                _ => None,
-            });
-            names.derefs.extend(target.map(|target| Deref {
-                module,
-                of: lowered.target.clone(),
-                target,
-                generics: lowered.generics.clone(),
-            }));
+            let of_trait = lowered.of.as_ref().and_then(Path::last);
+            let dereferences = of_trait.is_some_and(|last| last.name.as_str() == "Deref");
             let owner = Owner {
                 of: Some(lowered.target),
                 of_trait: lowered.of,
                 generics: lowered.generics,
             };
             for mut member in lowered.items {
+                if let ItemKind::Alias { ty, .. } = member.kind {
+                    names.associated.push(Associated {
+                        name: member.name,
+                        of_deref: dereferences && member.name.as_str() == "Target",
+                        module,
+                        of: owner.of.clone(),
+                        target: ty,
+                        generics: owner.generics.clone(),
+                    });
+                    continue;
+                }
                 member.attrs.test_only |= test;
                 function(names, module, member, &owner);
             }
@@ -150,11 +157,6 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
     }
 }
 
-fn own_path(name: Name) -> Path {
-    let segments = vec![crate::lint::ir::Segment { name, args: Vec::new() }];
-    Path { global: false, segments, qself: None }
-}
-
 fn blank(names: &Names, module: ModId, name: Name, sig: Signature) -> Function {
     Function {
         name,
@@ -187,7 +189,7 @@ fn type_def(names: &mut Names, module: ModId, item: (Name, Span), public: bool) 
         generics: Vec::new(),
         methods: FxHashMap::default(),
         traits: Vec::new(),
-        deref: None,
+        associated: Vec::new(),
         public,
     });
     let entry = names.modules[module.0 as usize].names.entry((Space::Type, name)).or_default();
@@ -256,7 +258,7 @@ fn claim_bodies(names: &mut Names, module: ModId, file: usize, body: BodyId, id:
     }
 }
 
-/// Joins methods, and what types dereference to, to the types of the package that they are
+/// Joins methods and associated types to the types of the package that they are
 /// implemented for.
 pub(super) fn link_impls(names: &mut Names) {
     for number in 0..names.fns.len() {
@@ -277,9 +279,10 @@ pub(super) fn link_impls(names: &mut Names) {
             }
         }
     }
-    for deref in std::mem::take(&mut names.derefs) {
-        if let Some(id) = implementor(names, deref.module, &deref.of) {
-            names.types[id.0 as usize].deref.get_or_insert(deref);
+    for associated in std::mem::take(&mut names.associated) {
+        let of = associated.of.as_ref();
+        if let Some(id) = of.and_then(|of| implementor(names, associated.module, of)) {
+            names.types[id.0 as usize].associated.push(associated);
         }
     }
 }

@@ -136,7 +136,8 @@ pub(crate) struct TypeDef {
     pub(crate) methods: FxHashMap<Name, Vec<FnId>>,
     /// Traits implemented for it, by last name, with the methods of each.
     pub(crate) traits: Vec<(Name, Vec<FnId>)>,
-    pub(crate) deref: Option<Deref>,
+    /// Of the traits that it implements; of a trait, those that it asks for.
+    pub(crate) associated: Vec<Associated>,
     pub(crate) public: bool,
 }
 
@@ -147,11 +148,15 @@ impl TypeDef {
     }
 }
 
-/// `impl Deref for Of { type Target = …; }`
+/// `impl Deref for Of { type Target = …; }`, `trait Deref { type Target: …; }`
 #[derive(Debug, Clone)]
-pub(crate) struct Deref {
+pub(crate) struct Associated {
+    pub(crate) name: Name,
+    /// What method calls reach through to.
+    pub(crate) of_deref: bool,
     pub(crate) module: ModId,
-    pub(crate) of: TypeRef,
+    /// What the impl is for; none in a trait, where its bounds are all that is known.
+    pub(crate) of: Option<TypeRef>,
     pub(crate) target: TypeRef,
     pub(crate) generics: Vec<(Name, Vec<Path>)>,
 }
@@ -185,7 +190,7 @@ pub(crate) struct Names {
     pub(crate) types: Vec<TypeDef>,
     pub(crate) statics: Vec<StaticDef>,
     /// Joined to their types by and by.
-    derefs: Vec<Deref>,
+    associated: Vec<Associated>,
     /// Functions by name: where an unknown receiver's method could be.
     pub(crate) by_name: FxHashMap<Name, Vec<FnId>>,
     /// Extern crates by the name that code uses: the lib name of the package.

@@ -264,10 +264,19 @@ impl Lowering<'_> {
     fn trait_items(&mut self, items: &[TraitItem]) -> Vec<Item> {
         let mut lowered = Vec::new();
         for item in items {
-            if let TraitItem::Fn(item) = item {
-                let attrs = self.attrs(&item.attrs);
-                let kind = ItemKind::Fn(self.function(&item.sig, item.default.as_ref(), false));
-                lowered.push(named(&item.sig.ident, kind, attrs, true));
+            match item {
+                TraitItem::Fn(item) => {
+                    let attrs = self.attrs(&item.attrs);
+                    let kind = ItemKind::Fn(self.function(&item.sig, item.default.as_ref(), false));
+                    lowered.push(named(&item.sig.ident, kind, attrs, true));
+                }
+                TraitItem::Type(item) => {
+                    let attrs = self.attrs(&item.attrs);
+                    let ty = TypeRef::Bounds(path::bounds(&item.bounds));
+                    let kind = ItemKind::Alias { ty, generics: Vec::new() };
+                    lowered.push(named(&item.ident, kind, attrs, true));
+                }
+                _ => {}
             }
         }
         lowered

@@ -56,13 +56,15 @@ pub(crate) struct Scope<'a> {
     pub(crate) of_type: Option<TypeId>,
     /// Type parameters in scope: of the function, and of the impl.
     pub(crate) generics: [&'a [(Name, Vec<Path>)]; 2],
+    /// What some of them stand for.
+    pub(crate) given: &'a [(Name, Ty)],
 }
 
 /// Type aliases and bounds followed at most.
 const DEPTH: u32 = 12;
 
 /// Bounds of type parameters in bounds of type parameters.
-const BOUNDS: u32 = 4;
+pub(super) const BOUNDS: u32 = 4;
 
 impl<'a> World<'a> {
     /// The scope of a function.
@@ -73,19 +75,20 @@ impl<'a> World<'a> {
             of: function.of.as_ref(),
             of_type: function.of_type,
             generics: [&function.sig.generics, &function.impl_generics],
+            given: &[],
         }
     }
 
     /// The scope of a module, outside of functions.
     pub(crate) fn module_scope(module: ModId) -> Scope<'a> {
-        Scope { module, of: None, of_type: None, generics: [&[], &[]] }
+        Scope { module, of: None, of_type: None, generics: [&[], &[]], given: &[] }
     }
 
     pub(crate) fn ty(&self, ty: &TypeRef, scope: Scope<'_>) -> Ty {
         self.ty_at(ty, scope, DEPTH)
     }
 
-    fn ty_at(&self, ty: &TypeRef, scope: Scope<'_>, depth: u32) -> Ty {
+    pub(super) fn ty_at(&self, ty: &TypeRef, scope: Scope<'_>, depth: u32) -> Ty {
         if depth == 0 {
             return Ty::Unknown;
         }
@@ -117,8 +120,11 @@ impl<'a> World<'a> {
 
     fn path_ty(&self, path: &Path, scope: Scope<'_>, depth: u32) -> Ty {
         let Some(last) = path.last() else { return Ty::Unknown };
-        if path.qself.is_some() || depth == 0 {
+        if depth == 0 {
             return Ty::Unknown;
+        }
+        if let Some(of) = &path.qself {
+            return self.associated_ty(&self.ty_at(of, scope, depth), last.name, depth);
         }
         if let Some(name) = path.as_name() {
             if name.as_str() == "Self" {
@@ -126,6 +132,9 @@ impl<'a> World<'a> {
                     Some(of) => self.ty_at(of, Scope { of: None, ..scope }, depth),
                     None => scope.of_type.map_or(Ty::Unknown, |id| Ty::Own(id, Vec::new())),
                 };
+            }
+            if let Some((_, given)) = scope.given.iter().find(|(param, _)| *param == name) {
+                return given.clone();
             }
             let bounds = scope.generics.iter().flat_map(|list| list.iter());
             if let Some((_, bounds)) = bounds.clone().find(|(param, _)| *param == name) {
@@ -135,6 +144,12 @@ impl<'a> World<'a> {
             if let Some(found) = known::primitive(name.as_str()) {
                 return found;
             }
+        }
+        if let [of, _] = path.segments.as_slice()
+            && (of.name.as_str() == "Self" || self.is_param(of.name, scope))
+        {
+            let of = TypeRef::Path(Path::single(of.name));
+            return self.associated_ty(&self.ty_at(&of, scope, depth), last.name, depth);
         }
         let args: Vec<Ty> = last.args.iter().map(|arg| self.ty_at(arg, scope, depth)).collect();
         let segments: Vec<Name> = path.segments.iter().map(|segment| segment.name).collect();
@@ -186,22 +201,35 @@ impl<'a> World<'a> {
         }
     }
 
+    /// The name of a field of an enum: with that of its variant, where several have such a field.
+    pub(crate) fn field_of_variant(&self, id: TypeId, variant: Name, field: Name) -> Name {
+        let Shape::Enum(variants) = &self.names.type_def(id).shape else { return field };
+        let fields = variants.iter().flat_map(|variant| &variant.fields);
+        if fields.filter(|(name, _)| *name == field).count() < 2 {
+            return field;
+        }
+        Name::new(&format!("{variant}.{field}"))
+    }
+
     /// The type of a field, through references and smart pointers.
     pub(crate) fn field(&self, ty: &Ty, name: Name) -> Ty {
         for ty in self.reach(ty) {
             match ty {
-                Ty::Own(id, _) => {
+                Ty::Own(id, args) => {
                     let def = self.names.type_def(id);
                     let written = match &def.shape {
                         Shape::Struct(fields) => {
                             fields.iter().find(|(field, ..)| *field == name).map(|(_, ty, _)| ty)
                         }
-                        Shape::Enum(variants) => only_field(variants, name),
+                        Shape::Enum(variants) => field_in(variants, name),
                         _ => None,
                     };
                     if let Some(ty) = written {
+                        let params = def.generics.iter().map(|(param, _)| *param);
+                        let given: Vec<(Name, Ty)> = params.zip(args).collect();
                         let mut scope = Self::module_scope(def.module);
                         scope.generics[0] = &def.generics;
+                        scope.given = &given;
                         return self.ty(ty, scope);
                     }
                 }
@@ -227,7 +255,11 @@ impl<'a> World<'a> {
                     .type_fact(*path)
                     .and_then(|fact| fact.derefs)
                     .and_then(|number| args.get(number).cloned()),
-                Ty::Own(id, args) => self.dereferenced(*id, args),
+                Ty::Own(id, args) => {
+                    let associated = self.names.type_def(*id).associated.iter();
+                    let mut derefs = associated.filter(|of| of.of_deref);
+                    derefs.next().and_then(|target| self.projected(*id, args, target, DEPTH))
+                }
                 _ => None,
             };
             reached.push(at);
@@ -237,24 +269,6 @@ impl<'a> World<'a> {
             }
         }
         reached
-    }
-
-    /// What `Deref` of a type of the package says it points to.
-    fn dereferenced(&self, id: TypeId, args: &[Ty]) -> Option<Ty> {
-        let deref = self.names.type_def(id).deref.as_ref()?;
-        if let (TypeRef::Path(target), TypeRef::Path(of)) = (&deref.target, &deref.of)
-            && let Some(param) = target.as_name()
-            && deref.generics.iter().any(|(name, _)| *name == param)
-        {
-            let written = &of.last()?.args;
-            let at = written
-                .iter()
-                .position(|arg| matches!(arg, TypeRef::Path(arg) if arg.as_name() == Some(param)));
-            return at.and_then(|at| args.get(at)).cloned();
-        }
-        let mut scope = Self::module_scope(deref.module);
-        (scope.of, scope.generics[1]) = (Some(&deref.of), &deref.generics);
-        Some(self.ty(&deref.target, scope))
     }
 
     /// The classes of a value of this type, itself or what it reaches through to.
@@ -502,6 +516,15 @@ impl<'a> World<'a> {
                     found => found,
                 },
             },
+            // `T::function`, of one of the traits that are asked for.
+            Ty::Traits(traits) => {
+                let found = traits.iter().find_map(|ty| match ty {
+                    Ty::Own(id, _) => self.own_method(*id, name).map(Target::Own),
+                    Ty::Foreign(path, _) => self.foreign_method(*path, name),
+                    _ => None,
+                });
+                found.map_or_else(|| self.by_name(ty, name), |found| (found, Evidence::Resolved))
+            }
             _ => self.by_name(ty, name),
         }
     }
@@ -520,7 +543,9 @@ impl<'a> World<'a> {
             }
             Target::Own(id) => {
                 let function = self.names.function(*id);
-                let returned = self.ty(&function.sig.returns, self.scope(*id));
+                let given = self.stands_for(function, receiver, args);
+                let scope = Scope { given: &given, ..self.scope(*id) };
+                let returned = self.ty(&function.sig.returns, scope);
                 if function.sig.is_async { Ty::Future(Box::new(returned)) } else { returned }
             }
             Target::Constructor(id) => Ty::Own(*id, Vec::new()),
@@ -559,12 +584,24 @@ impl<'a> World<'a> {
                 Some((owner, "from" | "default")) if is_type_name(owner) => {
                     known::foreign(Name::new(owner), Vec::new())
                 }
+                // `Arc::clone(&x)`
+                Some((_, "clone")) => args.first().map(|of| of.bare().clone()).unwrap_or_default(),
                 _ => Ty::Unknown,
             },
             // Builders: what nobody told us about gives back what it was called on.
             Target::Unknown(_) if self.chains(receiver) => receiver.bare().clone(),
+            Target::Unknown(name) | Target::Shape(name) => self.handed_out(receiver, *name, args),
             _ => Ty::Unknown,
         }
+    }
+
+    /// What a method gives that hands out something of what it is called on.
+    fn handed_out(&self, receiver: &Ty, name: Name, args: &[Ty]) -> Ty {
+        let found = self.reach(receiver).into_iter().find_map(|ty| {
+            let text = self.facts.given_by(ty.path()?, name)?;
+            Some(known::of_text(text, &ty, args))
+        });
+        found.unwrap_or_default()
     }
 
     fn chains(&self, ty: &Ty) -> bool {
@@ -596,12 +633,15 @@ fn is_type_name(path: &str) -> bool {
     path.rsplit("::").next().is_some_and(|last| last.starts_with(char::is_uppercase))
 }
 
-/// The type of a field that just one variant has: places do not tell variants apart.
-fn only_field(variants: &[Variant], name: Name) -> Option<&TypeRef> {
-    let mut found = variants.iter().flat_map(|variant| &variant.fields);
-    let mut found = found.by_ref().filter(|(field, _)| *field == name);
-    let (_, ty) = found.next()?;
-    found.next().is_none().then_some(ty)
+/// The type of a field of an enum, as [`World::field_of_variant`] names it.
+fn field_in(variants: &[Variant], name: Name) -> Option<&TypeRef> {
+    let (variant, name) = match name.as_str().split_once('.') {
+        Some((variant, name)) => (Some(variant), name),
+        None => (None, name.as_str()),
+    };
+    let of = |known: &&Variant| variant.is_none_or(|variant| known.name.as_str() == variant);
+    let mut fields = variants.iter().filter(of).flat_map(|variant| &variant.fields);
+    fields.find(|(field, _)| field.as_str() == name).map(|(_, ty)| ty)
 }
 
 /// Methods of Option and Result that the engine understands by itself.

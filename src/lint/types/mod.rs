@@ -2,6 +2,7 @@
 
 mod known;
 mod lookup;
+mod params;
 mod transaction;
 
 use super::ir::Name;

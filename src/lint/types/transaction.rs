@@ -34,10 +34,11 @@ impl World<'_> {
     pub(crate) fn own_transaction(&self, id: FnId, given: &Ty) -> Option<(TypeId, bool)> {
         let of = self.reach(given).iter().find_map(|ty| match ty {
             Ty::Own(of, _) => Some(*of),
-            Ty::Traits(traits) => match traits.as_slice() {
-                [Ty::Own(of, _)] => Some(*of),
+            // Of several traits, the one that keeps what was done.
+            Ty::Traits(traits) => traits.iter().find_map(|ty| match ty {
+                Ty::Own(of, _) if self.keeps(*of) => Some(*of),
                 _ => None,
-            },
+            }),
             _ => None,
         })?;
         let name = self.names.function(id).name.as_str();
@@ -59,6 +60,10 @@ impl World<'_> {
         let mut ends = def.methods.values().flatten().filter(|&&id| self.ends_own(id));
         let by_value = ends.all(|&id| self.receiver_of(id) == Receiver::Value);
         Some((of, by_value))
+    }
+
+    fn keeps(&self, id: TypeId) -> bool {
+        self.names.type_def(id).methods.contains_key(&Name::new(KEEPS))
     }
 
     /// The functions that begin transactions of the package.
