@@ -5,7 +5,7 @@ use semver::VersionReq;
 
 use super::error::Problem;
 use super::load::File;
-use super::model::{ApiFact, ApiFile, EditShape, Effect, Engine, Given, PARTS, Rule};
+use super::model::{ApiFact, ApiFile, EditShape, Effect, Engine, Given, PARTS, Paths, Rule};
 use super::text::{Keys, Text};
 use super::types::{TypeText, is_path};
 
@@ -341,8 +341,10 @@ fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place
     if (rule.engine == Engine::HeldAcross) == when.across.is_empty() {
         wrong("when", "'across' belongs to held-across, and only there".to_owned());
     }
-    if rule.engine != Engine::MustRelease && when.paths.is_some() {
-        wrong("when", "'paths' belongs to must-release".to_owned());
+    let any = rule.engine == Engine::UnreapedCollection && when.paths == Some(Paths::Any);
+    if rule.engine != Engine::MustRelease && when.paths.is_some() && !any {
+        let message = "'paths' belongs to must-release, and `any` to unreaped-collection, too";
+        wrong("when", message.to_owned());
     }
     if let Some(fix) = &rule.fix {
         if !fits(fix.edit, rule.engine) {

@@ -7,12 +7,15 @@ use crate::finding::Role;
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{LocalId, LocalKind, NodeId, NodeKind, Part, Place, Value};
 use crate::lint::flow::Holders;
-use crate::lint::names::Shape;
-use crate::lint::types::{Target, Ty};
+use crate::lint::names::{FnId, Shape};
+use crate::lint::types::{Target, Ty, World};
 
 use super::held::{begins, maker};
 use super::track::{self, Turn};
 use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
+
+/// The class of any lock guard.
+const GUARD: &str = "guard";
 
 pub(super) fn check(checker: &mut Checker<'_>) {
     let rules = checker.of_engine(Engine::DiscardedGuard);
@@ -23,8 +26,9 @@ pub(super) fn check(checker: &mut Checker<'_>) {
         for id in site.graph.ids() {
             for &known in &rules {
                 let class = &known.rule.class;
-                let held =
-                    begins(checker, site, id, class).or_else(|| wrapped(checker, site, id, class));
+                let held = begins(checker, site, id, class)
+                    .or_else(|| wrapped(checker, site, id, class))
+                    .or_else(|| (class == GUARD).then(|| own_guard(checker, site, id))?);
                 let Some(held) = held else { continue };
                 let Some(taken) = maker(&site.graph, id) else { continue };
                 let Some(call) = site.graph.call_at(taken) else { continue };
@@ -88,6 +92,42 @@ fn wrapped(checker: &Checker<'_>, site: &Site, id: NodeId, class: &str) -> Optio
     path.push(Part::Field(name));
     path.extend(inner);
     Some(Place { local, path })
+}
+
+/// Where the value is when a function of the package gives a guard of its own: a type that is
+/// called one and has a destructor, or a handle of what the function locks.
+fn own_guard(checker: &Checker<'_>, site: &Site, id: NodeId) -> Option<Place> {
+    let (graph, world) = (&site.graph, checker.world);
+    let local = match &graph.node(id).kind {
+        NodeKind::Call(call) => call.to,
+        NodeKind::Await { to, .. } => to.local,
+        _ => return None,
+    };
+    let Target::Own(function) = graph.call_at(maker(graph, id)?)?.target else { return None };
+    let given = &graph.local(local).ty;
+    let (ty, path) = match given.payload() {
+        Ty::Unknown => (given.clone(), Vec::new()),
+        payload => (payload, vec![Part::Payload]),
+    };
+    let fits = match &ty {
+        Ty::Own(id, _) => {
+            let def = world.names.type_def(*id);
+            def.name.as_str().ends_with("Guard") && def.implements("Drop")
+        }
+        Ty::Foreign(..) => world.classes(&ty).contains(&"os-handle") && locks(world, function),
+        _ => false,
+    };
+    fits.then_some(Place { local, path })
+}
+
+/// Whether the names of a function and its type say that it takes a lock.
+fn locks(world: &World<'_>, id: FnId) -> bool {
+    let function = world.names.function(id);
+    let name = function.name.as_str();
+    let of_lock = || {
+        function.of_type.is_some_and(|of| world.names.type_def(of).name.as_str().ends_with("Lock"))
+    };
+    name == "lock" || name.starts_with("lock_") || name == "acquire" && of_lock()
 }
 
 /// The step that drops the value before anything else happens.

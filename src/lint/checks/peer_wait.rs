@@ -266,11 +266,12 @@ impl<'a> Search<'a> {
 
     /// A call that puts a limit on what it is given.
     fn bounds(&self, call: &Call) -> bool {
+        // Combinators that nobody described: their names say it.
+        let named = || ["timeout", "deadline"].iter().any(|word| call.name.as_str().contains(word));
         match &call.target {
-            Target::Own(id) => self.doing.function(*id).bounds,
+            Target::Own(id) => self.doing.function(*id).bounds || named(),
             Target::Api(..) => call.effects.contains(&Effect::Bounds),
-            // Combinators that nobody described: their names say it.
-            _ => call.name.as_str().contains("timeout") || call.name.as_str().contains("deadline"),
+            _ => named(),
         }
     }
 

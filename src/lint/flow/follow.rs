@@ -8,7 +8,7 @@ use crate::lint::cfg::{
     Call, Edge, Exit, Graph, Local, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place,
     Test, Value,
 };
-use crate::lint::ir::BinaryOp;
+use crate::lint::ir::{BinaryOp, Name};
 use crate::lint::names::{FileId, FnId, Shape, TypeId};
 use crate::lint::types::{Target, Ty, World};
 
@@ -583,11 +583,33 @@ impl Walk<'_> {
                 if state.lent.contains(place) {
                     return self.judge_lent(place, fine != holds, state);
                 }
+                // What it is held in tells which variant it is.
+                let sure = state.held.iter().filter_map(|holder| holder.within(place)?.first());
+                let sure = sure.copied().find_map(|part| match part {
+                    Part::Field(field) => self.variant_of(place, field),
+                    _ => None,
+                });
+                if sure.is_some_and(|variant| (variant == *name) != holds) {
+                    return None;
+                }
                 Some(state)
             }
             Test::Compare(op, left, right) => self.compare(*op, left, right, holds, state),
             Test::Opaque => Some(state),
         }
+    }
+
+    /// The variant that a value of an enum of the package must be to have this field.
+    fn variant_of(&self, place: &Place, field: Name) -> Option<Name> {
+        let mut ty = self.local(place.local).ty.clone();
+        for part in &place.path {
+            ty = match part {
+                Part::Field(name) => self.world.field(&ty, *name),
+                Part::Payload => ty.payload(),
+                Part::Element => return None,
+            };
+        }
+        self.world.variant_of_field(&ty, field)
     }
 
     /// The function that has it told how it went.

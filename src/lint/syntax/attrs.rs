@@ -119,6 +119,15 @@ fn cfg(attrs: &mut Attrs, tokens: TokenStream) {
     }
 }
 
+/// What `cfg!(…)` gives outside of tests, when that is known.
+pub(super) fn holds(tokens: TokenStream) -> Option<bool> {
+    match predicate.parse2(tokens).ok()?.on(false) {
+        Truth::False => Some(false),
+        Truth::True => Some(true),
+        Truth::Unknown => None,
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Truth {
     False,

@@ -6,9 +6,11 @@ use syn::punctuated::Punctuated;
 use syn::{Expr, Token};
 
 use crate::catalog::model::MacroGrammar;
-use crate::lint::ir::{BlockKind, Branch, ExprId, ExprKind, Item, MacroBody, MacroDef, Name, Span};
+use crate::lint::ir::{
+    BlockKind, Branch, ExprId, ExprKind, Item, Lit, MacroBody, MacroDef, Name, Span,
+};
 
-use super::{Lowering, expr, name, path, span};
+use super::{Lowering, attrs, expr, name, path, span};
 
 /// Names kept of a macro that is not understood.
 const NAMES: usize = 4096;
@@ -21,6 +23,11 @@ impl Lowering<'_> {
             return self.push(ExprKind::Unknown, at);
         };
         self.mention(last);
+        if last.as_str() == "cfg"
+            && let Some(holds) = attrs::holds(mac.tokens.clone())
+        {
+            return self.push(ExprKind::Lit(Lit::Bool(holds)), at);
+        }
         let grammar = self.grammars.get(&last).copied();
         let body = match grammar {
             Some(MacroGrammar::Select) => select(self, &mac.tokens),

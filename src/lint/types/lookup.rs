@@ -211,6 +211,17 @@ impl<'a> World<'a> {
         Name::new(&format!("{variant}.{field}"))
     }
 
+    /// The only variant of an enum that has such a field.
+    pub(crate) fn variant_of_field(&self, ty: &Ty, field: Name) -> Option<Name> {
+        let Ty::Own(id, _) = ty.bare() else { return None };
+        let Shape::Enum(variants) = &self.names.type_def(*id).shape else { return None };
+        if let Some((variant, _)) = field.as_str().split_once('.') {
+            return Some(Name::new(variant));
+        }
+        let has = |variant: &&Variant| variant.fields.iter().any(|(name, _)| *name == field);
+        variants.iter().find(has).map(|variant| variant.name)
+    }
+
     /// The type of a field, through references and smart pointers.
     pub(crate) fn field(&self, ty: &Ty, name: Name) -> Ty {
         for ty in self.reach(ty) {
@@ -519,11 +530,13 @@ impl<'a> World<'a> {
             // `T::function`, of one of the traits that are asked for.
             Ty::Traits(traits) => {
                 let found = traits.iter().find_map(|ty| match ty {
-                    Ty::Own(id, _) => self.own_method(*id, name).map(Target::Own),
-                    Ty::Foreign(path, _) => self.foreign_method(*path, name),
+                    Ty::Own(id, _) => self.own_method(*id, name),
                     _ => None,
                 });
-                found.map_or_else(|| self.by_name(ty, name), |found| (found, Evidence::Resolved))
+                match found {
+                    Some(found) => (Target::Own(found), Evidence::Resolved),
+                    None => self.by_name(ty, name),
+                }
             }
             _ => self.by_name(ty, name),
         }

@@ -62,11 +62,15 @@ impl World<'_> {
         if params.iter().all(|list| list.is_empty()) {
             return given;
         }
-        if let (Some(of), Some(id)) = (&function.of, function.of_type) {
+        if let Some(of) = &function.of {
             let reached = self.reach(receiver);
-            let own = reached.iter().find(|ty| matches!(ty, Ty::Own(other, _) if *other == id));
-            if let Some(own) = own {
-                self.match_params(of, own, &params, &mut given);
+            let is_of = |ty: &&Ty| match (ty, function.of_type) {
+                (Ty::Own(id, _), Some(of)) => *id == of,
+                (Ty::Foreign(..), None) => true,
+                _ => false,
+            };
+            if let Some(ty) = reached.iter().find(is_of) {
+                self.match_params(of, ty, &params, &mut given);
             }
         }
         for (param, arg) in function.sig.params.iter().zip(args) {
