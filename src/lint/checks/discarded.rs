@@ -28,7 +28,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 let class = &known.rule.class;
                 let held = begins(checker, site, id, class)
                     .or_else(|| wrapped(checker, site, id, class))
-                    .or_else(|| (class == GUARD).then(|| own_guard(checker, site, id))?);
+                    .or_else(|| (class == GUARD).then(|| locked(checker, site, id))?);
                 let Some(held) = held else { continue };
                 let Some(taken) = maker(&site.graph, id) else { continue };
                 let Some(call) = site.graph.call_at(taken) else { continue };
@@ -94,9 +94,8 @@ fn wrapped(checker: &Checker<'_>, site: &Site, id: NodeId, class: &str) -> Optio
     Some(Place { local, path })
 }
 
-/// Where the value is when a function of the package gives a guard of its own: a type that is
-/// called one and has a destructor, or a handle of what the function locks.
-fn own_guard(checker: &Checker<'_>, site: &Site, id: NodeId) -> Option<Place> {
+/// Where the value is when a function of the package gives the handle of what it locks.
+fn locked(checker: &Checker<'_>, site: &Site, id: NodeId) -> Option<Place> {
     let (graph, world) = (&site.graph, checker.world);
     let local = match &graph.node(id).kind {
         NodeKind::Call(call) => call.to,
@@ -109,14 +108,7 @@ fn own_guard(checker: &Checker<'_>, site: &Site, id: NodeId) -> Option<Place> {
         Ty::Unknown => (given.clone(), Vec::new()),
         payload => (payload, vec![Part::Payload]),
     };
-    let fits = match &ty {
-        Ty::Own(id, _) => {
-            let def = world.names.type_def(*id);
-            def.name.as_str().ends_with("Guard") && def.implements("Drop")
-        }
-        Ty::Foreign(..) => world.classes(&ty).contains(&"os-handle") && locks(world, function),
-        _ => false,
-    };
+    let fits = world.classes(&ty).contains(&"os-handle") && locks(world, function);
     fits.then_some(Place { local, path })
 }
 
@@ -127,7 +119,7 @@ fn locks(world: &World<'_>, id: FnId) -> bool {
     let of_lock = || {
         function.of_type.is_some_and(|of| world.names.type_def(of).name.as_str().ends_with("Lock"))
     };
-    name == "lock" || name.starts_with("lock_") || name == "acquire" && of_lock()
+    name == "lock" || name == "acquire" && of_lock()
 }
 
 /// The step that drops the value before anything else happens.

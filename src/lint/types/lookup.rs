@@ -2,9 +2,10 @@
 
 use crate::catalog::ApiId;
 use crate::lint::facts::Facts;
-use crate::lint::ir::{Name, Path, Receiver, TypeRef, Variant};
+use crate::lint::ir::{Name, Path, Receiver, TypeRef};
 use crate::lint::names::{Def, FnId, ModId, Names, Resolution, Shape, Space, StaticId, TypeId};
 
+use super::variant::field_in;
 use super::{Ty, known};
 
 /// How sure it is what a call is.
@@ -199,27 +200,6 @@ impl<'a> World<'a> {
             (_, Ty::Future(_)) => Ty::Future(Box::new(args.into_iter().next().unwrap_or_default())),
             (_, found) => found,
         }
-    }
-
-    /// The name of a field of an enum: with that of its variant, where several have such a field.
-    pub(crate) fn field_of_variant(&self, id: TypeId, variant: Name, field: Name) -> Name {
-        let Shape::Enum(variants) = &self.names.type_def(id).shape else { return field };
-        let fields = variants.iter().flat_map(|variant| &variant.fields);
-        if fields.filter(|(name, _)| *name == field).count() < 2 {
-            return field;
-        }
-        Name::new(&format!("{variant}.{field}"))
-    }
-
-    /// The only variant of an enum that has such a field.
-    pub(crate) fn variant_of_field(&self, ty: &Ty, field: Name) -> Option<Name> {
-        let Ty::Own(id, _) = ty.bare() else { return None };
-        let Shape::Enum(variants) = &self.names.type_def(*id).shape else { return None };
-        if let Some((variant, _)) = field.as_str().split_once('.') {
-            return Some(Name::new(variant));
-        }
-        let has = |variant: &&Variant| variant.fields.iter().any(|(name, _)| *name == field);
-        variants.iter().find(has).map(|variant| variant.name)
     }
 
     /// The type of a field, through references and smart pointers.
@@ -644,17 +624,6 @@ impl<'a> World<'a> {
 /// Whether a path ends like that of a type.
 fn is_type_name(path: &str) -> bool {
     path.rsplit("::").next().is_some_and(|last| last.starts_with(char::is_uppercase))
-}
-
-/// The type of a field of an enum, as [`World::field_of_variant`] names it.
-fn field_in(variants: &[Variant], name: Name) -> Option<&TypeRef> {
-    let (variant, name) = match name.as_str().split_once('.') {
-        Some((variant, name)) => (Some(variant), name),
-        None => (None, name.as_str()),
-    };
-    let of = |known: &&Variant| variant.is_none_or(|variant| known.name.as_str() == variant);
-    let mut fields = variants.iter().filter(of).flat_map(|variant| &variant.fields);
-    fields.find(|(field, _)| field.as_str() == name).map(|(_, ty)| ty)
 }
 
 /// Methods of Option and Result that the engine understands by itself.

@@ -4,6 +4,7 @@ mod known;
 mod lookup;
 mod params;
 mod transaction;
+mod variant;
 
 use super::ir::Name;
 use super::names::TypeId;
