@@ -19,7 +19,8 @@ impl<'a> Builder<'a> {
             MacroBody::Known { grammar, args } => {
                 let value = self.known_macro(*grammar, args, span);
                 match (value, self.world.macro_value(path, self.request.scope)) {
-                    (Operand::Unit, ty) if !ty.is_unknown() => {
+                    // What a fact says of its value counts more than the text that is in it.
+                    (Operand::Unit | Operand::Lit(_), ty) if !ty.is_unknown() => {
                         let made = self.made(Value::Opaque(Vec::new()), ty, span);
                         Operand::Move(Place::of(made))
                     }
