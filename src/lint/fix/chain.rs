@@ -5,7 +5,7 @@ use crate::lint::ir::{ExprId, ExprKind, Name, Span};
 use crate::lint::types::{Target, World};
 
 use super::code::{Change, Code, Parent, has_comment};
-use super::template::roots_known;
+use super::scope::in_scope;
 use super::{Shaped, Spot};
 
 /// Adds the calls that set what the rule asks for, before the call that finishes.
@@ -19,9 +19,8 @@ pub(super) fn set_bound(spot: &Spot<'_>, rule: &Rule) -> Shaped {
         let calls = bounds.iter().map(|bound| setter(spot.world, owner, bound));
         calls.collect::<Option<Vec<String>>>()
     })?;
-    if !calls.iter().all(|call| roots_known(spot.world, spot.module, call)) {
-        return None;
-    }
+    let calls = calls.iter().map(|call| in_scope(spot.world, spot.module, call));
+    let calls = calls.collect::<Option<Vec<String>>>()?;
     let change = add(&spot.code, *receiver, *name_span, &calls)?;
     Some((format!("add `{}`", calls.concat()), vec![change]))
 }

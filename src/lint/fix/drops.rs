@@ -8,7 +8,7 @@ use crate::lint::scan::{Piece, scan};
 use crate::lint::types::{Ty, World};
 
 use super::code::{Code, indent, newline};
-use super::template::roots_known;
+use super::scope::in_scope;
 use super::{Shaped, Spot};
 
 /// Collects what is done before the statement that puts more in.
@@ -24,10 +24,7 @@ pub(super) fn collect_before(spot: &Spot<'_>, reported: &Reported) -> Shaped {
         return None;
     }
     let value = code.slice(code.span(*receiver))?;
-    let statement = collect.replace("{value}", value);
-    if !roots_known(spot.world, spot.module, &statement) {
-        return None;
-    }
+    let statement = in_scope(spot.world, spot.module, &collect.replace("{value}", value))?;
     let change = code.before(code.statement(fill)?, &statement)?;
     Some((format!("add `{statement}`"), vec![change]))
 }
@@ -56,9 +53,7 @@ pub(super) fn implement(world: &World<'_>, file: FileId, span: Span) -> Shaped {
         _ => return None,
     };
     let end = world.facts.type_fact(inner)?.end.as_ref()?.replace("{value}", &value);
-    if !roots_known(world, def.module, &end) {
-        return None;
-    }
+    let end = in_scope(world, def.module, &end)?;
     let at = end_of(text, def)?;
     let margin = indent(text, line_start(text, def.span.start as usize)).unwrap_or_default();
     let margin = format!("{}{margin}", newline(text));

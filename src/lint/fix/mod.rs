@@ -7,6 +7,7 @@ mod code;
 mod drops;
 mod guard;
 mod rounds;
+mod scope;
 mod template;
 
 use std::rc::Rc;

@@ -1,11 +1,11 @@
 //! Calls written in another way, as the facts about them say.
 
 use crate::catalog::model::ApiFact;
-use crate::lint::ir::{ExprId, ExprKind, Name, PatKind, Span, Stmt};
-use crate::lint::names::{ModId, Resolution, Space};
-use crate::lint::types::{Target, World};
+use crate::lint::ir::{ExprId, ExprKind, PatKind, Span, Stmt};
+use crate::lint::types::Target;
 
 use super::code::{Change, Code, Parent, has_comment, mentions};
+use super::scope::in_scope;
 use super::{Shaped, Spot};
 
 /// Writes what the fact of the call says under `instead`.
@@ -14,12 +14,13 @@ pub(super) fn rewrite(spot: &Spot<'_>) -> Shaped {
     let facts: Vec<&ApiFact> = ids.iter().map(|&id| &*spot.world.facts.api(id).fact).collect();
     let template = facts.iter().find_map(|fact| fact.instead.as_deref())?;
     let awaits = template.contains(".await") && !spot.code.body.is_async;
-    if awaits || !roots_known(spot.world, spot.module, template) {
+    if awaits {
         return None;
     }
-    let whole = whole(&spot.code, spot.expr, template)?;
-    let changes = changes(&spot.code, spot.expr, whole, template)?;
-    Some((format!("write `{}`", shown(template)), changes))
+    let template = in_scope(spot.world, spot.module, template)?;
+    let whole = whole(&spot.code, spot.expr, &template)?;
+    let changes = changes(&spot.code, spot.expr, whole, &template)?;
+    Some((format!("write `{}`", shown(&template)), changes))
 }
 
 /// The same where nothing uses the value.
@@ -157,26 +158,6 @@ fn changes(code: &Code<'_>, call: ExprId, whole: Span, template: &str) -> Option
     }
     put(at, whole.end, &literal)?;
     Some(changes)
-}
-
-/// Whether every path in the text leads where it says from this module: `tokio::time` needs the
-/// crate under that name.
-pub(super) fn roots_known(world: &World<'_>, module: ModId, text: &str) -> bool {
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    text.match_indices("::").all(|(at, _)| {
-        let before = &text[..at];
-        let root = before.rsplit(|c| !is_word(c)).next().unwrap_or_default();
-        let inner = before[..before.len() - root.len()].ends_with("::");
-        if root.is_empty() || inner {
-            return true;
-        }
-        let next = text[at + 2..].split(|c| !is_word(c)).next().unwrap_or_default();
-        let segments = [Name::new(root), Name::new(next)];
-        matches!(
-            world.names.resolve(module, &segments, false, Space::Type),
-            Resolution::Foreign(path) if path.first().is_some_and(|first| first.as_str() == root)
-        )
-    })
 }
 
 /// Whether nothing is done with the value of a call, but for asking whether it failed.
