@@ -5,7 +5,9 @@ use semver::VersionReq;
 
 use super::error::Problem;
 use super::load::File;
-use super::model::{ApiFact, ApiFile, EditShape, Effect, Engine, Given, PARTS, Paths, Rule};
+use super::model::{
+    ApiFact, ApiFile, Context, EditShape, Effect, Engine, Given, PARTS, Paths, Rule,
+};
 use super::text::{Keys, Text};
 use super::types::{TypeText, is_path};
 
@@ -345,6 +347,15 @@ fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place
     if rule.engine != Engine::MustRelease && when.paths.is_some() && !any {
         let message = "'paths' belongs to must-release, and `any` to unreaped-collection, too";
         wrong("when", message.to_owned());
+    }
+    let of_ways = |context: &Context| {
+        matches!(context, Context::Command | Context::Unseen | Context::Offered)
+    };
+    if !when.milder_within.iter().all(of_ways) {
+        wrong("when", "'milder_within' is about what leads to a place".to_owned());
+    }
+    if when.within.iter().chain(&when.not_within).any(of_ways) {
+        wrong("when", "what leads to a place only makes it milder".to_owned());
     }
     if let Some(fix) = &rule.fix {
         if !fits(fix.edit, rule.engine) {

@@ -455,6 +455,13 @@ pub enum Context {
     Server,
     /// In a binary target.
     Binary,
+    /// Where only `main` leads to, past no loop without an end, no task that nobody waits for and
+    /// no handler: somebody waits for the command.
+    Command,
+    /// Where no call is seen to lead to.
+    Unseen,
+    /// In what a library offers and does not call itself, nor what calls it.
+    Offered,
 }
 
 /// One file of `rules/lint/<family>/`: a rule.
@@ -575,6 +582,10 @@ pub struct When {
     /// Not in any of these contexts.
     #[serde(default)]
     pub not_within: Vec<Context>,
+    /// One degree lower where these contexts are all that leads to it: `command`, `unseen`,
+    /// `offered`.
+    #[serde(default)]
+    pub milder_within: Vec<Context>,
     /// must-release: report when every path misses the release (`all`), or when some does.
     /// unreaped-collection: whatever is put in counts (`any`), not only what has no end.
     #[serde(default)]
@@ -592,7 +603,7 @@ pub struct When {
     #[serde(default)]
     pub with: Option<String>,
     /// call: not when an argument comes from a call of this class. must-release: not in a function
-    /// that makes such a call.
+    /// that makes such a call; discarded-guard: not in such a file.
     #[serde(default)]
     pub without: Option<String>,
     /// call: only when a loop around it makes a call of this class, too.

@@ -110,7 +110,7 @@ pub(crate) fn finding(
             _ => rule.id.clone(),
         },
         family: candidate.rule.family.to_string(),
-        severity: if sure { severity } else { severity.lowered() },
+        severity: if sure && reported.milder.is_none() { severity } else { severity.lowered() },
         confidence: if sure { Confidence::High } else { Confidence::Medium },
         package: Arc::clone(package),
         module: module(names, candidate),

@@ -7,16 +7,17 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::catalog::model::{Engine, Rule};
+use crate::catalog::model::{Engine, Level, Rule};
 use crate::catalog::{Catalog, LintRule};
 
 use super::bodies::{Bodies, Site};
-use super::checks::{Candidate, Checker, in_tests};
+use super::checks::{Candidate, Checker, Outcome, in_tests};
 use super::facts::{Facts, Holds};
 use super::fix;
 use super::flow::Summaries;
 use super::ir::Name;
 use super::names::{self, Names, Source, Surroundings};
+use super::suppress::decided;
 use super::types::World;
 use super::why::explain;
 
@@ -79,6 +80,7 @@ pub(crate) fn analyse<'r>(
             .into_iter()
             .map(|found| Candidate { rule: rule_in(rules, &found.rule.rule), ..found })
             .collect();
+        heed_decisions(&names, &mut candidates);
         fix::plan(&world, &bodies, &mut candidates);
         let why = why.and_then(|(path, line)| {
             let file = (0..).zip(&names.sources).find(|(_, source)| source.path == path)?;
@@ -89,6 +91,24 @@ pub(crate) fn analyse<'r>(
     let engines = started.elapsed().saturating_sub(graphs);
     let times = vec![("names", named), ("graphs", graphs), ("engines", engines)];
     Analysed { names, candidates, bodies, why, times }
+}
+
+/// What a comment at the place says is meant is one degree lower.
+fn heed_decisions(names: &Names, candidates: &mut [Candidate<'_>]) {
+    let mut by_file: FxHashMap<names::FileId, Vec<(u32, u32)>> = FxHashMap::default();
+    for candidate in candidates {
+        let Outcome::Reported(reported) = &mut candidate.outcome else { continue };
+        if candidate.rule.rule.severity == Level::Note || reported.milder.is_some() {
+            continue;
+        }
+        let text = &names.source(candidate.file).text;
+        let decided = by_file.entry(candidate.file).or_insert_with(|| decided(text));
+        let before = text.get(..candidate.span.start as usize).unwrap_or_default();
+        let line = u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX);
+        if decided.iter().any(|&(first, last)| (first..=last).contains(&line)) {
+            reported.milder = Some("a comment says that it is meant");
+        }
+    }
 }
 
 fn rule_in<'r>(rules: &'r [&'r LintRule], rule: &Rule) -> &'r LintRule {

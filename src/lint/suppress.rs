@@ -2,6 +2,7 @@
 //! `// poolscan: allow(rule, reason = "…")`.
 
 mod apply;
+mod decided;
 mod grammar;
 mod units;
 
@@ -9,6 +10,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 pub use apply::{Applied, InFile, Known, apply};
+pub(crate) use decided::decided;
 
 use super::scan::{Piece, scan};
 use grammar::Allow;

@@ -119,7 +119,10 @@ fn shown(names: &Names, ty: &Ty) -> String {
 fn outcome_sentence(candidate: &Candidate<'_>, lines: &Lines<'_>) -> String {
     let rule = &candidate.rule.rule.id;
     match &candidate.outcome {
-        Outcome::Reported(_) => format!("{rule}: reported"),
+        Outcome::Reported(reported) => match reported.milder {
+            Some(why) => format!("{rule}: reported, one degree lower: {why}"),
+            None => format!("{rule}: reported"),
+        },
         Outcome::Silent(reason) => {
             let place = reason.span().map(|span| format!(" (line {})", lines.line(span.start)));
             format!("{rule}: silent, {}{}", reason.sentence(), place.unwrap_or_default())

@@ -14,6 +14,7 @@ mod linted;
 mod mend;
 mod own_rules;
 mod pages;
+mod reach;
 mod recordings;
 mod robust;
 mod rules;

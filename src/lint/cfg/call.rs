@@ -170,11 +170,16 @@ impl<'a> Builder<'a> {
         let args: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
         let generics = generics.iter().map(|ty| self.world.ty(ty, self.request.scope)).collect();
         let moved = !by_ref && !ty.is_ref() && self.moves_receiver(&target, name);
-        let receiver = if moved { Operand::Move(place) } else { Operand::Ref(place) };
+        let on = match &self.body().expr(receiver).kind {
+            // Its temporary holds nothing; the text may matter.
+            ExprKind::Lit(lit) => Operand::Lit(lit.clone()),
+            _ if moved => Operand::Move(place),
+            _ => Operand::Ref(place),
+        };
         self.finish(Ready {
             target,
             evidence,
-            receiver: Some(receiver),
+            receiver: Some(on),
             receiver_ty: ty,
             args,
             generics,

@@ -172,7 +172,8 @@ impl<'a> Builder<'a> {
 
     /// A macro without facts. One of the crate's own around a call into libc is that call.
     fn unknown_macro(&mut self, path: &Path, args: &'a [ExprId], span: Span) -> Operand {
-        if let Some(id) = self.world.names.macro_def(self.request.scope.module, path)
+        let own = self.world.names.macro_def(self.request.scope.module, path);
+        if let Some(id) = own
             && let [only] = args
         {
             let only = self.peeled(only);
@@ -184,7 +185,12 @@ impl<'a> Builder<'a> {
                 return self.system_call(std::slice::from_ref(only), has("Ok") || has("Err"), span);
             }
         }
-        let values: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
+        // In which statement one of our own puts an argument is not seen: not in that of the call.
+        let values = args.iter().map(|&arg| match own {
+            Some(_) => self.scoped_value(span, |this| this.value(arg)),
+            None => self.value(arg),
+        });
+        let values: Vec<Operand> = values.collect();
         let made = self.made(Value::Opaque(values), Ty::Unknown, span);
         Operand::Move(Place::of(made))
     }

@@ -104,7 +104,10 @@ impl<'a> Builder<'a> {
         self.tails = no;
         for &arg in args {
             let value = self.apply(arg, vec![Operand::Unit], span);
-            self.discard(value, span);
+            // What the closure gives lives on in the error.
+            if let Operand::Move(_) = value {
+                self.made(Value::Opaque(vec![value]), Ty::Unknown, span);
+            }
         }
         self.tails.extend(yes);
     }

@@ -7,10 +7,10 @@ use rustc_hash::FxHashMap;
 
 use crate::catalog::model::Effect;
 use crate::lint::bodies::{Bodies, Site};
-use crate::lint::cfg::{LocalKind, NodeId};
+use crate::lint::cfg::{LocalId, LocalKind, NodeId};
 use crate::lint::ir::{Name, Path};
 use crate::lint::names::{FnId, Function};
-use crate::lint::types::{Target, World};
+use crate::lint::types::{Target, Ty, World};
 
 use super::context;
 
@@ -28,8 +28,8 @@ fn same_trait(one: &Function, other: &Function) -> bool {
 
 /// See the module.
 pub(super) struct Callers<'a> {
-    world: &'a World<'a>,
-    bodies: &'a Bodies<'a>,
+    pub(super) world: &'a World<'a>,
+    pub(super) bodies: &'a Bodies<'a>,
     by_mention: OnceCell<FxHashMap<Name, Vec<FnId>>>,
 }
 
@@ -43,37 +43,55 @@ impl<'a> Callers<'a> {
     pub(super) fn of(&self, id: FnId) -> Option<Vec<(Rc<Site>, NodeId)>> {
         let function = self.world.names.function(id);
         let name = function.name;
-        let by_mention = self.by_mention.get_or_init(|| self.index());
-        let places = by_mention.get(&name).map(Vec::as_slice).unwrap_or_default();
-        if places.len() > MANY {
-            return None;
-        }
         let mut found = Vec::new();
-        for site in places.iter().filter_map(|&place| self.bodies.of_function(place)) {
-            for site in self.bodies.with_nested(&site) {
-                let calls = site.graph.calls().filter(|(_, call)| match &call.target {
-                    Target::Own(other) => {
-                        let called = self.world.names.function(*other);
-                        // Written twice, for other platforms or features: either is meant.
-                        let twin = called.of_type == function.of_type
-                            && called.module == function.module
-                            || called.of.is_none() && same_trait(called, function);
-                        *other == id || called.name == name && twin
-                    }
-                    // A method of something unknown could be any of that name; a function of
-                    // a type parameter any of the trait.
-                    Target::Unknown(other) => {
-                        *other == name
-                            && function.of.is_some()
-                            && (call.receiver.is_some() || function.of_trait.is_some())
-                    }
-                    _ => false,
-                });
-                let calls: Vec<NodeId> = calls.map(|(node, _)| node).collect();
-                found.extend(calls.into_iter().map(|node| (Rc::clone(&site), node)));
-            }
+        for site in self.naming(name)? {
+            let calls = site.graph.calls().filter(|(_, call)| match &call.target {
+                Target::Own(other) => {
+                    let called = self.world.names.function(*other);
+                    // Written twice, for other platforms or features: either is meant.
+                    let twin = called.of_type == function.of_type
+                        && called.module == function.module
+                        || called.of.is_none() && same_trait(called, function);
+                    *other == id || called.name == name && twin
+                }
+                // A method of something unknown could be any of that name; a function of
+                // a type parameter any of the trait.
+                Target::Unknown(other) => {
+                    *other == name
+                        && function.of.is_some()
+                        && (call.receiver.is_some() || function.of_trait.is_some())
+                }
+                _ => false,
+            });
+            let calls: Vec<NodeId> = calls.map(|(node, _)| node).collect();
+            found.extend(calls.into_iter().map(|node| (Rc::clone(&site), node)));
         }
         Some(found)
+    }
+
+    /// Where a function of this name is used as a value; nothing when there are too many places.
+    pub(super) fn values(&self, name: Name) -> Option<Vec<(Rc<Site>, LocalId)>> {
+        let mut found = Vec::new();
+        for site in self.naming(name)? {
+            let values = (0..).zip(&site.graph.locals).filter(|(_, local)| {
+                local.kind == LocalKind::Captured
+                    && local.name == Some(name)
+                    && matches!(local.ty, Ty::Fn(_))
+            });
+            let values: Vec<LocalId> = values.map(|(number, _)| LocalId(number)).collect();
+            found.extend(values.into_iter().map(|local| (Rc::clone(&site), local)));
+        }
+        Some(found)
+    }
+
+    /// Bodies outside of tests that mention a name, with all closures in them; nothing when there
+    /// are too many.
+    pub(super) fn naming(&self, name: Name) -> Option<Vec<Rc<Site>>> {
+        let by_mention = self.by_mention.get_or_init(|| self.index());
+        let places = by_mention.get(&name).map(Vec::as_slice).unwrap_or_default();
+        let sites = places.iter().filter_map(|&place| self.bodies.of_function(place));
+        let all = || sites.flat_map(|site| self.bodies.with_nested(&site)).collect();
+        (places.len() <= MANY).then(all)
     }
 
     /// An async function that users of the library can call.

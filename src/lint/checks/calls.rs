@@ -65,8 +65,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                         ..Reported::default()
                     })),
                 };
-                let span = site.graph.node(node).span;
-                checker.add(known, site, span, call.evidence, outcome);
+                checker.add(known, site, node, call.evidence, outcome);
             }
         }
     }

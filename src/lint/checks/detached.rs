@@ -11,7 +11,7 @@ use crate::lint::cfg::{Call, Exit, LoopKind, NodeId, NodeKind, Place};
 use crate::lint::flow::Holders;
 use crate::lint::ir::Span;
 use crate::lint::names::FnId;
-use crate::lint::types::Target;
+use crate::lint::types::{Target, World};
 
 use super::callers::Callers;
 use super::doing::{Doing, Origin, inner, origin};
@@ -42,13 +42,13 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                         Ok(reported) => Outcome::Reported(Box::new(reported)),
                         Err(reason) => Outcome::Silent(reason),
                     };
-                    found.push((known, site, site.graph.node(id).span, call.evidence, outcome));
+                    found.push((known, site, id, call.evidence, outcome));
                 }
             }
         }
     }
-    for (known, site, span, evidence, outcome) in found {
-        checker.add(known, site, span, evidence, outcome);
+    for (known, site, id, evidence, outcome) in found {
+        checker.add(known, site, id, evidence, outcome);
     }
 }
 
@@ -70,7 +70,7 @@ fn judge(
     let Some((inside, span)) = endless else {
         return Err(Reason::Context("what it runs may end"));
     };
-    if let Some(span) = kept(search.checker, site, id, call) {
+    if let Some(span) = kept(world, site, id, call) {
         return Err(Reason::Escapes(span, "somebody has its handle"));
     }
     let once = site.function.is_none_or(|function| callers.once(function));
@@ -105,7 +105,7 @@ fn initialises(checker: &Checker<'_>, site: &Site) -> bool {
 }
 
 /// Where somebody takes or uses the handle.
-fn kept(checker: &Checker<'_>, site: &Site, start: NodeId, call: &Call) -> Option<Span> {
+pub(super) fn kept(world: &World<'_>, site: &Site, start: NodeId, call: &Call) -> Option<Span> {
     let graph = &site.graph;
     let mut seen: FxHashSet<(NodeId, Holders)> = FxHashSet::default();
     let first = vec![Place::of(call.to)];
@@ -116,7 +116,7 @@ fn kept(checker: &Checker<'_>, site: &Site, start: NodeId, call: &Call) -> Optio
             continue;
         }
         let node = graph.node(id);
-        match track::step(checker.world, graph, id, &mut held) {
+        match track::step(world, graph, id, &mut held) {
             Turn::Gone | Turn::DroppedByHand => continue,
             Turn::Moved | Turn::Awaited => return Some(node.span),
             Turn::Used if !matches!(node.kind, NodeKind::Branch(_)) => return Some(node.span),

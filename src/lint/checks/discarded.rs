@@ -12,7 +12,7 @@ use crate::lint::types::{Target, Ty, World};
 
 use super::held::{begins, maker};
 use super::track::{self, Turn};
-use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
+use super::{Checker, Outcome, Reason, Reported, classes_of, context, item, makes};
 
 /// The class of any lock guard.
 const GUARD: &str = "guard";
@@ -38,11 +38,18 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     let ty = &site.graph.local(place.local).ty;
                     track::inside(checker.world, ty, &known.rule.class).is_some()
                 });
+                let without = known.rule.when.without.as_deref();
                 let judged = if passed_on {
                     // It was there before: waiting with it was the point.
                     Err(Reason::Context("it came in by an argument"))
                 } else {
                     dropped_at_once(checker, site, id, held, with)
+                };
+                let judged = match without {
+                    Some(class) if judged.is_ok() && file_makes(checker, site, class) => {
+                        Err(Reason::Context("the file makes what the rule leaves alone"))
+                    }
+                    _ => judged,
                 };
                 let outcome = match (judged, context::fits(&known.rule.when, &contexts)) {
                     (Err(reason), _) => Outcome::Silent(reason),
@@ -56,11 +63,20 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                         }))
                     }
                 };
-                let (span, evidence) = (site.graph.node(taken).span, call.evidence);
-                checker.add(known, site, span, evidence, outcome);
+                checker.add(known, site, taken, call.evidence, outcome);
             }
         }
     }
+}
+
+/// Whether a call of this class stands in the same file.
+fn file_makes(checker: &Checker<'_>, site: &Site, class: &str) -> bool {
+    let names = checker.world.names;
+    let of_file = names.fn_ids().filter(|&id| names.function(id).file == site.file);
+    of_file.filter_map(|id| checker.bodies.of_function(id)).any(|site| {
+        let sites = checker.bodies.with_nested(&site);
+        sites.iter().any(|site| makes(checker, site, class))
+    })
 }
 
 /// Where the value is when this step gives a type of the package that is there for its sake.

@@ -41,8 +41,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                         }
                     }
                 };
-                let (span, evidence) = (site.graph.node(taken).span, call.evidence);
-                checker.add(known, site, span, evidence, outcome);
+                checker.add(known, site, taken, call.evidence, outcome);
             }
         }
     }

@@ -15,11 +15,13 @@ mod own_bound;
 mod owner;
 mod peer_wait;
 mod raw;
+mod reach;
 mod retry;
 mod startup;
 mod track;
 mod unreaped;
 mod unset_bound;
+mod users;
 mod uses;
 
 use std::rc::Rc;
@@ -68,6 +70,10 @@ pub(crate) struct Reported {
     pub(crate) related: Vec<(Role, Span, String)>,
     /// Calls that lead to it, from the inside out, in whichever file.
     pub(crate) callers: Vec<(FileId, Span)>,
+    /// Where what the step makes is used, when that is not here.
+    used: Option<Vec<(Rc<Site>, NodeId)>>,
+    /// Why it is one degree lower.
+    pub(crate) milder: Option<&'static str>,
     /// What mends it.
     pub(crate) fix: Option<Planned>,
 }
@@ -179,15 +185,28 @@ impl<'a> Checker<'a> {
         self.rules.iter().copied().filter(|known| known.rule.engine == engine).collect()
     }
 
+    /// What became of a step. Where only milder places lead to it, or to where what it makes is
+    /// used, it is one degree lower.
     fn add(
         &mut self,
         rule: &'a LintRule,
-        site: &Site,
-        span: Span,
+        site: &Rc<Site>,
+        node: NodeId,
         evidence: Evidence,
-        outcome: Outcome,
+        mut outcome: Outcome,
     ) {
+        let milder = &rule.rule.when.milder_within;
+        if let Outcome::Reported(reported) = &mut outcome
+            && reported.milder.is_none()
+            && !milder.is_empty()
+        {
+            let here = [(Rc::clone(site), node)];
+            let places = reported.used.as_deref().unwrap_or(&here);
+            let reach = places.iter().map(|(site, node)| self.callers.reach(site, *node)).max();
+            reported.milder = reach.and_then(|reach| reach.milder(milder));
+        }
         let (file, function) = (site.file, site.function);
+        let span = site.graph.node(node).span;
         self.candidates.push(Candidate { rule, file, span, function, evidence, outcome });
     }
 }
@@ -207,6 +226,11 @@ fn classes_of<'a>(world: &World<'a>, call: &Call) -> Vec<&'a str> {
     let Target::Api(ids, _) = &call.target else { return Vec::new() };
     let facts = ids.iter().map(|&id| &world.facts.api(id).fact);
     facts.flat_map(|fact| fact.classes.iter().map(String::as_str)).collect()
+}
+
+/// Whether a body makes a call of this class.
+fn makes(checker: &Checker<'_>, site: &Site, class: &str) -> bool {
+    calls(site).any(|(_, call)| classes_of(checker.world, call).contains(&class))
 }
 
 /// The last two segments of a path.

@@ -15,7 +15,7 @@ use crate::lint::names::{FileId, FnId, TypeId};
 use crate::lint::types::{Evidence, OWN_TRANSACTION, Target, Ty, held};
 
 use super::callers::Callers;
-use super::{Checker, Outcome, Reason, Reported, context, in_tests, item};
+use super::{Checker, Outcome, Reason, Reported, context, in_tests, item, makes};
 
 /// Rounds of finding functions that return what they acquire.
 const ROUNDS: usize = 4;
@@ -255,7 +255,7 @@ fn note_returned(site: &Site, begin: &Begin, fate: &Fate, fresh: &mut Fresh) {
 fn judge<'a>(
     checker: &mut Checker<'a>,
     Known { rules, said, callers }: &Known<'_, 'a>,
-    site: &Site,
+    site: &Rc<Site>,
     node: NodeId,
     begin: &Begin,
     mut fate: Fate,
@@ -281,7 +281,7 @@ fn judge<'a>(
         if fate.lost.is_empty() && before > 0 {
             for known in of_class {
                 let outcome = Outcome::Silent(Reason::ProcessEnds);
-                checker.add(known, site, span, evidence, outcome);
+                checker.add(known, site, node, evidence, outcome);
             }
             return;
         }
@@ -291,16 +291,16 @@ fn judge<'a>(
     for known in of_class {
         if given_up {
             let outcome = Outcome::Silent(Reason::Context("`Drop` gives its owner up"));
-            checker.add(known, site, span, evidence, outcome);
+            checker.add(known, site, node, evidence, outcome);
             continue;
         }
         if said {
-            checker.add(known, site, span, evidence, Outcome::Silent(Reason::OtherRule));
+            checker.add(known, site, node, evidence, Outcome::Silent(Reason::OtherRule));
             continue;
         }
         if known.rule.when.without.as_ref().is_some_and(|class| makes(checker, site, class)) {
             let outcome = Outcome::Silent(Reason::Context("the rule leaves such functions alone"));
-            checker.add(known, site, span, evidence, outcome);
+            checker.add(known, site, node, evidence, outcome);
             continue;
         }
         let outcome = verdict(known.rule.when.paths.unwrap_or(Paths::Any), &fate);
@@ -311,7 +311,7 @@ fn judge<'a>(
                 Ok(()) => Outcome::Reported(Box::new(reported(checker, call, &fate))),
             },
         };
-        checker.add(known, site, span, evidence, outcome);
+        checker.add(known, site, node, evidence, outcome);
     }
 }
 
@@ -330,11 +330,6 @@ fn fits(
         contexts.push(Context::Once);
     }
     context::fits(when, &contexts)
-}
-
-/// Whether the function makes a call of this class.
-fn makes(checker: &Checker<'_>, site: &Site, class: &str) -> bool {
-    super::calls(site).any(|(_, call)| super::classes_of(checker.world, call).contains(&class))
 }
 
 /// A `drop` that takes the raw handle out of an owner: the owner had only borrowed it.

@@ -1,52 +1,198 @@
 //! Whether the other side is on this machine: of it an answer, or a refusal, comes at once.
 
-use crate::lint::cfg::{Call, Graph, NodeKind, Operand, Value};
-use crate::lint::ir::Lit;
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::lint::bodies::Site;
+use crate::lint::cfg::{Call, LocalId, LocalKind, NodeKind, Operand, Part, Value};
+use crate::lint::ir::{Lit, Name};
+use crate::lint::names::{StaticId, TypeId};
 use crate::lint::types::{Target, Ty};
 
+use super::Checker;
+use super::uses::type_of;
+
 /// Steps back towards where an address was made.
-const STEPS: u32 = 6;
+const STEPS: u32 = 14;
+
+/// Places looked at in all.
+const MOST: u32 = 2_000;
 
 /// How types of sockets are called that only this machine can reach.
 const LOCAL: &str = "Unix";
 
-/// Whether an argument names this machine.
-pub(super) fn is_near(graph: &Graph, call: &Call) -> bool {
-    call.args.iter().any(|arg| names_this_machine(graph, arg, STEPS))
+/// Whether an argument, or what it is called on, names this machine; also where it comes from a
+/// parameter, field or constant of the package that is never anything else.
+pub(super) fn is_near(checker: &Checker<'_>, site: &Rc<Site>, call: &Call) -> bool {
+    search(checker, site, call, true)
 }
 
-fn names_this_machine(graph: &Graph, operand: &Operand, depth: u32) -> bool {
-    if operand.place().is_some_and(|place| is_local_socket(&graph.local(place.local).ty)) {
-        return true;
+/// Whether it is this machine unless somebody says otherwise: one of the values that it may have.
+pub(super) fn is_near_by_default(checker: &Checker<'_>, site: &Rc<Site>, call: &Call) -> bool {
+    search(checker, site, call, false)
+}
+
+fn search(checker: &Checker<'_>, site: &Rc<Site>, call: &Call, always: bool) -> bool {
+    let search = Search { checker, always, left: Cell::new(MOST) };
+    let mut operands = call.receiver.iter().chain(&call.args);
+    operands.any(|operand| search.operand(site, operand, STEPS))
+}
+
+struct Search<'c, 'a> {
+    checker: &'c Checker<'a>,
+    /// Whether it has to be this machine in each case.
+    always: bool,
+    /// Places that may still be looked at.
+    left: Cell<u32>,
+}
+
+impl Search<'_, '_> {
+    fn operand(&self, site: &Rc<Site>, operand: &Operand, depth: u32) -> bool {
+        let left = self.left.get();
+        if depth == 0 || left == 0 {
+            return false;
+        }
+        self.left.set(left - 1);
+        let place = match operand {
+            Operand::Lit(Lit::Str(text)) => return is_loopback(text.as_str()),
+            Operand::Const(name) => return name.as_str() == "LOCALHOST",
+            other => other.place(),
+        };
+        let Some(place) = place else { return false };
+        let graph = &site.graph;
+        if is_local_socket(&graph.local(place.local).ty) {
+            return true;
+        }
+        // The last field that is one of a type of the package.
+        for (at, part) in place.path.iter().enumerate().rev() {
+            if let Part::Field(field) = part
+                && let owner = type_of(self.checker.world, graph, place.local, &place.path[..at])
+                && let Ty::Own(of, _) = owner.bare()
+            {
+                return self.field(*of, *field, depth - 1);
+            }
+        }
+        self.local(site, place.local, depth - 1)
     }
-    let made = match operand {
-        Operand::Lit(Lit::Str(text)) => return is_loopback(text.as_str()),
-        Operand::Const(name) => return name.as_str() == "LOCALHOST",
-        other => other.place().and_then(|place| {
-            let local = graph.local(place.local);
-            local.alias.as_ref().map_or(local.def, |from| graph.local(from.local).def)
-        }),
-    };
-    let Some(made) = made.filter(|_| depth > 0) else { return false };
-    let is_near = |operand: &Operand| names_this_machine(graph, operand, depth - 1);
-    match &graph.node(made).kind {
-        NodeKind::Assign { value: Value::Use(from), .. } => {
-            names_this_machine(graph, from, depth - 1)
+
+    fn local(&self, site: &Rc<Site>, id: LocalId, depth: u32) -> bool {
+        let graph = &site.graph;
+        let local = graph.local(id);
+        if let Some(from) = &local.alias {
+            return self.operand(site, &Operand::Ref(from.clone()), depth);
         }
-        NodeKind::Assign { value: Value::Parts { parts, .. }, .. } => {
-            parts.iter().any(|(_, part)| is_near(part))
+        match local.kind {
+            LocalKind::Captured => return self.outer(site, local.name, depth),
+            LocalKind::Param => return self.param(site, id, depth),
+            _ => {}
         }
-        NodeKind::Call(call) => {
-            let of_local = match &call.target {
-                Target::Api(_, path) | Target::Foreign(path) => {
-                    path.as_str().split("::").any(|part| part.starts_with(LOCAL))
+        let is_near = |operand: &Operand| self.operand(site, operand, depth);
+        let made = graph.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Assign { to, value } if to.local == id && to.path.is_empty() => match value {
+                Value::Use(from) => Some(is_near(from)),
+                // A failure is no address.
+                Value::Parts { parts, .. } if is_failure(parts) => None,
+                Value::Parts { parts, .. } => Some(parts.iter().any(|(_, part)| is_near(part))),
+                Value::Opaque(used) => Some(used.iter().any(is_near)),
+                Value::Closure { .. } => Some(false),
+            },
+            NodeKind::Await { to, what } if to.local == id => Some(is_near(what)),
+            NodeKind::Call(call) if call.to == id => Some(self.made(site, call, depth)),
+            _ => None,
+        });
+        self.holds(made)
+    }
+
+    /// Of all, or of one, as is asked for; there is one at least.
+    fn holds(&self, mut near: impl Iterator<Item = bool>) -> bool {
+        if self.always {
+            near.next() == Some(true) && near.all(|near| near)
+        } else {
+            near.any(|near| near)
+        }
+    }
+
+    /// Whether a call makes something of this machine out of what it is given, or by itself.
+    fn made(&self, site: &Rc<Site>, call: &Call, depth: u32) -> bool {
+        let by_itself = match &call.target {
+            Target::Api(_, path) | Target::Foreign(path) => {
+                path.as_str().split("::").any(|part| part.starts_with(LOCAL))
+            }
+            Target::Own(id) => self
+                .checker
+                .bodies
+                .of_function(*id)
+                .filter(|_| depth > 0)
+                .is_some_and(|site| self.local(&site, site.graph.result, depth - 1)),
+            _ => false,
+        };
+        let mut operands = call.receiver.iter().chain(&call.args);
+        by_itself || operands.any(|operand| self.operand(site, operand, depth))
+    }
+
+    /// A variable of the body around, or a constant of the package.
+    fn outer(&self, site: &Rc<Site>, name: Option<Name>, depth: u32) -> bool {
+        let Some(name) = name.filter(|_| depth > 0) else { return false };
+        if let Some((parent, _)) = &site.parent {
+            let locals = (0..).zip(&parent.graph.locals);
+            let named = locals.filter(|(_, local)| local.name == Some(name)).last();
+            if let Some((number, _)) = named {
+                return self.local(parent, LocalId(number), depth - 1);
+            }
+        }
+        let statics = (0..).zip(&self.checker.world.names.statics);
+        let of_name = statics.filter(|(_, def)| def.name == name).map(|(number, _)| {
+            let site = self.checker.bodies.of_static(StaticId(number));
+            site.is_some_and(|site| self.local(&site, site.graph.result, depth - 1))
+        });
+        self.holds(of_name)
+    }
+
+    /// Whether callers in the package pass this machine.
+    fn param(&self, site: &Rc<Site>, id: LocalId, depth: u32) -> bool {
+        let index = site.graph.params.iter().position(|&param| param == id);
+        let (Some(index), Some(function), None) = (index, site.function, &site.parent) else {
+            return false;
+        };
+        let callers = self.checker.callers.of(function).filter(|_| depth > 0);
+        let Some(callers) = callers else { return false };
+        let given = callers.iter().map(|(caller, node)| {
+            let call = caller.graph.call_at(*node);
+            let given = call.and_then(|call| call.receiver.iter().chain(&call.args).nth(index));
+            given.is_some_and(|given| self.operand(caller, given, depth - 1))
+        });
+        self.holds(given)
+    }
+
+    /// Whether this field of a type is this machine where one is made.
+    fn field(&self, of: TypeId, field: Name, depth: u32) -> bool {
+        let Checker { world, bodies, callers, .. } = self.checker;
+        let def = world.names.type_def(of);
+        let Some(others) = callers.naming(def.name).filter(|_| depth > 0) else { return false };
+        // In its own methods it may be called `Self`.
+        let methods = def.methods.values().chain(def.traits.iter().map(|(_, methods)| methods));
+        let own = methods.flatten().filter_map(|&id| bodies.of_function(id));
+        let sites = own.flat_map(|site| bodies.with_nested(&site)).chain(others);
+        let mut set = Vec::new();
+        for site in sites {
+            for node in &site.graph.nodes {
+                if let NodeKind::Assign { to, value: Value::Parts { parts, written: true, .. } } =
+                    &node.kind
+                    && matches!(site.graph.local(to.local).ty.bare(), Ty::Own(id, _) if *id == of)
+                    && let Some((_, operand)) =
+                        parts.iter().find(|(part, _)| *part == Part::Field(field))
+                {
+                    set.push(self.operand(&site, operand, depth - 1));
                 }
-                _ => false,
-            };
-            of_local || call.receiver.iter().chain(&call.args).any(is_near)
+            }
         }
-        _ => false,
+        self.holds(set.into_iter())
     }
+}
+
+fn is_failure(parts: &[(Part, Operand)]) -> bool {
+    parts.iter().all(|(part, _)| matches!(part, Part::Field(name) if name.as_str() == "Err"))
+        && !parts.is_empty()
 }
 
 /// `UnixListener`, `UnixStream`, or something around one.

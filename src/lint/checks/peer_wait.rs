@@ -12,11 +12,11 @@ use crate::lint::cfg::{
 };
 use crate::lint::ir::Span;
 use crate::lint::names::{FileId, FnId};
-use crate::lint::types::{Evidence, Target};
+use crate::lint::types::Target;
 
 use super::callers::Callers;
 use super::doing::{Doing, inner, is_lazy};
-use super::near::is_near;
+use super::near::{is_near, is_near_by_default};
 use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
 
 /// Values, bodies and callers followed one after the other.
@@ -39,7 +39,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     continue;
                 }
                 let fits = fits(checker, site, id, &known.rule.when);
-                let far = fits.and_then(|()| match is_near(&site.graph, call) {
+                let far = fits.and_then(|()| match is_near(checker, site, call) {
                     true => Err(Reason::Context("the other side is on this machine")),
                     false => Ok(()),
                 });
@@ -48,21 +48,23 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     Some(span) => Err(Reason::Bounded(span)),
                     None => Ok(way),
                 });
+                let milder = || {
+                    if site.function.is_some_and(|id| search.is_offered(id, 4)) {
+                        return Some("who calls it has the future, and may bound it");
+                    }
+                    let near = is_near_by_default(checker, site, call);
+                    near.then_some("the other side is on this machine by default")
+                };
                 let outcome = match bound {
                     Err(reason) => Outcome::Silent(reason),
                     Ok(way) => Outcome::Reported(Box::new(Reported {
                         item: item(checker.world, call),
                         callers: places(way.as_deref()),
+                        milder: milder(),
                         ..Reported::default()
                     })),
                 };
-                // Its callers may bound it, or it holds up nothing but the start of a program.
-                let milder = matches!(outcome, Outcome::Reported(_))
-                    && (site.function.is_some_and(|id| search.is_offered(id, 4))
-                        || search.callers.once_at(site, id));
-                let evidence =
-                    if milder { call.evidence.min(Evidence::Probable) } else { call.evidence };
-                checker.add(known, site, site.graph.node(id).span, evidence, outcome);
+                checker.add(known, site, id, call.evidence, outcome);
             }
         }
     }

@@ -47,7 +47,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                             ..Reported::default()
                         })),
                     };
-                    checker.add(known, site, span, call.evidence, outcome);
+                    checker.add(known, site, node, call.evidence, outcome);
                 }
             }
         }

@@ -43,7 +43,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                         ..Reported::default()
                     })),
                 };
-                checker.add(known, site, site.graph.node(id).span, call.evidence, outcome);
+                checker.add(known, site, id, call.evidence, outcome);
             }
         }
     }

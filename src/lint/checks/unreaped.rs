@@ -48,7 +48,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                         }))
                     }
                 };
-                checker.add(known, site, site.graph.node(id).span, call.evidence, outcome);
+                checker.add(known, site, id, call.evidence, outcome);
             }
         }
     }

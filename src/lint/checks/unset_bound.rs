@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -12,8 +13,9 @@ use crate::lint::cfg::{Call, LocalId, LocalKind, NodeId, NodeKind, Operand, Part
 use crate::lint::ir::Span;
 use crate::lint::types::{Target, Ty, World};
 
-use super::near::is_near;
+use super::near::{is_near, is_near_by_default};
 use super::peer_wait::Search;
+use super::users::users;
 use super::{Checker, Outcome, Reason, Reported, context, item};
 
 pub(super) fn check(checker: &mut Checker<'_>) {
@@ -38,7 +40,6 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 if fact.bounds.is_empty() {
                     trace.operand(operand(call, at));
                 }
-                let span = site.graph.node(node).span;
                 let mut traces = vec![trace];
                 if traces[0].param.is_some() {
                     traces = from_callers(checker, &traces[0]);
@@ -69,7 +70,13 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                                 let search = search.get_or_init(|| Search::new(checker));
                                 match search.limit(site, call, used) {
                                     Some(reason) => Outcome::Silent(reason),
-                                    None => Outcome::Reported(reported),
+                                    None => Outcome::Reported(Box::new(Reported {
+                                        used: users(checker, site, call.to),
+                                        milder: is_near_by_default(checker, site, call).then_some(
+                                            "the other side is on this machine by default",
+                                        ),
+                                        ..*reported
+                                    })),
                                 }
                             }
                             other => other,
@@ -78,7 +85,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     })
                     .collect();
                 for (known, outcome) in outcomes {
-                    checker.add(known, site, span, call.evidence, outcome);
+                    checker.add(known, site, node, call.evidence, outcome);
                 }
             }
         }
@@ -202,7 +209,7 @@ fn from_callers<'a>(checker: &'a Checker<'a>, inner: &Trace<'a>) -> Vec<Trace<'a
 fn judge_all(
     checker: &Checker<'_>,
     known: &crate::catalog::LintRule,
-    site: &Site,
+    site: &Rc<Site>,
     node: NodeId,
     call: &Call,
     traces: &[Trace<'_>],
@@ -220,7 +227,7 @@ fn judge_all(
 fn judge(
     checker: &Checker<'_>,
     known: &crate::catalog::LintRule,
-    site: &Site,
+    site: &Rc<Site>,
     node: NodeId,
     call: &Call,
     trace: &Trace<'_>,
@@ -233,7 +240,7 @@ fn judge(
     if let Err(reason) = context::fits(when, &contexts) {
         return Outcome::Silent(Reason::Context(reason));
     }
-    if is_near(&site.graph, call) {
+    if is_near(checker, site, call) {
         return Outcome::Silent(Reason::Context("the other side is on this machine"));
     }
     if let Some(with) = &when.with

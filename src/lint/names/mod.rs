@@ -257,6 +257,11 @@ impl Names {
         (0..u32::try_from(self.fns.len()).unwrap_or(u32::MAX)).map(FnId)
     }
 
+    /// Whether the package has a trait of this name.
+    pub(crate) fn declares_trait(&self, name: Name) -> bool {
+        self.types.iter().any(|def| def.name == name && matches!(def.shape, Shape::Trait))
+    }
+
     /// Whether no module of any target is in this file.
     pub(crate) fn is_outside(&self, file: FileId) -> bool {
         self.modules.iter().any(|module| {

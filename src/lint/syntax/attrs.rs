@@ -217,7 +217,7 @@ fn predicate(input: ParseStream<'_>) -> syn::Result<Predicate> {
         // Switches that only tests of this crate and its kin throw.
         ("feature", Some(name))
             // Others with two underscores are parts of features for everybody.
-            if ["test", "bench", "fuzz", "__private", "__internal"]
+            if ["test", "bench", "fuzz", "mock", "__private", "__internal"]
                 .iter()
                 .any(|word| name.contains(word)) =>
         {
@@ -234,6 +234,8 @@ fn predicate(input: ParseStream<'_>) -> syn::Result<Predicate> {
         ("target_os", Some(os)) => {
             Predicate::Is(if os == "linux" { Truth::True } else { Truth::False })
         }
+        // Names that build scripts give to such targets.
+        (name, None) if name.starts_with("wasm") => Predicate::Is(Truth::False),
         ("target_arch", Some(arch)) if arch.starts_with("wasm") => Predicate::Is(Truth::False),
         ("target_family", Some("unix")) | ("target_pointer_width", Some("64")) => {
             Predicate::Is(Truth::True)

@@ -1,0 +1,176 @@
+//! What leads to a place decides how much it matters: in a command that somebody waits for a
+//! missing limit is a note.
+
+use poolscan::finding::Severity;
+use poolscan::lint::example::manifest;
+
+use super::linted::Tree;
+
+/// Severities by line of what one rule finds in the program.
+fn severities(rule: &str, source: &str) -> Vec<(u32, Severity)> {
+    let tree = Tree::new();
+    let deps =
+        [("tokio".to_owned(), "1.40.0".to_owned()), ("reqwest".to_owned(), "0.12.9".to_owned())];
+    tree.write("a/Cargo.toml", manifest("a", &deps.into_iter().collect()));
+    tree.write("a/src/main.rs", source);
+    let report = tree.lint("a", &[rule]);
+    report.findings.iter().map(|found| (found.region.line, found.severity)).collect()
+}
+
+const NOTE: Severity = Severity::Note;
+const WARNING: Severity = Severity::Warning;
+
+#[test]
+fn a_child_of_a_command_is_milder_than_one_of_a_service() {
+    let shared = "
+use std::process::Command;
+fn open(url: &str) {
+    let _ = Command::new(\"xdg-open\").arg(url).spawn();
+}
+";
+    let mains = [
+        // Each of a list that ends, by a trait of its own, by a closure that runs in place.
+        ("fn main() { for url in std::env::args() { open(&url); } }", NOTE),
+        (
+            "trait Run { fn run(&self); }
+          struct Open(String);
+          impl Run for Open { fn run(&self) { for _ in 0..2 { open(&self.0) } } }
+          fn main() { let all: Vec<Box<dyn Run>> = Vec::new(); for one in &all { one.run(); } }",
+            NOTE,
+        ),
+        ("fn main() { std::env::args().for_each(|url| { open(&url); open(&url); }); }", NOTE),
+        (
+            "fn main() {
+              let one = std::thread::spawn(|| for _ in 0..2 { open(\"a\") });
+              one.join().unwrap();
+          }",
+            NOTE,
+        ),
+        (
+            "fn main() { std::env::args().for_each(each); }
+          fn each(url: String) { for _ in 0..2 { open(&url) } }",
+            NOTE,
+        ),
+        // Without an end, behind the back of who waits, from others.
+        ("fn main() { loop { open(\"a\"); } }", WARNING),
+        (
+            "fn main() { std::thread::spawn(|| for _ in 0..2 { open(\"a\") }); other(); }
+          fn other() {}",
+            WARNING,
+        ),
+        (
+            "fn main() {
+              let at = std::net::TcpListener::bind(\"0.0.0.0:80\").unwrap();
+              for _ in at.incoming() { open(\"a\"); }
+          }",
+            WARNING,
+        ),
+        (
+            "fn main() { on_click(|| { for _ in 0..2 { open(\"a\") } }); }
+          fn on_click(run: impl Fn() + 'static) { let _kept = Box::new(run); }",
+            WARNING,
+        ),
+        (
+            "struct Reader;
+          impl std::io::Read for Reader {
+              fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> { open(\"a\"); Ok(0) }
+          }
+          fn main() {}",
+            WARNING,
+        ),
+        (
+            "struct A;
+          impl A { fn spawn(self) { self.a() } fn a(self) { open(\"a\"); b().spawn() } }
+          fn b() -> impl Sized { A }
+          fn main() {}",
+            WARNING,
+        ),
+        // Nobody can say.
+        ("fn main() {}", WARNING),
+    ];
+    for (main, severity) in mains {
+        let found = severities("child-not-waited", &format!("{shared}{main}"));
+        assert_eq!(found, [(4, severity)], "{main}");
+    }
+}
+
+#[test]
+fn a_client_counts_where_it_is_used() {
+    let mains = [
+        ("#[tokio::main] async fn main() { let one = Api::new(); one.get().await; }", NOTE),
+        (
+            "#[tokio::main] async fn main() { let one = Api::new(); loop { one.get().await; } }",
+            WARNING,
+        ),
+        (
+            "#[tokio::main] async fn main() {
+              let one = Api::new();
+              tokio::spawn(async move { one.get().await; });
+          }",
+            WARNING,
+        ),
+    ];
+    for (main, severity) in mains {
+        let source = format!(
+            "
+struct Api {{ client: reqwest::Client }}
+impl Api {{
+    fn new() -> Self {{
+        Self {{ client: reqwest::Client::new() }}
+    }}
+    async fn get(&self) {{ let _ = self.client.get(\"https://example.org\").send().await; }}
+}}
+{main}"
+        );
+        let found = severities("http-client-without-timeout", &source);
+        assert_eq!(found, [(5, severity)], "{main}");
+    }
+}
+
+#[test]
+fn a_peer_on_this_machine_is_seen_through_the_package() {
+    let connect = "
+use tokio::net::TcpStream;
+struct Config { control: std::net::SocketAddr }
+async fn dial(config: &Config) { let _ = TcpStream::connect(config.control).await; }
+#[tokio::main] async fn main() {
+    let given = std::env::args().nth(1);
+";
+    let ends = [
+        ("let control = \"127.0.0.1:80\".parse().unwrap();", None),
+        (
+            "let control = match given {
+              Some(given) => given.parse().unwrap(),
+              None => \"127.0.0.1:80\".parse().unwrap(),
+          };",
+            Some(NOTE),
+        ),
+        ("let control = given.unwrap().parse().unwrap();", Some(WARNING)),
+    ];
+    for (made, severity) in ends {
+        let source = format!(
+            "{connect}{made} let config = Config {{ control }}; loop {{ dial(&config).await; }} }}"
+        );
+        let found = severities("tcp-connect-without-deadline", &source);
+        let want: Vec<_> = severity.map(|severity| (4, severity)).into_iter().collect();
+        assert_eq!(found, want, "{made}");
+    }
+}
+
+#[test]
+fn a_decision_that_is_written_down_is_heeded() {
+    let source = "
+use std::process::Command;
+fn main() { loop { work() } }
+fn work() {
+    // Not waited on: it may take for ever.
+    let _ = Command::new(\"a\").spawn();
+    // TODO: this is not waited on.
+    let _ = Command::new(\"b\").spawn();
+    let _ = Command::new(\"c\").spawn(); // left alone on purpose
+    let _ = Command::new(\"d\").spawn();
+}
+";
+    let found = severities("child-not-waited", source);
+    assert_eq!(found, [(6, NOTE), (8, WARNING), (9, NOTE), (10, WARNING)]);
+}
