@@ -12,7 +12,7 @@ use crate::live::collect::sampler::Sampler;
 use crate::live::detect::scale::Timing;
 use crate::live::facts::{Fact, SourceStatus};
 use crate::live::record::{Header, Recorder};
-use crate::report::sanitise;
+use crate::report::{gap, sanitise};
 
 pub(super) fn run(args: &SnapshotArgs) -> anyhow::Result<Exit> {
     let targets = targets::find(&args.selectors, None)?;
@@ -40,7 +40,7 @@ pub(super) fn run(args: &SnapshotArgs) -> anyhow::Result<Exit> {
         if let Fact::Source { name, status, reason, .. } = fact
             && *status != SourceStatus::Ok
         {
-            writeln!(out, "{name}: not all of it, because {}", sanitise(reason))?;
+            writeln!(out, "{}", sanitise(&gap(name, *status, reason)))?;
         }
     }
     out.flush()?;

@@ -45,6 +45,15 @@ pub(crate) fn run(plan: &Plan) -> bool {
         "small-deleted-files" => stay(plan, [1; 50].map(|size| deleted(plan, size << 10))),
         "pinned-pool" => pool(plan, false),
         "pool-at-rest" => pool(plan, true),
+        "burst-on-a-pool" => burst(plan, 15),
+        "slow-queries" => burst(plan, 10),
+        "unanswered" => unanswered(plan),
+        "not-taking" => taking(plan, false),
+        "taking" => taking(plan, true),
+        "timer-a-request" => timers(plan, 300),
+        "timer-a-thread" => timers(plan, 8),
+        "never-connected" => stay(plan, unconnected(20)),
+        "few-never-connected" => stay(plan, unconnected(5)),
         "connection-a-request" => requests(plan, false),
         "connections-kept" => requests(plan, true),
         "inherited" => inheriting(plan, false),
@@ -226,6 +235,55 @@ fn pool(plan: &Plan, answering: bool) {
         }
     }
     stay(plan, (pool, listener, requests));
+}
+
+/// Requests that all come at once; each takes one of ten connections, while there are any, and
+/// keeps it.
+fn burst(plan: &Plan, requests: usize) {
+    let mut pool: Vec<_> = (0..10).map(|_| asked(plan.peer())).collect();
+    let (listener, _) = listener();
+    sleep(LATER);
+    let mut requests: Vec<_> = (0..requests).map(|_| pair(&listener)).collect();
+    for (client, _) in &mut requests {
+        client.write_all(b"?").unwrap();
+    }
+    for (_, server) in &mut requests {
+        server.read_exact(&mut [0]).unwrap();
+    }
+    pool.iter_mut().for_each(ask);
+    stay(plan, (pool, listener, requests));
+}
+
+/// Read, and never answered.
+fn unanswered(plan: &Plan) {
+    let (listener, _) = listener();
+    let mut held: Vec<_> = (0..6).map(|_| pair(&listener)).collect();
+    for (client, server) in &mut held {
+        client.write_all(b"?").unwrap();
+        server.read_exact(&mut [0]).unwrap();
+    }
+    stay(plan, (listener, held));
+}
+
+/// A server that sends as much as fits, to a client that reads it or does not.
+fn taking(plan: &Plan, reading: bool) {
+    let (listener, _) = listener();
+    let (mut client, mut server) = pair(&listener);
+    server.set_nonblocking(true).unwrap();
+    let mut sent = 0;
+    while let Ok(bytes) = server.write(&[0; 65_536]) {
+        sent += bytes;
+    }
+    if reading {
+        client.read_exact(&mut vec![0; sent]).unwrap();
+    }
+    stay(plan, (listener, client, server));
+}
+
+fn timers(plan: &Plan, count: usize) {
+    use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
+    let make = |_| timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC).unwrap();
+    stay(plan, (0..count).map(make).collect::<Vec<_>>());
 }
 
 /// Asks the peer sixty times a second, over connections that are kept or made for each request. A
