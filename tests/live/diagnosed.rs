@@ -36,7 +36,7 @@ impl Case {
 }
 
 /// All of them: each sick one is followed by the healthy one that looks alike.
-pub(crate) const CASES: [Case; 34] = [
+pub(crate) const CASES: [Case; 38] = [
     sick("full", "fds-at-limit", "error", "passwd"),
     healthy("nearly-full"),
     sick("closed-by-peer", "close-wait-pile-up", "warning", "CLOSE_WAIT"),
@@ -61,6 +61,10 @@ pub(crate) const CASES: [Case; 34] = [
     sick("unanswered", "requests-unanswered", "note", "tcp server"),
     sick("not-taking", "peer-not-reading", "note", "tcp server"),
     healthy("taking"),
+    sick("watcher-a-request", "inotify-pile-up", "warning", "inotify"),
+    healthy("one-watcher"),
+    sick("peers-unbalanced", "peers-unbalanced", "note", "tcp client"),
+    healthy("peers-balanced"),
     sick("timer-a-request", "event-objects-pile-up", "note", "timerfd"),
     healthy("timer-a-thread"),
     sick("never-connected", "sockets-never-connected", "warning", "unconnected").over_time(),

@@ -52,6 +52,10 @@ pub(crate) fn run(plan: &Plan) -> bool {
         "taking" => taking(plan, true),
         "timer-a-request" => timers(plan, 300),
         "timer-a-thread" => timers(plan, 8),
+        "watcher-a-request" => watchers(plan, 40),
+        "one-watcher" => watchers(plan, 1),
+        "peers-unbalanced" => peers(plan, [60, 3, 3]),
+        "peers-balanced" => peers(plan, [22, 22, 22]),
         "never-connected" => stay(plan, unconnected(20)),
         "few-never-connected" => stay(plan, unconnected(5)),
         "connection-a-request" => requests(plan, false),
@@ -278,6 +282,23 @@ fn taking(plan: &Plan, reading: bool) {
         client.read_exact(&mut vec![0; sent]).unwrap();
     }
     stay(plan, (listener, client, server));
+}
+
+fn watchers(plan: &Plan, count: usize) {
+    use rustix::fs::inotify::{CreateFlags, init};
+    let held: Vec<_> = (0..count).map(|_| init(CreateFlags::CLOEXEC).unwrap()).collect();
+    stay(plan, held);
+}
+
+/// Connections to three machines of one service.
+fn peers(plan: &Plan, counts: [usize; 3]) {
+    let (first, address) = listener();
+    let other = |host| TcpListener::bind(([127, 0, 0, host], address.port())).unwrap();
+    let servers = [first, other(2), other(3)];
+    let each = servers.iter().zip(counts);
+    let held: Vec<_> =
+        each.flat_map(|(server, count)| (0..count).map(move |_| pair(server))).collect();
+    stay(plan, (held, servers));
 }
 
 fn timers(plan: &Plan, count: usize) {

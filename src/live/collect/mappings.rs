@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags, openat};
 use super::beat::Beat;
 use super::own;
 use crate::live::facts::{Fact, SourceStatus};
-use crate::live::host::patience::{self, PATIENCE};
+use crate::live::host::patience;
 use crate::live::target::Target;
 
 /// Mappings are counted on the first beat and then on each so many: the kernel writes a line for
@@ -21,6 +21,9 @@ const EVERY: u32 = 12;
 const PROCESSES: usize = 64;
 /// Bytes read of one list, about a hundred a line.
 const MOST: usize = 64 << 20;
+
+/// For so long a beat waits for the counts; they may come with a later one.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Number of mappings by process, or why it is not known.
 type Counts = Vec<(u32, Result<u64, String>)>;

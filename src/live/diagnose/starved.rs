@@ -54,8 +54,13 @@ pub(super) fn find(asked: &Asked<'_>, view: &View<'_>) -> Vec<Match> {
         let mut since: Vec<Millis> = Vec::new();
         let mut answered = None;
         for handle in requests.iter().filter(|handle| is_request(handle)) {
-            since.extend(came(handle));
-            answered = answered.max(handle.facts.flow().sent);
+            let flow = handle.facts.flow();
+            let waits = came(handle);
+            since.extend(waits);
+            // That one which waits was greeted before is no answer to a request.
+            if waits.is_none() || !flow.opening {
+                answered = answered.max(flow.sent);
+            }
         }
         since.sort_unstable();
         let waiting = waiting(&used, &since, answered);

@@ -259,6 +259,10 @@ fn requests_that_came_with_those_that_hold_the_pool() {
     // Clients that keep transactions open were answered, and keep their connections.
     let kept = burst(0).with(10, &server(at(Some(39_833), Some(39_990))));
     assert!(starved(&kept.with(5, &server(at(Some(60_000), Some(39_500))))));
+    // New clients were greeted before they asked.
+    let greeted = |opening| Flow { opening, ..at(Some(39_000), Some(38_900)) };
+    assert!(starved(&burst(0).with(4, &server(greeted(true)))));
+    assert!(!starved(&burst(0).with(4, &server(greeted(false)))));
     // One was answered meanwhile.
     assert!(!starved(&burst(15).with(1, &server(at(Some(39_950), Some(39_960))))));
     // Long polling beside a pool at rest, of which one connection was enough to look something up.

@@ -2,15 +2,15 @@
 //! on without it.
 //!
 //! Whoever reads the arguments or mappings of a process, or the stack of a thread, waits while it
-//! changes its memory, becomes another program, or handles its own page faults, and nobody can call
-//! a reader back. The kernel tells counts, states, limits, links and fds without waiting.
+//! changes its memory or becomes another program, and nobody can call a reader back. The kernel tells
+//! counts, states, limits, links and fds without waiting.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
-/// For so long a look waits for such a read.
-pub const PATIENCE: Duration = Duration::from_millis(200);
+/// For so long a look waits for what it reads once; a busy machine needs some of that.
+pub const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Has work done by a thread of its own, which tells what it found out one by one. The receiver is
 /// disconnected when it is done.

@@ -388,6 +388,7 @@ fn ago(info: &[u8], repeated: u32) -> Ago {
         sent: unless_never(LAST_DATA_SENT, DATA_SEGS_OUT).map(|ms| ms.saturating_add(repeated)),
         received: unless_never(LAST_DATA_RECV, DATA_SEGS_IN),
         heard: number(info, LAST_ACK_RECV),
+        segments: number(info, DATA_SEGS_OUT),
     }
 }
 
@@ -456,12 +457,12 @@ mod tests {
         assert_eq!(idle_ms(&info, 0), Some(500));
         assert_eq!(idle_ms(&info[..50], 0), Some(700));
         assert_eq!(idle_ms(&info[..40], 0), None);
-        let known = Ago { sent: Some(700), received: Some(500), heard: Some(0) };
+        let known = Ago { sent: Some(700), received: Some(500), heard: Some(0), segments: None };
         assert_eq!(ago(&info, 0), known);
         // No segment with data went out or came in: the clocks tell nothing about data.
         let mut long = [0_u8; 200];
         long[..104].copy_from_slice(&info);
-        assert_eq!(ago(&long, 0), Ago { heard: Some(0), ..Ago::default() });
+        assert_eq!(ago(&long, 0), Ago { heard: Some(0), segments: Some(0), ..Ago::default() });
         long[156] = 1;
         assert_eq!(ago(&long, 0).sent, Some(700));
         // Sent again after 200, 400 and 800 ms, and next after 1600.
