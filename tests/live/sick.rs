@@ -293,7 +293,8 @@ fn watchers(plan: &Plan, count: usize) {
 /// Connections to three machines of one service.
 fn peers(plan: &Plan, counts: [usize; 3]) {
     let (first, address) = listener();
-    let other = |host| TcpListener::bind(([127, 0, 0, host], address.port())).unwrap();
+    let other =
+        |host| TcpListener::bind(SocketAddr::from(([127, 0, 0, host], address.port()))).unwrap();
     let servers = [first, other(2), other(3)];
     let each = servers.iter().zip(counts);
     let held: Vec<_> =
