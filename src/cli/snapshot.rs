@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 
-use anyhow::Context as _;
-
 use super::args::SnapshotArgs;
 use super::exit::Exit;
 use super::targets;
@@ -28,8 +26,7 @@ pub(super) fn run(args: &SnapshotArgs) -> anyhow::Result<Exit> {
     let mut facts = sampler.describe();
     facts.extend(sampler.environment());
     sampler.identity_beat(0, &mut facts);
-    let mut recorder = Recorder::create(&args.output, &header, None)
-        .with_context(|| format!("cannot write to {}", args.output.display()))?;
+    let mut recorder = Recorder::create(&args.output, &header, None)?;
     recorder.write(&facts)?;
     recorder.finish("snapshot")?;
     let handles = facts.iter().filter(|fact| matches!(fact, Fact::Open { .. })).count();

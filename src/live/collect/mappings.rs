@@ -126,10 +126,11 @@ fn tell(counts: Counts, target: &Target, beat: &mut Beat<'_>) -> (SourceStatus, 
     }
     match by {
         None => (SourceStatus::Ok, String::new()),
-        Some(reason) if refused < all => {
-            (SourceStatus::Partial, format!("{refused} of {all} lists refused: {reason}"))
+        Some(reason) => {
+            let status =
+                if refused < all { SourceStatus::Partial } else { SourceStatus::Unavailable };
+            (status, format!("{refused} of {all} lists refused: {reason}"))
         }
-        Some(reason) => (SourceStatus::Unavailable, reason),
     }
 }
 
