@@ -1,4 +1,5 @@
-//! Cost of a sample against its bare system calls and `lsof`, paired in one run; and of `top`.
+//! Cost of a sample against its bare system calls and `lsof`, paired in one run; of `snapshot`; and
+//! of `top`.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -35,6 +36,7 @@ fn main() {
     let mut child = start_holder();
     let pid = child.id();
     let within = measure(pid);
+    let within = measure_snapshot(pid) && within;
     child.kill().unwrap();
     child.wait().unwrap();
     let within = measure_overview() && within;
@@ -142,6 +144,23 @@ fn measure(pid: u32) -> bool {
         && ratio <= 1.3
         && faster >= 4.0
         && tick <= Duration::from_micros(20)
+}
+
+/// The whole command, its start and the writing of its file included.
+fn measure_snapshot(pid: u32) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("look.jsonl.gz");
+    let snapshot = |_| {
+        timed(|| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_poolscan"));
+            let command = command.args(["snapshot", &pid.to_string(), "-o"]).arg(&file);
+            assert!(command.stdout(Stdio::null()).status().unwrap().success());
+        })
+    };
+    let took = median((0..5).map(snapshot).collect());
+    let bound = Duration::from_secs(1);
+    println!("snapshot:            {took:?} (bound {bound:?})");
+    took < bound
 }
 
 /// All processes of the host at once, of which most are ours.

@@ -95,6 +95,9 @@ pub enum Predicate {
         /// From this number on it is worth a note.
         #[serde(default)]
         note_count: Option<u64>,
+        /// After this time it is worth a note, seconds; the same time when absent.
+        #[serde(default)]
+        note_seconds: Option<f64>,
     },
     /// There are so many of them, or they keep so much space on disk.
     Amount {
@@ -312,13 +315,17 @@ impl Predicate {
         let percent_fits = |percent: f64| percent > 0.0 && percent <= 100.0;
         let selects = |of: &Selection| !of.kinds.is_empty();
         match self {
-            Self::Held { of, seconds, count, note_count, .. } => {
+            Self::Held { of, seconds, count, note_count, note_seconds, .. } => {
                 if !selects(of) {
                     Some("no kind is selected")
                 } else if *seconds < 0.0 || *count == 0 {
                     Some("seconds must not be negative, and count not be 0")
                 } else if note_count.is_some_and(|least| least == 0 || least >= *count) {
                     Some("note_count must lie between 1 and count")
+                } else if note_seconds.is_some_and(|least| least < 0.0 || least >= *seconds) {
+                    Some("note_seconds must lie between 0 and seconds")
+                } else if note_seconds.is_some() && note_count.is_none() {
+                    Some("note_seconds needs note_count")
                 } else {
                     None
                 }

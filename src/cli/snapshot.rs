@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 
-use anyhow::Context as _;
-
 use super::args::SnapshotArgs;
 use super::exit::Exit;
 use super::targets;
@@ -12,7 +10,7 @@ use crate::live::collect::sampler::Sampler;
 use crate::live::detect::scale::Timing;
 use crate::live::facts::{Fact, SourceStatus};
 use crate::live::record::{Header, Recorder};
-use crate::report::sanitise;
+use crate::report::{gap, sanitise};
 
 pub(super) fn run(args: &SnapshotArgs) -> anyhow::Result<Exit> {
     let targets = targets::find(&args.selectors, None)?;
@@ -28,8 +26,7 @@ pub(super) fn run(args: &SnapshotArgs) -> anyhow::Result<Exit> {
     let mut facts = sampler.describe();
     facts.extend(sampler.environment());
     sampler.identity_beat(0, &mut facts);
-    let mut recorder = Recorder::create(&args.output, &header, None)
-        .with_context(|| format!("cannot write to {}", args.output.display()))?;
+    let mut recorder = Recorder::create(&args.output, &header, None)?;
     recorder.write(&facts)?;
     recorder.finish("snapshot")?;
     let handles = facts.iter().filter(|fact| matches!(fact, Fact::Open { .. })).count();
@@ -40,7 +37,7 @@ pub(super) fn run(args: &SnapshotArgs) -> anyhow::Result<Exit> {
         if let Fact::Source { name, status, reason, .. } = fact
             && *status != SourceStatus::Ok
         {
-            writeln!(out, "{name}: not all of it, because {}", sanitise(reason))?;
+            writeln!(out, "{}", sanitise(&gap(name, *status, reason)))?;
         }
     }
     out.flush()?;

@@ -80,6 +80,9 @@ pub struct Flow {
     pub retries: Option<u32>,
     /// Listening sockets: since when the connection waits that waits longest.
     pub waiting_since: Option<Millis>,
+    /// So little was sent that it may all have been to open the connection: a greeting, a handshake,
+    /// a login.
+    pub opening: bool,
 }
 
 /// One change of what is held, or one reading.

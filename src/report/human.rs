@@ -6,6 +6,7 @@ use tabled::builder::Builder;
 use tabled::settings::Style as TableStyle;
 use unicode_width::UnicodeWidthStr;
 
+use super::listing::gap;
 use super::number::{bytes, duration, durations, short, sparkline};
 use super::text::{ascii, fit, sanitise};
 use crate::finding::{Severity, Verdict};
@@ -229,11 +230,7 @@ impl Page {
             self.wrapped("36", "  ", &text);
         }
         for source in target.sources.iter().filter(|s| s.status != SourceStatus::Ok) {
-            let what =
-                if source.status == SourceStatus::Partial { "partly unknown" } else { "unknown" };
-            let reason =
-                if source.reason.is_empty() { "the source gave no reason" } else { &source.reason };
-            self.add("33", &format!("  {}: {what} because {reason}", source.name));
+            self.wrapped("33", "  ", &gap(&source.name, source.status, &source.reason));
         }
     }
 

@@ -109,6 +109,13 @@ pub fn listing(list: &Listing<'_>, style: Style, out: &mut dyn io::Write) -> io:
     Ok(())
 }
 
+/// What a source that is not complete leaves unknown, and why.
+pub fn gap(source: &str, status: SourceStatus, reason: &str) -> String {
+    let what = if status == SourceStatus::Partial { "partly unknown" } else { "unknown" };
+    let reason = if reason.is_empty() { "the source gave no reason" } else { reason };
+    format!("{source}: {what} because {reason}")
+}
+
 /// What is not known, and why.
 fn gaps(list: &Listing<'_>) -> Vec<String> {
     let mut lines: Vec<String> = list
@@ -116,11 +123,7 @@ fn gaps(list: &Listing<'_>) -> Vec<String> {
         .sources
         .iter()
         .filter(|(_, source)| source.status != SourceStatus::Ok)
-        .map(|((_, name), source)| {
-            let what =
-                if source.status == SourceStatus::Partial { "partly unknown" } else { "unknown" };
-            format!("{name}: {what} because {}", source.reason)
-        })
+        .map(|((_, name), source)| gap(name, source.status, &source.reason))
         .collect();
     if !list.other_ends_reason.is_empty() {
         lines.push(list.other_ends_reason.to_owned());

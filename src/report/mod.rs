@@ -21,7 +21,7 @@ pub use comparison::{comparison, comparison_json};
 pub use doctor::{doctor, doctor_json};
 pub use human::{Style, human_changes, human_refresh, human_summary};
 pub use json::{json, ndjson_change, ndjson_diagnosis, ndjson_summary};
-pub use listing::{Listing, listing, listing_json};
+pub use listing::{Listing, gap, listing, listing_json};
 pub use live_rules::{explain_live, explain_live_json, live_rules};
 pub use live_view::LiveView;
 pub use text::sanitise;

@@ -36,7 +36,7 @@ impl Case {
 }
 
 /// All of them: each sick one is followed by the healthy one that looks alike.
-pub(crate) const CASES: [Case; 25] = [
+pub(crate) const CASES: [Case; 38] = [
     sick("full", "fds-at-limit", "error", "passwd"),
     healthy("nearly-full"),
     sick("closed-by-peer", "close-wait-pile-up", "warning", "CLOSE_WAIT"),
@@ -56,6 +56,19 @@ pub(crate) const CASES: [Case; 25] = [
     healthy("small-deleted-files"),
     sick("pinned-pool", "pool-starved", "warning", "tcp client"),
     healthy("pool-at-rest"),
+    sick("burst-on-a-pool", "pool-starved", "warning", "tcp client"),
+    healthy("slow-queries"),
+    sick("unanswered", "requests-unanswered", "note", "tcp server"),
+    sick("not-taking", "peer-not-reading", "note", "tcp server"),
+    healthy("taking"),
+    sick("watcher-a-request", "inotify-pile-up", "warning", "inotify"),
+    healthy("one-watcher"),
+    sick("peers-unbalanced", "peers-unbalanced", "note", "tcp client"),
+    healthy("peers-balanced"),
+    sick("timer-a-request", "event-objects-pile-up", "note", "timerfd"),
+    healthy("timer-a-thread"),
+    sick("never-connected", "sockets-never-connected", "warning", "unconnected").over_time(),
+    healthy("few-never-connected").over_time(),
     sick("connection-a-request", "connections-not-reused", "warning", "tcp client").over_time(),
     healthy("connections-kept").over_time(),
     sick("inherited", "sockets-inherited", "warning", "tcp"),

@@ -45,6 +45,19 @@ pub(crate) fn run(plan: &Plan) -> bool {
         "small-deleted-files" => stay(plan, [1; 50].map(|size| deleted(plan, size << 10))),
         "pinned-pool" => pool(plan, false),
         "pool-at-rest" => pool(plan, true),
+        "burst-on-a-pool" => burst(plan, 15),
+        "slow-queries" => burst(plan, 10),
+        "unanswered" => unanswered(plan),
+        "not-taking" => taking(plan, false),
+        "taking" => taking(plan, true),
+        "timer-a-request" => timers(plan, 300),
+        "timer-a-thread" => timers(plan, 8),
+        "watcher-a-request" => watchers(plan, 40),
+        "one-watcher" => watchers(plan, 1),
+        "peers-unbalanced" => peers(plan, [60, 3, 3]),
+        "peers-balanced" => peers(plan, [22, 22, 22]),
+        "never-connected" => stay(plan, unconnected(20)),
+        "few-never-connected" => stay(plan, unconnected(5)),
         "connection-a-request" => requests(plan, false),
         "connections-kept" => requests(plan, true),
         "inherited" => inheriting(plan, false),
@@ -226,6 +239,73 @@ fn pool(plan: &Plan, answering: bool) {
         }
     }
     stay(plan, (pool, listener, requests));
+}
+
+/// Requests that all come at once; each takes one of ten connections, while there are any, and
+/// keeps it.
+fn burst(plan: &Plan, requests: usize) {
+    let mut pool: Vec<_> = (0..10).map(|_| asked(plan.peer())).collect();
+    let (listener, _) = listener();
+    sleep(LATER);
+    let mut requests: Vec<_> = (0..requests).map(|_| pair(&listener)).collect();
+    for (client, _) in &mut requests {
+        client.write_all(b"?").unwrap();
+    }
+    for (_, server) in &mut requests {
+        server.read_exact(&mut [0]).unwrap();
+    }
+    pool.iter_mut().for_each(ask);
+    stay(plan, (pool, listener, requests));
+}
+
+/// Read, and never answered.
+fn unanswered(plan: &Plan) {
+    let (listener, _) = listener();
+    let mut held: Vec<_> = (0..6).map(|_| pair(&listener)).collect();
+    for (client, server) in &mut held {
+        client.write_all(b"?").unwrap();
+        server.read_exact(&mut [0]).unwrap();
+    }
+    stay(plan, (listener, held));
+}
+
+/// A server that sends as much as fits, to a client that reads it or does not.
+fn taking(plan: &Plan, reading: bool) {
+    let (listener, _) = listener();
+    let (mut client, mut server) = pair(&listener);
+    server.set_nonblocking(true).unwrap();
+    let mut sent = 0;
+    while let Ok(bytes) = server.write(&[0; 65_536]) {
+        sent += bytes;
+    }
+    if reading {
+        client.read_exact(&mut vec![0; sent]).unwrap();
+    }
+    stay(plan, (listener, client, server));
+}
+
+fn watchers(plan: &Plan, count: usize) {
+    use rustix::fs::inotify::{CreateFlags, init};
+    let held: Vec<_> = (0..count).map(|_| init(CreateFlags::CLOEXEC).unwrap()).collect();
+    stay(plan, held);
+}
+
+/// Connections to three machines of one service.
+fn peers(plan: &Plan, counts: [usize; 3]) {
+    let (first, address) = listener();
+    let other =
+        |host| TcpListener::bind(SocketAddr::from(([127, 0, 0, host], address.port()))).unwrap();
+    let servers = [first, other(2), other(3)];
+    let each = servers.iter().zip(counts);
+    let held: Vec<_> =
+        each.flat_map(|(server, count)| (0..count).map(move |_| pair(server))).collect();
+    stay(plan, (held, servers));
+}
+
+fn timers(plan: &Plan, count: usize) {
+    use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
+    let make = |_| timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC).unwrap();
+    stay(plan, (0..count).map(make).collect::<Vec<_>>());
 }
 
 /// Asks the peer sixty times a second, over connections that are kept or made for each request. A

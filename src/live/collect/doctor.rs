@@ -13,6 +13,7 @@ use super::own;
 use super::threads::run_time;
 use crate::live::checkup::{Check, Works};
 use crate::live::host::cgroup;
+use crate::live::host::patience;
 use crate::live::host::process_table::ProcessTable;
 use crate::live::host::sock_diag::{Completeness, Family, SockDiag, Table};
 use crate::live::target::Process;
@@ -218,11 +219,14 @@ fn activity(process: &Process) -> Check {
 fn stacks(process: &Process) -> Check {
     let adds = "in which system call a thread waits (by hand: cat /proc/PID/task/*/stack)";
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let read = openat(process.dir(), "stack", flags, Mode::empty())
-        .and_then(|file| rustix::io::read(&file, &mut [0; 64][..]));
+    let read = openat(process.dir(), "stack", flags, Mode::empty()).and_then(|file| {
+        let read = move || rustix::io::read(&file, &mut [0; 64][..]);
+        patience::within("poolscan-stack", read).unwrap_or(Err(Errno::TIMEDOUT))
+    });
     match read {
         Ok(_) => yes("kernel stacks", "readable", adds),
         Err(Errno::NOENT) => no("kernel stacks", "this kernel has none", "", adds),
+        Err(Errno::TIMEDOUT) => no("kernel stacks", own::why_stack(Errno::TIMEDOUT), "", adds),
         Err(error) => no("kernel stacks", format!("{error}: needs CAP_SYS_ADMIN"), AS_ROOT, adds),
     }
 }

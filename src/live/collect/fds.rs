@@ -57,6 +57,8 @@ struct Table {
 struct Notes {
     read: u32,
     denied: Refusals,
+    /// Fds in the tables that were refused.
+    unread: u64,
     raced: u64,
     own_tables: u32,
     exited_leaders: u32,
@@ -199,6 +201,7 @@ impl Fds {
             Err(Errno::NOENT | Errno::SRCH) => {}
             Err(error) => {
                 self.notes.denied.add(error);
+                self.notes.unread += fd_table::count(process.dir(), path).unwrap_or(0);
                 table.touched = true;
             }
         }
@@ -377,7 +380,8 @@ impl Notes {
     fn judge(&self) -> (SourceStatus, String) {
         let mut says = Vec::new();
         if let Some(error) = self.denied.first {
-            says.push(format!("{} fd table(s) refused: {}", self.denied.count, own::why(error)));
+            let (count, fds, why) = (self.denied.count, self.unread, own::why(error));
+            says.push(format!("{count} fd table(s) of {fds} fds in all refused: {why}"));
         }
         if self.raced > 0 {
             says.push(format!("{} closed while being read", self.raced));

@@ -7,6 +7,8 @@ use super::idle::Idle;
 use crate::live::facts::{Flow, Millis};
 use crate::live::host::socket_row::{Proto, SocketRow, TCP_LISTEN, TCP_SYN_SENT};
 
+/// With so many segments a server has greeted, made the keys of a connection, and let its client in.
+const OPENING: u32 = 6;
 /// Listening addresses whose waiting connections are followed at a time.
 const ADDRESSES: usize = 1024;
 
@@ -24,6 +26,7 @@ pub(super) fn of_row(row: &SocketRow<'_>, at: Millis) -> Flow {
         unsent: unsent.map(u64::from),
         retries: row.retries.filter(|_| connected).map(u32::from),
         waiting_since: None,
+        opening: connected && row.ago.segments.is_some_and(|sent| sent <= OPENING),
     }
 }
 
@@ -94,7 +97,7 @@ mod tests {
         let end = (IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
         SocketRow {
             queues: (Some(3), Some(0)),
-            ago: Ago { sent: Some(700), received: None, heard: Some(20) },
+            ago: Ago { sent: Some(700), heard: Some(20), ..Ago::default() },
             ..SocketRow::inet(0, Proto::Tcp, state, end, end)
         }
     }

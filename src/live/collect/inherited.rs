@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, readlinkat_raw, statat};
+use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat_raw};
 use rustix::io::Errno;
 
 use super::beat::Beat;
@@ -17,7 +17,7 @@ use super::link::{self, Link};
 use super::own::{self, Refusals};
 use crate::live::facts::SourceStatus;
 use crate::live::host::process_table::{Entry, ProcessTable};
-use crate::live::target::{Process, Target, start_ms};
+use crate::live::target::{Process, Target, program_of, start_ms};
 
 /// Children are looked at on the first beat and then on each so many.
 const EVERY: u32 = 6;
@@ -122,10 +122,8 @@ fn hold_of(
 ) -> Result<(), Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = openat(CWD, format!("/proc/{}", child.pid), flags, Mode::empty())?;
-    let program = statat(&folder, "exe", AtFlags::empty())?;
-    let same = |process: &Process| {
-        process.program().is_none_or(|known| known == (program.st_dev, program.st_ino))
-    };
+    let program = program_of(folder.as_fd())?;
+    let same = |process: &Process| process.program().is_none_or(|known| known == program);
     if processes.iter().any(same) {
         return Ok(());
     }

@@ -160,18 +160,14 @@ fn of_groups(root: &Process, found: &mut BTreeMap<&'static str, Reading>) {
     found.insert("memory_max_bytes", tightest.map_or((None, None), |l| (Some(l.limit), l.used)));
 }
 
-/// What belongs to the network namespace is read through the target's own view of it.
+/// What belongs to the network namespace. It is not looked for below the target's own root, where
+/// anybody may have mounted what never answers.
 fn of_namespace(root: &Process, found: &mut BTreeMap<&'static str, Reading>) {
-    let path = |name: &str| format!("/proc/{}/root/proc/sys/net/{name}", root.pid);
     // /proc/sys/net shows the reader's namespace; only where that is the target's it may be told.
     if !shares_our_network(root) {
         return;
     }
-    let read = |name: &str| {
-        fs::read_to_string(path(name))
-            .or_else(|_| fs::read_to_string(format!("/proc/sys/net/{name}")))
-            .ok()
-    };
+    let read = |name: &str| fs::read_to_string(format!("/proc/sys/net/{name}")).ok();
     if let Some(text) = read("ipv4/ip_local_port_range") {
         let mut ends = text.split_whitespace().map(|part| part.parse::<u64>().ok());
         if let (Some(low), Some(high)) = (ends.next().flatten(), ends.next().flatten()) {

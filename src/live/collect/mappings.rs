@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags, openat};
@@ -11,6 +11,7 @@ use rustix::fs::{Mode, OFlags, openat};
 use super::beat::Beat;
 use super::own;
 use crate::live::facts::{Fact, SourceStatus};
+use crate::live::host::patience;
 use crate::live::target::Target;
 
 /// Mappings are counted on the first beat and then on each so many: the kernel writes a line for
@@ -21,20 +22,26 @@ const PROCESSES: usize = 64;
 /// Bytes read of one list, about a hundred a line.
 const MOST: usize = 64 << 20;
 
-/// For so long a look waits for the counts. A process that changes its own mappings, or is stuck
-/// while it does, makes readers wait, whom nobody can call back.
+/// For so long a beat waits for the counts; they may come with a later one.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Number of mappings by process, or why it is not known.
 type Counts = Vec<(u32, Result<u64, String>)>;
 
 /// Follows the mappings of one target.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Mappings {
     beats: u32,
+    status: SourceStatus,
     reason: String,
     /// What a thread of its own is counting.
     pending: Option<Receiver<Counts>>,
+}
+
+impl Default for Mappings {
+    fn default() -> Self {
+        Self { beats: 0, status: SourceStatus::Ok, reason: String::new(), pending: None }
+    }
 }
 
 impl Mappings {
@@ -45,7 +52,7 @@ impl Mappings {
         if due && self.pending.is_none() {
             match start(target) {
                 Ok(pending) => self.pending = Some(pending),
-                Err(reason) => self.reason = reason,
+                Err(reason) => (self.status, self.reason) = (SourceStatus::Unavailable, reason),
             }
         }
         if let Some(pending) = &self.pending {
@@ -53,24 +60,27 @@ impl Mappings {
             match pending.recv_timeout(patience) {
                 Ok(counts) => {
                     self.pending = None;
-                    self.reason = tell(counts, target, beat);
+                    (self.status, self.reason) = tell(counts, target, beat);
                 }
                 Err(RecvTimeoutError::Timeout) => {
+                    self.status = SourceStatus::Unavailable;
                     "the kernel has not let us count yet".clone_into(&mut self.reason);
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     self.pending = None;
+                    self.status = SourceStatus::Unavailable;
                     "counting failed".clone_into(&mut self.reason);
                 }
             }
         }
         let left_out = target.processes.len().saturating_sub(PROCESSES);
-        let mut reason = self.reason.clone();
+        let (mut status, mut reason) = (self.status, self.reason.clone());
         if left_out > 0 {
+            status = status.max(SourceStatus::Partial);
             let more = format!("{left_out} processes above the first {PROCESSES} are not counted");
             reason = [reason, more].join("; ").trim_start_matches("; ").to_owned();
         }
-        beat.source(target.id, "mappings", SourceStatus::without(&reason), &reason, cost);
+        beat.source(target.id, "mappings", status, &reason, cost);
     }
 }
 
@@ -86,23 +96,19 @@ fn start(target: &Target) -> Result<Receiver<Counts>, String> {
             (process.pid, file.map_err(own::why))
         })
         .collect();
-    let (tell, told) = mpsc::channel();
-    std::thread::Builder::new()
-        .name("poolscan-maps".into())
-        .spawn(move || {
-            let count = |(pid, file): (u32, Result<OwnedFd, String>)| {
-                (pid, file.and_then(|file| count(File::from(file))))
-            };
-            // Nobody listens any more when the watch has ended.
-            let _ = tell.send(files.into_iter().map(count).collect());
-        })
-        .map_err(|error| error.to_string())?;
-    Ok(told)
+    let count_all = move |tell: &Sender<Counts>| {
+        let count = |(pid, file): (u32, Result<OwnedFd, String>)| {
+            (pid, file.and_then(|file| count(File::from(file))))
+        };
+        // Nobody listens any more when the watch has ended.
+        let _ = tell.send(files.into_iter().map(count).collect());
+    };
+    patience::start("poolscan-maps", count_all).map_err(|error| error.to_string())
 }
 
-/// Tells the counts; gives why some are missing.
-fn tell(counts: Counts, target: &Target, beat: &mut Beat<'_>) -> String {
-    let (mut refused, mut by) = (0, None);
+/// Tells the counts; gives whether some are missing, and why.
+fn tell(counts: Counts, target: &Target, beat: &mut Beat<'_>) -> (SourceStatus, String) {
+    let (all, mut refused, mut by) = (counts.len(), 0, None);
     for (pid, count) in counts {
         match count {
             Ok(count) => beat.out.push(Fact::Gauge {
@@ -118,7 +124,14 @@ fn tell(counts: Counts, target: &Target, beat: &mut Beat<'_>) -> String {
             }
         }
     }
-    by.map_or_else(String::new, |reason| format!("of {refused} processes: {reason}"))
+    match by {
+        None => (SourceStatus::Ok, String::new()),
+        Some(reason) => {
+            let status =
+                if refused < all { SourceStatus::Partial } else { SourceStatus::Unavailable };
+            (status, format!("{refused} of {all} lists refused: {reason}"))
+        }
+    }
 }
 
 fn count(mut file: File) -> Result<u64, String> {

@@ -80,6 +80,7 @@ pub(super) fn why_stack(error: Errno) -> String {
     match error {
         Errno::ACCESS | Errno::PERM => "only root may read that".to_owned(),
         Errno::NOENT | Errno::NOSYS | Errno::OPNOTSUPP => "this kernel does not tell".to_owned(),
+        Errno::TIMEDOUT => "the kernel has not let us read it yet".to_owned(),
         other => why(other),
     }
 }

@@ -279,7 +279,7 @@ impl Sampler {
                             entry.2.insert(nth);
                         }
                         Err(error) if process.is_alive() => {
-                            pass.worsen(&format!("network namespace: {error}"));
+                            pass.worsen(&format!("network namespace: {}", own::why(error)));
                         }
                         Err(_) => {}
                     }

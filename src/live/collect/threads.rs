@@ -1,7 +1,7 @@
 //! Threads: identity by tid and start time, activity by their scheduler statistics.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use super::beat::Beat;
 use super::own::{self, Refusals};
 use super::pattern;
 use crate::live::facts::{Activity, Change, Fact, HandleFacts, HandleId, Millis, SourceStatus};
+use crate::live::host::patience;
 use crate::live::target::{Process, Target, start_ms, stat_of};
 
 /// Threads that are looked into on one beat; the rest are counted by the `threads` gauge only.
@@ -28,6 +29,8 @@ pub struct Threads {
     stacks: Option<usize>,
     /// Threads whose stack could not be read, and why, of the first of them.
     unread: Refusals,
+    /// The kernel let us wait for a stack.
+    waited: bool,
     known: BTreeMap<(u32, u32), Known>,
     last_beat: Millis,
 }
@@ -146,7 +149,7 @@ impl Threads {
         }
         let Some(known) = self.known.get_mut(&key) else {
             let id = self.born(target, process, key, &stat, ran, state, beat);
-            self.stack(id, dir.as_fd(), beat);
+            self.stack(id, dir, beat);
             return Ok(());
         };
         known.seen = true;
@@ -218,10 +221,17 @@ impl Threads {
     }
 
     /// Tells where a thread stands, if that was asked for.
-    fn stack(&mut self, id: HandleId, task: BorrowedFd<'_>, beat: &mut Beat<'_>) {
+    fn stack(&mut self, id: HandleId, task: OwnedFd, beat: &mut Beat<'_>) {
         let Some(left) = self.stacks.filter(|&left| left > 0) else { return };
         self.stacks = Some(left - 1);
-        match frames(task) {
+        // One that keeps us waiting is most likely not the only one.
+        let told = if self.waited {
+            None
+        } else {
+            patience::within("poolscan-stack", move || frames(task.as_fd()))
+        };
+        self.waited |= told.is_none();
+        match told.unwrap_or(Err(Errno::TIMEDOUT)) {
             Ok(frames) => {
                 let change = Change::Stack(frames);
                 beat.out.push(Fact::Change { at: beat.at, id, change });

@@ -33,25 +33,28 @@ pub(super) struct Asked<'r> {
     pub(super) least_ms: Millis,
     pub(super) count: u64,
     pub(super) note_count: Option<u64>,
+    pub(super) note_ms: Millis,
 }
 
 /// The groups in which enough handles have waited long enough.
 pub(super) fn find(asked: &Asked<'_>, view: &View<'_>) -> Vec<Match> {
     let answering = if asked.wait == Wait::Reply { answering(view) } else { BTreeSet::new() };
+    let for_ms = |handle: &Handle<'_>, least: Millis| {
+        since(handle, asked.wait, view).is_some_and(|since| view.now - since >= least)
+    };
     let waiting: Vec<&Handle<'_>> = view
         .select(asked.of)
         .filter(|handle| asked.wait != Wait::Reply || answering.contains(&Key::of(handle.facts)))
-        .filter(|handle| {
-            since(handle, asked.wait, view).is_some_and(|since| view.now - since >= asked.least_ms)
-        })
+        .filter(|handle| for_ms(handle, asked.note_ms))
         .collect();
     let mut found = Vec::new();
     for (key, members) in group::split(&waiting, asked.count) {
-        let count = members.len() as u64;
-        let severity = if count >= asked.count {
-            None
-        } else if asked.note_count.is_some_and(|least| count >= least) {
-            Some(Severity::Note)
+        let long = members.iter().copied().filter(|handle| for_ms(handle, asked.least_ms));
+        let long: Vec<&Handle<'_>> = long.collect();
+        let (severity, members) = if long.len() as u64 >= asked.count {
+            (Severity::Error, long)
+        } else if asked.note_count.is_some_and(|least| members.len() as u64 >= least) {
+            (Severity::Note, members)
         } else {
             continue;
         };
@@ -62,9 +65,9 @@ pub(super) fn find(asked: &Asked<'_>, view: &View<'_>) -> Vec<Match> {
             .max()
             .map(|since| view.now - since);
         found.push(Match {
-            severity: severity.unwrap_or(Severity::Error),
+            severity,
             group: key,
-            count,
+            count: members.len() as u64,
             held_ms: held,
             examples: group::examples(&members),
             worker: group::worker(&members),

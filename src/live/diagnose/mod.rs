@@ -100,13 +100,14 @@ pub fn diagnose(view: &View<'_>) -> Vec<Diagnosis> {
 
 fn by_rule(rule: &LiveRule, view: &View<'_>) -> Vec<Diagnosis> {
     let mut matches = match &rule.when {
-        Predicate::Held { of, wait, seconds, count, note_count } => {
+        Predicate::Held { of, wait, seconds, count, note_count, note_seconds } => {
             let asked = held::Asked {
                 of,
                 wait: *wait,
                 least_ms: view.ms(*seconds),
                 count: *count,
                 note_count: *note_count,
+                note_ms: view.ms(note_seconds.unwrap_or(*seconds)),
             };
             held::find(&asked, view)
         }

@@ -198,6 +198,9 @@ fn replies_that_do_not_come() {
     assert_eq!(Scene::default().with(9, &first).rules(), []);
     let other = client(flow(500, 400));
     only(&Scene::default().with(9, &first).with(1, &other), "reply-overdue", Severity::Warning);
+    // Not long enough for a warning, whatever their number, and for a note.
+    only(&Scene::default().with(9, &client(flow(90, 95))), "reply-overdue", Severity::Note);
+    assert_eq!(Scene::default().with(9, &client(flow(50, 55))).rules(), []);
 }
 
 #[test]
@@ -219,11 +222,53 @@ fn requests_and_the_pool_they_wait_for() {
     new.handles[0].1 = ago(10);
     assert_eq!(new.rules(), []);
     // Both ends in one process: what came is what the pool itself sent.
-    let own = Scene::default().with(10, &client(flow(95, 0))).with(4, &server(flow(0, 95)));
-    assert_eq!(own.rules(), []);
+    let reply = HandleFacts {
+        label: "10.0.0.7:5432 -> 10.0.0.1:40000".into(),
+        ..server(at(None, Some(94_500)))
+    };
+    let overdue = client(at(Some(95_000), None));
+    assert_eq!(Scene::default().with(10, &overdue).with(4, &reply).rules(), []);
     // Without the pool there is only a note, and none where the server spoke last.
     only(&Scene::default().with(5, &server(flow(200, 90))), "requests-unanswered", Severity::Note);
     assert_eq!(Scene::default().with(50, &server(flow(90, 200))).rules(), []);
+}
+
+/// Sent and received so many milliseconds ago.
+fn at(sent: Option<i64>, received: Option<i64>) -> Flow {
+    let time = |ms: Option<i64>| ms.map(|ms| NOW - ms);
+    Flow { sent: time(sent), received: time(received), heard: time(received), ..Flow::default() }
+}
+
+#[test]
+fn requests_that_came_with_those_that_hold_the_pool() {
+    // Each connection was used just after its request came, and the rest came in the same moment.
+    let burst = |requests: i64| {
+        let used = (0..10).map(|n| client(at(Some(39_900 - n * 7), Some(39_898 - n * 7))));
+        let came = (0..requests).map(|n| server(at(None, Some(39_990 - n))));
+        used.chain(came).fold(Scene::default(), |scene, facts| scene.with(1, &facts))
+    };
+    let found = burst(15).diagnoses().remove(0);
+    assert_eq!((&*found.rule, found.severity), ("pool-starved", Severity::Warning));
+    assert!(found.message.contains("5 requests"), "{}", found.message);
+    let starved = |scene: &Scene| scene.rules().iter().any(|(rule, _)| rule == "pool-starved");
+    // As many slow queries as connections, or hardly more: nobody is known to wait for one.
+    assert!(!starved(&burst(10)) && !starved(&burst(12)));
+    // Soon after the last use is after it, whoever has the connections.
+    let soon = burst(0).with(3, &server(at(None, Some(39_600))));
+    assert!(starved(&soon));
+    // Clients that keep transactions open were answered, and keep their connections.
+    let kept = burst(0).with(10, &server(at(Some(39_833), Some(39_990))));
+    assert!(starved(&kept.with(5, &server(at(Some(60_000), Some(39_500))))));
+    // New clients were greeted before they asked.
+    let greeted = |opening| Flow { opening, ..at(Some(39_000), Some(38_900)) };
+    assert!(starved(&burst(0).with(4, &server(greeted(true)))));
+    assert!(!starved(&burst(0).with(4, &server(greeted(false)))));
+    // One was answered meanwhile.
+    assert!(!starved(&burst(15).with(1, &server(at(Some(39_950), Some(39_960))))));
+    // Long polling beside a pool at rest, of which one connection was enough to look something up.
+    let rest = Scene::default().with(9, &client(at(Some(400_000), Some(399_999))));
+    let polled = rest.with(1, &client(at(Some(39_000), Some(38_999))));
+    assert!(!starved(&polled.with(30, &server(at(None, Some(39_500))))));
 }
 
 #[test]

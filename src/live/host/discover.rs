@@ -1,12 +1,15 @@
 //! Finding processes by name, port, unit, container or cgroup.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
 
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 use super::cgroup;
+use super::patience::{self, PATIENCE};
 use super::select::{Candidate, SelectError};
 use crate::live::target::Follow;
 
@@ -23,6 +26,10 @@ pub struct Found {
 const MIN_ID: usize = 6;
 /// Largest file of a container engine that is read.
 const MAX_ENGINE_FILE: u64 = 16 << 20;
+/// Bytes of a command line that are read.
+const MOST_ARGUMENTS: u64 = 4096;
+/// Processes whose arguments the kernel does not let us read, until no more are tried.
+const LEFT_BEHIND: usize = 8;
 
 /// A process as discovery sees it.
 #[derive(Debug)]
@@ -37,31 +44,27 @@ fn all() -> Result<BTreeMap<u32, Seen>, SelectError> {
     let mut system = System::new()
         .map_err(|error| SelectError::NotFound(format!("cannot list processes: {error}")))?;
     let wanted = ProcessRefreshKind::nothing()
-        .with_cmd(UpdateKind::Always)
         .with_exe(UpdateKind::Always)
         .with_user(UpdateKind::Always)
         .without_tasks();
     system.refresh_processes_specifics(ProcessesToUpdate::All, true, wanted);
     let own = std::process::id();
+    let lines = command_lines(system.processes().keys().map(|pid| pid.as_u32()).collect());
     let seen = system
         .processes()
         .iter()
         .filter(|(pid, process)| pid.as_u32() != own && process.thread_kind().is_none())
         .map(|(pid, process)| {
             let comm = process.name().to_string_lossy().into_owned();
+            let line = lines.get(&pid.as_u32()).map_or("", String::as_str);
             let base =
                 |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
             let names = [
                 Some(comm.clone()),
                 process.exe().and_then(base),
-                process.cmd().first().and_then(|arg| base(Path::new(arg))),
+                line.split('\0').next().and_then(|first| base(Path::new(first))),
             ];
-            let command = process
-                .cmd()
-                .iter()
-                .map(|arg| arg.to_string_lossy().into_owned())
-                .collect::<Vec<_>>()
-                .join(" ");
+            let command = shown(line);
             let seen = Seen {
                 parent: process.parent().map(|parent| parent.as_u32()),
                 candidate: Candidate {
@@ -95,11 +98,50 @@ fn user_name(uid: &str) -> String {
         .unwrap_or_else(|| uid.to_owned())
 }
 
-/// The command line of a process, its arguments separated by spaces; empty when unreadable.
+/// Command line of a process for people, cut at 4 KiB. Untrusted text; empty where the kernel does
+/// not let us read it.
 pub fn command_line(pid: u32) -> String {
-    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let shown = &bytes[..bytes.len().min(4096)];
-    String::from_utf8_lossy(shown).trim_end_matches('\0').replace('\0', " ")
+    shown(&patience::within("poolscan-args", move || arguments(pid)).unwrap_or_default())
+}
+
+/// Arguments of many processes, those left out that the kernel does not let us read.
+fn command_lines(mut pids: Vec<u32>) -> BTreeMap<u32, String> {
+    let mut found = BTreeMap::new();
+    for _ in 0..LEFT_BEHIND {
+        if pids.is_empty() {
+            break;
+        }
+        let some = pids.clone();
+        let read = move |tell: &Sender<(u32, String)>| {
+            for pid in some {
+                if tell.send((pid, arguments(pid))).is_err() {
+                    return;
+                }
+            }
+        };
+        let Ok(told) = patience::start("poolscan-args", read) else { return found };
+        let before = found.len();
+        while let Ok((pid, line)) = told.recv_timeout(PATIENCE) {
+            found.insert(pid, line);
+        }
+        // Without the one that it waits for.
+        pids.drain(..(found.len() - before + 1).min(pids.len()));
+    }
+    found
+}
+
+/// Arguments of a process, each ended by a zero byte; the first 4 KiB.
+fn arguments(pid: u32) -> String {
+    let mut bytes = Vec::new();
+    if let Ok(file) = File::open(format!("/proc/{pid}/cmdline")) {
+        // What came before an error is shown.
+        let _ = file.take(MOST_ARGUMENTS).read_to_end(&mut bytes);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn shown(arguments: &str) -> String {
+    arguments.trim_end_matches('\0').replace('\0', " ")
 }
 
 /// Processes of a name: one, or one tree.

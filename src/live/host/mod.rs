@@ -3,6 +3,7 @@
 pub mod cgroup;
 pub mod discover;
 pub mod net_tables;
+pub mod patience;
 pub mod process_table;
 pub mod select;
 pub mod sock_diag;

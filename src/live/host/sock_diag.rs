@@ -104,6 +104,8 @@ const NLMSG_DONE: u16 = 3;
 const NLM_F_DUMP_INTR: u16 = 0x10;
 const ENOENT: i32 = 2;
 /// Offsets in `struct tcp_info`.
+const BACKOFF: usize = 4;
+const RETRANSMIT_TIMEOUT: usize = 8;
 const LAST_DATA_SENT: usize = 44;
 const LAST_DATA_RECV: usize = 52;
 const LAST_ACK_RECV: usize = 56;
@@ -319,8 +321,13 @@ fn inet_row(payload: &[u8], proto: Proto, visit: &mut dyn FnMut(&SocketRow<'_>))
     let local = (id.source_address, id.source_port);
     let remote = (id.destination_address, id.destination_port);
     let info = attribute(payload.get(INET_RESPONSE..)?, INET_DIAG_INFO);
+    let repeated = match header.timer {
+        Some(Timer::Retransmit(..)) => info.and_then(repeated_ms).unwrap_or(0),
+        _ => 0,
+    };
+    let ago = |info| ago(info, repeated);
     visit(&SocketRow {
-        idle_ms: info.and_then(idle_ms),
+        idle_ms: info.and_then(|info| idle_ms(info, repeated)),
         ago: info.filter(|_| header.state != TCP_SYN_SENT).map(ago).unwrap_or_default(),
         queues: (Some(header.recv_queue), Some(header.send_queue)),
         retries: match header.timer {
@@ -365,22 +372,33 @@ fn attribute(attributes: &[u8], kind: u16) -> Option<&[u8]> {
 ///
 /// The kernel sets both clocks when a connection is established, so that one which never carried
 /// data counts from there; before that they count from boot, for the caller to limit.
-fn idle_ms(info: &[u8]) -> Option<u32> {
-    let sent = number(info, LAST_DATA_SENT)?;
+fn idle_ms(info: &[u8], repeated: u32) -> Option<u32> {
+    let sent = number(info, LAST_DATA_SENT)?.saturating_add(repeated);
     Some(number(info, LAST_DATA_RECV).map_or(sent, |received| received.min(sent)))
 }
 
 /// The clocks of a `struct tcp_info` by direction. Since Linux 4.6 it also counts segments with
-/// data: without any, the clock only tells when the connection was established.
-fn ago(info: &[u8]) -> Ago {
+/// data: without any, the clock only tells when the connection was established. The last data was
+/// first sent `repeated` before the clock was set.
+fn ago(info: &[u8], repeated: u32) -> Ago {
     let unless_never = |clock, segments| {
         number(info, clock).filter(|_| number(info, segments).is_none_or(|count| count > 0))
     };
     Ago {
-        sent: unless_never(LAST_DATA_SENT, DATA_SEGS_OUT),
+        sent: unless_never(LAST_DATA_SENT, DATA_SEGS_OUT).map(|ms| ms.saturating_add(repeated)),
         received: unless_never(LAST_DATA_RECV, DATA_SEGS_IN),
         heard: number(info, LAST_ACK_RECV),
+        segments: number(info, DATA_SEGS_OUT),
     }
+}
+
+/// For how long a `struct tcp_info` says that the same data is sent again, milliseconds at the last
+/// time: each wait is twice the one before, and the kernel's clock starts anew with each. Less than
+/// the truth once waits are as long as they get, two minutes.
+fn repeated_ms(info: &[u8]) -> Option<u32> {
+    let times = u32::from(*info.get(BACKOFF)?);
+    let wait_ms = number(info, RETRANSMIT_TIMEOUT)? / 1000;
+    Some(wait_ms - wait_ms.checked_shr(times).unwrap_or(0))
 }
 
 /// A 32-bit field, if the kernel sent that much.
@@ -436,16 +454,24 @@ mod tests {
         let mut info = [0_u8; 104];
         info[44..48].copy_from_slice(&700_u32.to_ne_bytes());
         info[52..56].copy_from_slice(&500_u32.to_ne_bytes());
-        assert_eq!(idle_ms(&info), Some(500));
-        assert_eq!(idle_ms(&info[..50]), Some(700));
-        assert_eq!(idle_ms(&info[..40]), None);
-        let known = Ago { sent: Some(700), received: Some(500), heard: Some(0) };
-        assert_eq!(ago(&info), known);
+        assert_eq!(idle_ms(&info, 0), Some(500));
+        assert_eq!(idle_ms(&info[..50], 0), Some(700));
+        assert_eq!(idle_ms(&info[..40], 0), None);
+        let known = Ago { sent: Some(700), received: Some(500), heard: Some(0), segments: None };
+        assert_eq!(ago(&info, 0), known);
         // No segment with data went out or came in: the clocks tell nothing about data.
         let mut long = [0_u8; 200];
         long[..104].copy_from_slice(&info);
-        assert_eq!(ago(&long), Ago { heard: Some(0), ..Ago::default() });
+        assert_eq!(ago(&long, 0), Ago { heard: Some(0), segments: Some(0), ..Ago::default() });
         long[156] = 1;
-        assert_eq!(ago(&long).sent, Some(700));
+        assert_eq!(ago(&long, 0).sent, Some(700));
+        // Sent again after 200, 400 and 800 ms, and next after 1600.
+        long[4] = 3;
+        long[8..12].copy_from_slice(&1_600_000_u32.to_ne_bytes());
+        assert_eq!(repeated_ms(&long), Some(1400));
+        assert_eq!(ago(&long, 1400).sent, Some(2100));
+        assert_eq!(repeated_ms(&long[..10]), None);
+        long[4] = 255;
+        assert_eq!(repeated_ms(&long), Some(1600));
     }
 }

@@ -23,6 +23,8 @@ pub struct Ago {
     pub received: Option<u32>,
     /// The other end was heard of, with or without data.
     pub heard: Option<u32>,
+    /// How many segments with data we sent; repetitions count.
+    pub segments: Option<u32>,
 }
 
 /// `ESTABLISHED` in the numbering of the kernel.

@@ -311,6 +311,7 @@ fn flow(part: FlowPart) -> Result<Flow, LineError> {
         unsent: part.unsent,
         retries: part.retries,
         waiting_since: in_range(part.waiting_since_ms)?,
+        opening: part.opening.unwrap_or(false),
     })
 }
 

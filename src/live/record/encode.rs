@@ -226,6 +226,7 @@ fn part_of(flow: &Flow) -> FlowPart {
         unsent: flow.unsent,
         retries: flow.retries,
         waiting_since_ms: flow.waiting_since,
+        opening: flow.opening.then_some(true),
     }
 }
 

@@ -125,6 +125,8 @@ pub(super) struct FlowPart {
     pub(super) retries: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) waiting_since_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) opening: Option<bool>,
 }
 
 /// The two fields that keep their meaning in all versions, for lines that do not fit [`Line`].

@@ -3,7 +3,7 @@
 mod process;
 
 pub use process::{Process, TargetError, boot_ms};
-pub(crate) use process::{start_ms, stat_of};
+pub(crate) use process::{program_of, start_ms, stat_of};
 
 use std::path::PathBuf;
 

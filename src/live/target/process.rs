@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, openat, statx};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -87,7 +87,7 @@ impl Process {
             start_ticks: stat.starttime,
             comm: stat.comm,
             started_ms: started - zero_ms,
-            program: program_of(dir.as_fd()),
+            program: program_of(dir.as_fd()).ok(),
             dir,
             pidfd,
         };
@@ -121,7 +121,7 @@ impl Process {
 
     /// Whether it became another program since the last look.
     pub(super) fn noticed_exec(&mut self) -> bool {
-        let now = program_of(self.dir.as_fd());
+        let now = program_of(self.dir.as_fd()).ok();
         if now.is_none() || self.program.is_none() || now == self.program {
             return false;
         }
@@ -156,8 +156,14 @@ pub fn boot_ms() -> Millis {
     Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
 }
 
-fn program_of(dir: BorrowedFd<'_>) -> Option<(u64, u64)> {
-    statat(dir, "exe", AtFlags::empty()).ok().map(|stat| (stat.st_dev, stat.st_ino))
+/// Device and inode of the program file of a process, by a handle of its folder in /proc.
+///
+/// # Errors
+/// When it is gone, or we may not read that.
+pub(crate) fn program_of(dir: BorrowedFd<'_>) -> rustix::io::Result<(u64, u64)> {
+    // No traffic to a file server that may hang.
+    let stat = statx(dir, "exe", AtFlags::STATX_DONT_SYNC, StatxFlags::INO)?;
+    Ok((u64::from(stat.stx_dev_major) << 32 | u64::from(stat.stx_dev_minor), stat.stx_ino))
 }
 
 #[cfg(test)]

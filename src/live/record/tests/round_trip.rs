@@ -43,10 +43,11 @@ prop_compose! {
         times in vec(option::of(time()), 4),
         queues in vec(option::of(any::<u64>()), 2),
         retries in option::of(any::<u32>()),
+        opening in any::<bool>(),
     ) -> Flow {
         Flow {
             sent: times[0], received: times[1], heard: times[2], waiting_since: times[3],
-            unread: queues[0], unsent: queues[1], retries,
+            unread: queues[0], unsent: queues[1], retries, opening,
         }
     }
 }

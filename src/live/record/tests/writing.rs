@@ -42,6 +42,7 @@ fn every_key_written_is_in_the_schema() {
         unsent: Some(1),
         retries: Some(1),
         waiting_since: Some(1),
+        opening: true,
     };
     let full = HandleFacts {
         group: Some(vec![Arc::from("g")].into()),
