@@ -8,6 +8,7 @@ mod client;
 mod diagnostics;
 mod documents;
 mod look;
+mod now;
 mod place;
 mod schedule;
 mod session;

@@ -1,7 +1,10 @@
 //! `poolscan lsp` as an editor uses it, and as nobody should.
 
 use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -211,7 +214,7 @@ fn wrong_settings_are_told_and_mending_them_is_seen() {
 fn a_baseline_holds_here_too() {
     let (tree, file) = package(LOCKED);
     let known = |args: &[&str]| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_poolscan"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_poolscan"));
         command.env("XDG_CACHE_HOME", "/dev/null").current_dir(tree.path(""));
         command.arg("lint").args(args).output().unwrap()
     };
@@ -247,6 +250,10 @@ fn only_files_of_the_folders_are_looked_at() {
     editor.notify("workspace/didChangeWorkspaceFolders", json!({"event": event}));
     assert_eq!(editor.diagnostics(&own), Vec::<Value>::new());
     assert_eq!(codes(&editor.diagnostics(&file)), ["guard-dropped-at-once"]);
+    // Without the last folder nothing is ours.
+    let event = json!({"added": [], "removed": folder(&tree)});
+    editor.notify("workspace/didChangeWorkspaceFolders", json!({"event": event}));
+    assert_eq!(editor.diagnostics(&file), Vec::<Value>::new());
     assert_eq!(editor.shut_down().code(), Some(0));
 }
 
@@ -266,6 +273,36 @@ fn requests_are_answered_in_every_stage() {
     assert!(editor.request("shutdown", Value::Null)["error"].is_null());
     assert_eq!(code(editor.request("textDocument/hover", json!({}))), Some(-32600));
     assert_eq!(editor.exit().code(), Some(0));
+}
+
+/// A look that waits until somebody writes into the pipe that is its baseline.
+#[test]
+fn requests_are_answered_during_a_look_and_saves_wait_for_its_end() {
+    let (tree, file) = package(LOCKED);
+    let pipe = tree.path("known.json");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let args = ["--baseline", "known.json"];
+    let mut editor = Editor::in_folder(&tree.path(""), &args, &json!({}));
+    // Opens when somebody reads: then a look is under way.
+    let under_way = || OpenOptions::new().write(true).open(&pipe).unwrap();
+    let end = |mut known: File| {
+        known.write_all(b"{\"schema\":\"poolscan.baseline/1\",\"findings\":[]}").unwrap();
+    };
+    editor.open(&file, LOCKED);
+    let first = under_way();
+    for _ in 0..20 {
+        editor.saved(&file);
+        assert_eq!(editor.hover(&file, &json!({"line": 1, "character": 14})), Value::Null);
+    }
+    end(first);
+    assert_eq!(codes(&editor.diagnostics(&file)), ["guard-dropped-at-once"]);
+    // All of the saves are one more look, which is the last one.
+    end(under_way());
+    assert_eq!(codes(&editor.diagnostics(&file)), ["guard-dropped-at-once"]);
+    assert!(editor.hover(&file, &json!({"line": 1, "character": 14})).is_object());
+    editor.saved(&file);
+    let _never_ended = under_way();
+    assert_eq!(editor.shut_down().code(), Some(0));
 }
 
 #[test]

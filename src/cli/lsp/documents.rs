@@ -24,11 +24,14 @@ pub(super) struct Document {
 #[derive(Debug, Default)]
 pub(super) struct Documents {
     open: BTreeMap<String, Document>,
-    folders: Vec<PathBuf>,
+    /// Where they must be; anywhere when nobody ever spoke of folders.
+    folders: Option<Vec<PathBuf>>,
 }
 
 impl Documents {
+    /// Nothing is open yet; without folders files may be anywhere.
     pub(super) fn new(folders: Vec<PathBuf>) -> Self {
+        let folders = (!folders.is_empty()).then_some(folders);
         Self { open: BTreeMap::new(), folders }
     }
 
@@ -93,7 +96,8 @@ impl Documents {
     }
 
     fn is_ours(&self, path: &Path) -> bool {
-        self.folders.is_empty() || self.folders.iter().any(|folder| path.starts_with(folder))
+        let within = |folders: &Vec<PathBuf>| folders.iter().any(|folder| path.starts_with(folder));
+        self.folders.as_ref().is_none_or(within)
     }
 
     pub(super) fn change_folders(
@@ -103,8 +107,9 @@ impl Documents {
     ) {
         let path = |folder: &WorkspaceFolder| uri::path(folder.uri.as_ref());
         let removed: Vec<PathBuf> = removed.iter().filter_map(path).collect();
-        self.folders.retain(|folder| !removed.contains(folder));
-        self.folders.extend(added.iter().filter_map(path));
+        let folders = self.folders.get_or_insert_default();
+        folders.retain(|folder| !removed.contains(folder));
+        folders.extend(added.iter().filter_map(path));
     }
 }
 

@@ -13,11 +13,11 @@ use super::uri;
 use crate::cli::args::Choosing;
 use crate::cli::lint::{self, Chosen};
 use crate::finding::{LintFinding, Region, Severity};
-use crate::lint::Report;
 use crate::lint::fix::Overlay;
 use crate::lint::workspace::{
-    self, LoadError, MARK, Skip, SourceFile, Text, absolute, home, working_directory,
+    self, LoadError, MARK, SourceFile, Text, absolute, home, working_directory,
 };
+use crate::lint::{Issue, Report};
 use crate::report::lint::{help_uri, section};
 
 /// What is to be looked at, as it is now.
@@ -73,14 +73,13 @@ pub(super) fn look(job: &Job) -> anyhow::Result<Looked> {
     let mut overlay = Overlay::new();
     for document in &job.documents {
         let file = SourceFile { path: document.path.clone(), shown: "".into(), reported: true };
+        // What was never saved is in no package yet, and a pipe would be waited for.
+        if !file.path.is_file() {
+            continue;
+        }
         let buffer = Text::from(&*document.text).text;
-        match workspace::read(&file) {
-            Ok(saved) if saved.text == buffer => {}
-            // What was never saved is in no package yet.
-            Err(Skip::Unreadable(_)) => continue,
-            _ => {
-                overlay.insert(document.path.clone(), Arc::clone(&document.text));
-            }
+        if workspace::read(&file).is_ok_and(|saved| saved.text != buffer) {
+            overlay.insert(document.path.clone(), Arc::clone(&document.text));
         }
         paths.insert(home(&document.path).unwrap_or_else(|| document.path.clone()));
     }
@@ -101,9 +100,12 @@ pub(super) fn look(job: &Job) -> anyhow::Result<Looked> {
 struct Showing<'a> {
     job: &'a Job,
     report: &'a Report,
-    notes: bool,
     /// Of the rules of findings: the page, and where there is more.
     rules: BTreeMap<&'a str, (Arc<str>, Option<String>)>,
+    /// By path.
+    findings: BTreeMap<PathBuf, Vec<&'a LintFinding>>,
+    /// By path.
+    issues: BTreeMap<PathBuf, Vec<&'a Issue>>,
     /// The folder that paths are reported from.
     cwd: PathBuf,
 }
@@ -119,33 +121,38 @@ impl<'a> Showing<'a> {
         let rules = described.collect();
         // What makes a run fail must be seen.
         let notes = job.choosing.notes || chosen.fails_from(Severity::Note);
-        Self { job, report, notes, rules, cwd }
+        let (mut findings, mut issues) = (BTreeMap::new(), BTreeMap::new());
+        let path = |shown: &str| absolute(&cwd, Path::new(shown));
+        let shown = report.findings.iter().filter(|f| notes || f.severity > Severity::Note);
+        for finding in shown {
+            let of_file: &mut Vec<_> = findings.entry(path(&finding.region.path)).or_default();
+            of_file.push(finding);
+        }
+        for issue in &report.issues {
+            let of_file: &mut Vec<_> = issues.entry(path(&issue.path)).or_default();
+            of_file.push(issue);
+        }
+        Self { job, report, rules, findings, issues, cwd }
     }
 
     fn looked(&self) -> Looked {
-        let of = |path: &str| self.path(path);
         let documents = &self.job.documents;
-        let outside = self.report.issues.iter().filter(|issue| {
-            let path = of(&issue.path);
-            documents.iter().all(|document| document.path != path)
-        });
-        let issues = outside.map(|issue| format!("{}: {}", issue.path, issue.message)).collect();
-        let found = documents.iter().map(|one| (one.uri.clone(), self.found(one)));
-        Looked { found: found.collect(), issues }
+        let is_open = |path: &PathBuf| documents.iter().any(|document| document.path == *path);
+        let outside = self.issues.iter().filter(|(path, _)| !is_open(path));
+        let issues = outside.flat_map(|(_, issues)| issues);
+        Looked {
+            found: documents.iter().map(|one| (one.uri.clone(), self.found(one))).collect(),
+            issues: issues.map(|issue| format!("{}: {}", issue.path, issue.message)).collect(),
+        }
     }
 
     fn found(&self, document: &Document) -> Found {
         let index = Index::new(&document.text, self.job.encoding);
-        let findings = self.report.findings.iter().filter(|finding| {
-            (self.notes || finding.severity > Severity::Note)
-                && self.path(&finding.region.path) == document.path
-        });
-        let findings = findings.filter_map(|finding| self.shown(finding, document, &index));
-        let issues = self.report.issues.iter();
-        let issues = issues.filter(|issue| self.path(&issue.path) == document.path);
+        let findings = self.findings.get(&document.path).into_iter().flatten();
+        let issues = self.issues.get(&document.path).into_iter().flatten();
         Found {
             text: Arc::clone(&document.text),
-            findings: findings.collect(),
+            findings: findings.filter_map(|one| self.shown(one, document, &index)).collect(),
             issues: issues.map(|issue| diagnostics::of_issue(issue, &index)).collect(),
         }
     }

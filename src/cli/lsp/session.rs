@@ -26,11 +26,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Event;
-use super::actions::Now;
+use super::actions::actions;
 use super::client::{self, Client};
 use super::diagnostics;
 use super::documents::Documents;
 use super::look::{Job, Looked, look};
+use super::now::Now;
 use super::schedule::Schedule;
 use super::uri;
 use super::wire::{Incoming, Out};
@@ -84,7 +85,7 @@ impl<W: Write> Session<W> {
 
     /// When to look next, if nothing happens before.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.schedule.due()
+        self.schedule.due().filter(|_| self.stage == Stage::Running)
     }
 
     /// Handles what happened; gives what the session ends with when that was its end.
@@ -93,6 +94,8 @@ impl<W: Write> Session<W> {
     /// The editor takes nothing any more.
     pub(super) fn handle(&mut self, event: Event) -> io::Result<Option<Exit>> {
         match event {
+            // After `shutdown` nothing is to be said.
+            Event::Looked(_) if self.stage != Stage::Running => Ok(None),
             Event::Looked(looked) => self.show(looked).map(|()| None),
             Event::Came(Incoming::Message(message)) => self.message(message),
             Event::Came(Incoming::Unreadable(code, why)) => {
@@ -250,9 +253,10 @@ impl<W: Write> Session<W> {
         }
     }
 
-    /// Shows nothing more of a document.
+    /// Shows nothing more of a document; for the others what is saved of it counts.
     fn close(&mut self, uri: &str) -> io::Result<()> {
         self.documents.close(uri);
+        self.schedule.ask(Instant::now());
         match self.looked.found.remove(uri) {
             Some(_) => self.publish(uri.to_owned(), None, Vec::new()),
             None => Ok(()),
@@ -284,7 +288,7 @@ impl<W: Write> Session<W> {
         };
         let wanted = self.client.actions && only.is_none_or(|only| only.iter().any(ours));
         let now = self.now(document.uri.as_ref()).filter(|_| wanted);
-        Ok(now.map(|now| now.actions(range, &self.client)).unwrap_or_default())
+        Ok(now.map(|now| actions(&now, range, &self.client)).unwrap_or_default())
     }
 
     /// A document with what was found in it.
