@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use lint::{
-    Color, ExplainArgs, LintArgs, LintFormat, Output, PageFormat, RulesArgs, RulesCommand,
-    RulesTestArgs,
+    Choosing, Color, ExplainArgs, LintArgs, LintFormat, LspArgs, Output, PageFormat, RulesArgs,
+    RulesCommand, RulesTestArgs,
 };
 
 use crate::finding::Verdict;
@@ -23,7 +23,8 @@ use crate::finding::Verdict;
     after_help = "Examples:\n  poolscan watch 4711              watch a process until Ctrl-C\n  \
                   poolscan watch :8080             watch whoever listens on port 8080\n  \
                   poolscan demo                    see it at work on a service of its own\n  \
-                  poolscan lint                    check the Rust source in this folder\n\n\
+                  poolscan lint                    check the Rust source in this folder\n  \
+                  poolscan lsp                     the same in an editor (docs/editors.md)\n\n\
                   Exit codes: 0 nothing found, 1 findings at or above --fail-on, 2 usage or \
                   internal error,\n3 no target could be watched, 4 inconclusive under \
                   --require-verdict, 130 interrupted"
@@ -62,6 +63,8 @@ pub(super) enum Command {
     DemoService,
     /// Find the lines of Rust source that leak a handle or may wait for ever
     Lint(LintArgs),
+    /// Tell an editor what lint finds, as a language server on standard input and output
+    Lsp(LspArgs),
     /// List the rules of lint
     Rules(RulesArgs),
     /// Explain a rule: why, examples, limits

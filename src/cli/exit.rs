@@ -16,6 +16,8 @@ pub(super) enum Exit {
     Nothing,
     /// 1: findings at or above `--fail-on`.
     Findings,
+    /// 1: a language server whose editor went without shutting it down.
+    NotShutDown,
     /// 2: usage, configuration or internal error.
     Usage,
     /// 3: no target could be watched.
@@ -30,7 +32,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Nothing => 0,
-            Exit::Findings => 1,
+            Exit::Findings | Exit::NotShutDown => 1,
             Exit::Usage => 2,
             Exit::NoTarget => 3,
             Exit::Inconclusive => 4,

@@ -10,18 +10,23 @@ mod root;
 mod store;
 
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use input::Input;
-use known::Known;
+use known::{Keep, Known};
 use outputs::Outputs;
-use policies::Chosen;
+use store::Folder;
 
-use super::args::LintArgs;
+pub(super) use policies::Chosen;
+
+use super::args::{Choosing, LintArgs};
 use super::complain;
 use super::exit::{self, Exit};
 use super::progress::ProgressLine;
+use crate::config::FailOn;
+use crate::lint::fix::Overlay;
 use crate::lint::{self, Cache, Options, Report, Store};
 use crate::report::sanitise;
 
@@ -29,20 +34,19 @@ pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let outputs = Outputs::of(args)?;
     let input = Input::read(args)?;
-    let store = store::Folder::of(args).map(Arc::new);
+    // Numbers that only a whole run has, and files that are about to change.
+    let anew = args.stats || args.why.is_some() || args.fix || args.diff;
+    let store = if anew { None } else { Folder::of(&args.choosing).map(Arc::new) };
     let progress = ProgressLine::start();
     let options = Options {
-        today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
         paths: input.paths(args),
-        threads: args.threads,
         why: args.why.clone(),
         overlay: input.overlay,
         progress: progress.callback(),
-        cache: store.as_ref().map(|store| Cache(Arc::clone(store) as Arc<dyn Store>)),
-        ..Options::default()
+        ..options(&args.choosing, store.as_ref())
     };
     let loaded = lint::load(&options)?;
-    let chosen = Chosen::of(&loaded.workspace, args)?;
+    let chosen = Chosen::of(&loaded.workspace, &args.choosing, args.fail_on.map(FailOn::from))?;
     if args.show_config {
         progress.finish();
         let mut out = io::stdout().lock();
@@ -51,7 +55,12 @@ pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
         }
         return Ok(Exit::Nothing);
     }
-    let known = Known::all(args, &chosen)?;
+    let keep = match (args.write_baseline, args.prune_baseline) {
+        (true, _) => Keep::All,
+        (false, true) => Keep::Rest,
+        (false, false) => Keep::AsItIs,
+    };
+    let known = Known::all(args.choosing.baseline.as_deref(), keep, &chosen)?;
     let changes =
         args.since.as_deref().map(|since| git::changes(since, &args.paths)).transpose()?;
     let judge = |report: &mut Report| {
@@ -90,4 +99,39 @@ pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
         complain("there is no Rust source to analyse in what was named");
     }
     Ok(exit::of_report(&report, |finding| chosen.fails(&report, finding)))
+}
+
+/// What is found in these files and folders without what is known, and by what it was judged;
+/// `overlay` stands for files.
+///
+/// # Errors
+/// There is nothing, or something is wrong with settings or baselines.
+pub(super) fn look(
+    choosing: &Choosing,
+    paths: Vec<PathBuf>,
+    overlay: Overlay,
+) -> anyhow::Result<(Report, Chosen)> {
+    let store = Folder::of(choosing).map(Arc::new);
+    let options = Options { paths, overlay, ..options(choosing, store.as_ref()) };
+    let loaded = lint::load(&options)?;
+    let chosen = Chosen::of(&loaded.workspace, choosing, None)?;
+    let known = Known::all(choosing.baseline.as_deref(), Keep::AsItIs, &chosen)?;
+    let mut report = lint::run_with(loaded, &chosen.policies, &options)?;
+    if let Some(store) = store {
+        store.trim();
+    }
+    for known in known {
+        known.apply(&mut report)?;
+    }
+    Ok((report, chosen))
+}
+
+/// What is the same for all that is looked at.
+fn options(choosing: &Choosing, store: Option<&Arc<Folder>>) -> Options {
+    Options {
+        today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
+        threads: choosing.threads,
+        cache: store.map(|store| Cache(Arc::clone(store) as Arc<dyn Store>)),
+        ..Options::default()
+    }
 }

@@ -12,6 +12,7 @@ mod explain;
 mod lint;
 #[cfg(target_os = "linux")]
 mod ls;
+mod lsp;
 mod output;
 mod progress;
 #[cfg(target_os = "linux")]
@@ -66,6 +67,7 @@ pub fn run() -> ExitCode {
         #[cfg(target_os = "linux")]
         Command::DemoService => demo::service(),
         Command::Lint(args) => lint::run(&args),
+        Command::Lsp(args) => lsp::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Explain(args) => explain::run(&args),
     };

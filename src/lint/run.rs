@@ -151,14 +151,12 @@ impl<'a> Run<'a> {
         let rules: Vec<&LintRule> =
             all.filter(|known| policy.rules.contains(&known.rule.id)).collect();
         let interest = Interest::of(&policy.catalog, &rules);
-        // What stands for a file is there once.
-        let cache = common.options.cache.as_ref().filter(|_| common.options.overlay.is_empty());
-        let key = cache.map(|_| cache::policy(policy));
+        let key = common.options.cache.as_ref().map(|_| cache::policy(policy));
         Self { number, policy, rules, grammars: grammars(policy), interest, key, common }
     }
 
     fn package(&self, package: Package) -> (Arc<str>, Seen, Part) {
-        let mut key = self.key.as_ref().map(Key::new);
+        let mut key = self.key_of(&package.files);
         if let Some(key) = &mut key {
             key.package(&package);
         }
@@ -215,10 +213,19 @@ impl<'a> Run<'a> {
         };
         let holds = |_: &str, facts: &[Option<&VersionReq>]| Versions::Unknown.holding(facts);
         let dependencies = Dependencies { holds: Box::new(holds) };
-        let key = self.key.as_ref().map(Key::new);
+        let key = self.key_of(&files);
         let name = Arc::from("");
         let part = self.known(&name, files, key, &around, dependencies, None);
         (name, self.seen(&part), part)
+    }
+
+    /// The beginning of the key of a package with these files, when there is a cache. What stands for
+    /// a file is there once.
+    fn key_of(&self, files: &[SourceFile]) -> Option<Key> {
+        let overlay = &self.common.options.overlay;
+        let stands =
+            !overlay.is_empty() && files.iter().any(|file| overlay.contains_key(&file.path));
+        self.key.as_ref().filter(|_| !stands).map(Key::new)
     }
 
     /// What the cache has under the key of these files, else what comes out of them.

@@ -172,6 +172,15 @@ fn fixes_are_kept_and_what_stands_for_a_file_is_not() {
         assert_eq!((hit, first_byte(&report)), (false, at));
     }
     assert_eq!(memory.kept.lock().unwrap().len(), kept);
+    // Packages beside it are kept.
+    package(&tree, "two");
+    let cache = Some(Cache(Arc::clone(&memory) as Arc<dyn Store>));
+    let options = Options { paths: vec![tree.path("")], cache, ..options };
+    for hits in [0, 1] {
+        run(&options).unwrap();
+        assert_eq!(memory.hits(), hits);
+    }
+    assert_eq!(memory.kept.lock().unwrap().len(), kept + 1);
 }
 
 #[test]

@@ -8,9 +8,13 @@ mod cases;
 mod ci;
 mod command;
 mod config;
+#[cfg(unix)]
+mod editor;
 mod fixes;
 mod fixtures;
 mod linted;
+#[cfg(unix)]
+mod lsp;
 mod mend;
 mod own_rules;
 mod pages;

@@ -72,6 +72,41 @@ impl From<FailOnSeverity> for FailOn {
     }
 }
 
+/// What source is judged by, for `lint` and `lsp`.
+#[derive(Debug, Clone, Args)]
+pub(in crate::cli) struct Choosing {
+    /// Show notes instead of counting them
+    #[arg(long)]
+    pub(in crate::cli) notes: bool,
+    /// Settings for all packages, instead of the nearest poolscan.toml or metadata of Cargo.toml
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    pub(in crate::cli) config: Option<PathBuf>,
+    /// No settings but those of this command line
+    #[arg(long)]
+    pub(in crate::cli) no_config: bool,
+    /// Only these rules or families
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(in crate::cli) select: Vec<String>,
+    /// Not these rules or families
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(in crate::cli) ignore: Vec<String>,
+    /// Rules and facts of your own, one TOML file each (format: rules/README.md)
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) rules: Vec<PathBuf>,
+    /// Known findings, which are only counted
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) baseline: Option<PathBuf>,
+    /// Analyse everything anew: read and keep nothing of what packages were found to hold
+    #[arg(long)]
+    pub(in crate::cli) no_cache: bool,
+    /// Where that is kept; a folder of the user's cache when absent
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
+    pub(in crate::cli) cache_dir: Option<PathBuf>,
+    /// Threads; as many as there are cores when absent
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(in crate::cli) threads: Option<usize>,
+}
+
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("mend").multiple(true)))]
 #[command(after_help = "Examples:\n  \
@@ -110,30 +145,11 @@ pub(in crate::cli) struct LintArgs {
     /// Least severity that makes the exit code 1; warning when nobody says
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub(in crate::cli) fail_on: Option<FailOnSeverity>,
-    /// Show notes instead of counting them
-    #[arg(long)]
-    pub(in crate::cli) notes: bool,
-    /// Settings for all packages, instead of the nearest poolscan.toml or metadata of Cargo.toml
-    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
-    pub(in crate::cli) config: Option<PathBuf>,
-    /// No settings but those of this command line
-    #[arg(long)]
-    pub(in crate::cli) no_config: bool,
+    #[command(flatten)]
+    pub(in crate::cli) choosing: Choosing,
     /// Say which settings hold for which packages, and analyse nothing
     #[arg(long)]
     pub(in crate::cli) show_config: bool,
-    /// Only these rules or families
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
-    pub(in crate::cli) select: Vec<String>,
-    /// Not these rules or families
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
-    pub(in crate::cli) ignore: Vec<String>,
-    /// Rules and facts of your own, one TOML file each (format: rules/README.md)
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) rules: Vec<PathBuf>,
-    /// Known findings, which are only counted
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) baseline: Option<PathBuf>,
     /// Make all findings of today known: writes them to the baseline
     #[arg(long, conflicts_with_all = ["prune_baseline", "since"])]
     pub(in crate::cli) write_baseline: bool,
@@ -156,24 +172,27 @@ pub(in crate::cli) struct LintArgs {
     /// The text of this file comes from standard input: what an editor holds
     #[arg(long, value_name = "FILE", conflicts_with_all = ["mend", "since", "why"])]
     pub(in crate::cli) stdin_filename: Option<PathBuf>,
-    /// Analyse everything anew: read and keep nothing of what packages were found to hold
-    #[arg(long)]
-    pub(in crate::cli) no_cache: bool,
-    /// Where that is kept; a folder of the user's cache when absent
-    #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
-    pub(in crate::cli) cache_dir: Option<PathBuf>,
     /// Show what was looked at, what became of it, and what it cost
     #[arg(long)]
     pub(in crate::cli) stats: bool,
     /// Explain what was looked at on this line
     #[arg(long, value_name = "FILE:LINE", value_parser = place)]
     pub(in crate::cli) why: Option<(PathBuf, u32)>,
-    /// Threads; as many as there are cores when absent
-    #[arg(long, value_name = "N", value_parser = threads)]
-    pub(in crate::cli) threads: Option<usize>,
     /// When to use colours
     #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
     pub(in crate::cli) color: Color,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    poolscan lsp                                what an editor starts: it speaks over standard input\n                                              \
+    and output until it is told to exit\n  \
+    poolscan lsp --notes                        with what is only worth a note\n\n\
+    docs/editors.md says how editors are told of it.\n\n\
+    Exit codes: 0 when it was shut down before, else 1; 2 usage or internal error")]
+pub(in crate::cli) struct LspArgs {
+    #[command(flatten)]
+    pub(in crate::cli) choosing: Choosing,
 }
 
 #[derive(Debug, Args)]

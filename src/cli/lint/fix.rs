@@ -33,7 +33,7 @@ pub(super) fn mended(
 ) -> anyhow::Result<Mended> {
     let cwd = workspace::working_directory()?;
     let refused: RefCell<BTreeMap<Arc<str>, Option<&'static str>>> = RefCell::default();
-    let notes = args.notes || chosen.fails_from(Severity::Note);
+    let notes = args.choosing.notes || chosen.fails_from(Severity::Note);
     let wanted = |finding: &LintFinding| {
         let Some(fix) = &finding.fix else { return false };
         let shown = &finding.region.path;

@@ -1,55 +1,65 @@
 //! The baselines of a run: read before, compared, and written back when asked.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 
 use super::policies::Chosen;
-use crate::cli::args::LintArgs;
 use crate::lint::baseline::Baseline;
 use crate::lint::{Issue, Report, Scope};
 
+/// What becomes of the file of a baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// Nothing.
+    AsItIs,
+    /// It is written, with everything that was found.
+    All,
+    /// It is written, without what is gone.
+    Rest,
+}
+
 /// A baseline to compare with, and what to do with it afterwards.
-pub(super) struct Known<'a> {
+pub(super) struct Known {
     file: PathBuf,
     baseline: Baseline,
     /// The numbers of the policies whose packages it is about; all when absent.
     policies: Option<BTreeSet<usize>>,
-    args: &'a LintArgs,
+    keep: Keep,
 }
 
-impl<'a> Known<'a> {
-    /// The one that the arguments name, else those of the settings.
+impl Known {
+    /// The one in `named`, else those of the settings.
     ///
     /// # Errors
     /// One cannot be read, or is none.
-    pub(super) fn all(args: &'a LintArgs, chosen: &Chosen) -> anyhow::Result<Vec<Self>> {
-        let all = match &args.baseline {
-            Some(file) => vec![Self::read(file.clone(), None, args)?],
+    pub(super) fn all(
+        named: Option<&Path>,
+        keep: Keep,
+        chosen: &Chosen,
+    ) -> anyhow::Result<Vec<Self>> {
+        let all = match named {
+            Some(file) => vec![Self::read(file.to_owned(), None, keep)?],
             None => {
-                let named = chosen.baselines().into_iter();
-                let read = |(file, policies)| Self::read(file, Some(policies), args);
-                named.map(read).collect::<anyhow::Result<_>>()?
+                let set = chosen.baselines().into_iter();
+                let read = |(file, policies)| Self::read(file, Some(policies), keep);
+                set.map(read).collect::<anyhow::Result<_>>()?
             }
         };
-        if all.is_empty() && (args.write_baseline || args.prune_baseline) {
+        if all.is_empty() && keep != Keep::AsItIs {
             bail!("no baseline is named, neither by --baseline nor in the settings");
         }
         Ok(all)
     }
 
-    fn read(
-        file: PathBuf,
-        policies: Option<BTreeSet<usize>>,
-        args: &'a LintArgs,
-    ) -> anyhow::Result<Self> {
+    fn read(file: PathBuf, policies: Option<BTreeSet<usize>>, keep: Keep) -> anyhow::Result<Self> {
         let baseline = match std::fs::read_to_string(&file) {
             Ok(text) => Baseline::parse(&text)
                 .with_context(|| format!("the baseline `{}` was not understood", file.display()))?,
             // The first one is written from nothing.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && args.write_baseline => {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && keep == Keep::All => {
                 Baseline::default()
             }
             Err(error) => {
@@ -58,7 +68,7 @@ impl<'a> Known<'a> {
                     .with_context(|| format!("no baseline at `{}`; {help}", file.display()));
             }
         };
-        Ok(Self { file, baseline, policies, args })
+        Ok(Self { file, baseline, policies, keep })
     }
 
     /// Takes what is known out of the report, and writes the file when asked.
@@ -71,10 +81,10 @@ impl<'a> Known<'a> {
         };
         let compared = self.baseline.clone().apply(report, covers);
         let mut rest = compared.rest;
-        if self.args.write_baseline {
+        if self.keep == Keep::All {
             rest.take(report, covers);
         }
-        if self.args.write_baseline || self.args.prune_baseline {
+        if self.keep != Keep::AsItIs {
             return std::fs::write(&self.file, rest.text())
                 .with_context(|| format!("`{}` cannot be written", self.file.display()));
         }

@@ -77,7 +77,7 @@ impl<'a> Outputs<'a> {
         let view = render::View {
             style,
             // What makes the run fail must be seen.
-            notes: args.notes || chosen.fails_from(Severity::Note),
+            notes: args.choosing.notes || chosen.fails_from(Severity::Note),
             stats: args.stats,
             elapsed: (format == LintFormat::Human).then_some(elapsed),
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 
-use crate::cli::args::LintArgs;
+use crate::cli::args::Choosing;
 use crate::cli::catalogue::Catalogue;
 use crate::config::{self, Document, FailOn, Finder, Mistake, Mistakes, Settings, Word};
 use crate::finding::{LintFinding, Severity};
@@ -15,7 +15,7 @@ use crate::lint::{Override, Paths, Policies, Policy, Report};
 use crate::report::lint::Described;
 
 /// What was chosen for the packages of a run.
-pub(super) struct Chosen {
+pub(in crate::cli) struct Chosen {
     /// For the linter.
     pub(super) policies: Policies,
     /// Of each policy, where it comes from.
@@ -31,10 +31,15 @@ struct Origin {
 
 impl Chosen {
     /// For the packages of `workspace`: what the arguments say, else the settings that hold there.
+    /// `fail_on` counts more than settings, too.
     ///
     /// # Errors
     /// Everything that is wrong with settings, and names in arguments that stand for nothing.
-    pub(super) fn of(workspace: &Workspace, args: &LintArgs) -> anyhow::Result<Self> {
+    pub(super) fn of(
+        workspace: &Workspace,
+        args: &Choosing,
+        fail_on: Option<FailOn>,
+    ) -> anyhow::Result<Self> {
         let held = held(workspace, args)?;
         let mut distinct: Vec<Option<Arc<Settings>>> = Vec::new();
         let mut numbers = Vec::new();
@@ -57,8 +62,7 @@ impl Chosen {
             let catalogue = Catalogue::with(&args.rules, settings.as_deref())?;
             all.push(policy(&catalogue, settings.as_deref(), args, &mut mistakes));
             let set = settings.as_ref().and_then(|settings| settings.fail_on);
-            let named = args.fail_on.map(FailOn::from);
-            let fail_on = named.or(set).unwrap_or(FailOn::Least(Severity::Warning));
+            let fail_on = fail_on.or(set).unwrap_or(FailOn::Least(Severity::Warning));
             origins.push(Origin { settings, catalogue, fail_on });
         }
         if !mistakes.is_empty() {
@@ -85,7 +89,7 @@ impl Chosen {
     }
 
     /// All rules, also those that only some packages have.
-    pub(super) fn rules(&self) -> Vec<Described<'_>> {
+    pub(in crate::cli) fn rules(&self) -> Vec<Described<'_>> {
         let mut known = BTreeSet::new();
         let mut all: Vec<Described<'_>> =
             self.origins.iter().flat_map(|origin| origin.catalogue.all()).collect();
@@ -94,7 +98,7 @@ impl Chosen {
     }
 
     /// Whether somewhere what is of this severity makes the run fail.
-    pub(super) fn fails_from(&self, severity: Severity) -> bool {
+    pub(in crate::cli) fn fails_from(&self, severity: Severity) -> bool {
         self.origins.iter().any(|origin| origin.fails(severity))
     }
 
@@ -141,7 +145,7 @@ impl Origin {
 }
 
 /// The settings of each package, and at the end those of files of no package.
-fn held(workspace: &Workspace, args: &LintArgs) -> anyhow::Result<Vec<Option<Arc<Settings>>>> {
+fn held(workspace: &Workspace, args: &Choosing) -> anyhow::Result<Vec<Option<Arc<Settings>>>> {
     let cwd = working_directory()?;
     let count = workspace.packages.len() + 1;
     if args.no_config {
@@ -175,7 +179,7 @@ fn common<'p>(folders: impl Iterator<Item = &'p Path>) -> Option<&'p Path> {
 fn policy(
     catalogue: &Catalogue,
     settings: Option<&Settings>,
-    args: &LintArgs,
+    args: &Choosing,
     mistakes: &mut Vec<Mistake>,
 ) -> Policy {
     let mut policy = Policy::new(catalogue.catalog());

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use crate::cli::args::LintArgs;
+use crate::cli::args::Choosing;
 use crate::lint::Store;
 
 /// The first bytes of every file; another one for another layout.
@@ -38,10 +38,9 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// The one to use; none when there shall be none, when numbers are wanted that only a whole run
-    /// has, when files are about to change, or when nobody knows of a place.
-    pub(super) fn of(args: &LintArgs) -> Option<Self> {
-        if args.no_cache || args.stats || args.why.is_some() || args.fix || args.diff {
+    /// The one to use; none when there shall be none, or when nobody knows of a place.
+    pub(super) fn of(args: &Choosing) -> Option<Self> {
+        if args.no_cache {
             return None;
         }
         let path =

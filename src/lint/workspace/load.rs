@@ -104,6 +104,13 @@ pub fn load(request: &Request) -> Result<Workspace, LoadError> {
     Ok(Workspace { packages, loose, issues, skipped })
 }
 
+/// The folder of the package around a file, when it is in one.
+#[must_use]
+pub fn home(file: &Path) -> Option<PathBuf> {
+    let folder = file.parent()?;
+    Manifests::new(folder).package_at_or_above(folder)
+}
+
 fn nothing(request: &Request, issues: &[Issue]) -> LoadError {
     let named = request.paths.iter().map(|path| format!("`{}`", path.display()));
     let named = named.collect::<Vec<_>>().join(", ");

@@ -24,7 +24,7 @@ mod versions;
 mod walk;
 
 pub use edition::Edition;
-pub use load::{LoadError, Request, Workspace, load};
+pub use load::{LoadError, Request, Workspace, home, load};
 pub use package::{Dependency, DependencyKind, Package, SourceFile, Target, TargetKind};
 pub use paths::{absolute, shown, working_directory};
 pub use read::{MARK, MAX_BYTES, Skip, Text, read};

@@ -26,12 +26,15 @@ impl Base {
     /// The same as a URI; whether it is relative to the root.
     pub(super) fn uri(&self, shown: &str) -> (String, bool) {
         let path = self.path(shown);
-        if !is_absolute(&path) {
-            return (escaped(&path), true);
-        }
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        (format!("file://{slash}{}", escaped(&path)), false)
+        if is_absolute(&path) { (file_uri(&path), false) } else { (escaped(&path), true) }
     }
+}
+
+/// The URI of an absolute path with `/` between its parts (RFC 8089).
+#[must_use]
+pub fn file_uri(path: &str) -> String {
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    format!("file://{slash}{}", escaped(path))
 }
 
 /// With a root of Unix or a drive of Windows.

@@ -61,6 +61,13 @@ pub(super) fn filled(text: &str) -> String {
     text.replace("{other}", "the other")
 }
 
+/// The page that says most about a rule, when one can be opened.
+#[must_use]
+pub fn help_uri(rule: &Rule) -> Option<&str> {
+    let is_page = |uri: &&String| uri.starts_with("https://") && !uri.contains(char::is_whitespace);
+    rule.references.iter().find(is_page).map(String::as_str)
+}
+
 /// Writes everything about a rule.
 ///
 /// # Errors

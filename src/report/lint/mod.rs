@@ -21,13 +21,13 @@ mod tests;
 use std::time::Duration;
 
 pub use agent::agent;
-pub use base::Base;
-pub use explain::{Described, explain, explain_json};
+pub use base::{Base, file_uri};
+pub use explain::{Described, explain, explain_json, help_uri};
 pub use github::github;
 pub use human::human;
 pub use json::json;
 pub use mistakes::mistakes;
-pub use pages::{Page, pages};
+pub use pages::{Page, pages, section};
 pub use rules::{rules, rules_json};
 pub use sarif::sarif;
 

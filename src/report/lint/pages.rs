@@ -64,8 +64,9 @@ fn index(
     text
 }
 
-/// Everything about one rule.
-fn section(rule: &Rule, packages: &BTreeSet<String>) -> String {
+/// Everything about one rule, and the crates whose facts it reacts to.
+#[must_use]
+pub fn section(rule: &Rule, packages: &BTreeSet<String>) -> String {
     let mut text = format!("\n## {}\n\n{}.\n", rule.id, filled(&rule.summary));
     let mut facts = format!("{}, {}, since {}", severity(rule), status(rule), rule.since);
     if !rule.aliases.is_empty() {

@@ -16,7 +16,7 @@ use model::{
 };
 
 use super::base::Base;
-use super::explain::{Described, filled, severity};
+use super::explain::{Described, filled, help_uri, severity};
 use super::human::label;
 use crate::catalog::model::Level;
 use crate::finding::{self, LintFinding, Region, Related, Role};
@@ -79,13 +79,12 @@ fn rule<'a>(known: &Described<'a>) -> Rule<'a> {
         unmarked(&rule.good),
         rule.limits.trim(),
     );
-    let is_page = |uri: &&String| uri.starts_with("https://") && !uri.contains(char::is_whitespace);
     Rule {
         id: &rule.id,
         short_description: Text::plain(filled(&rule.summary)),
         full_description: Text::plain(why),
         help: Text { text: help.into(), markdown: Some(markdown) },
-        help_uri: rule.references.iter().find(is_page).map(String::as_str),
+        help_uri: help_uri(rule),
         default_configuration: Configuration { level: severity(rule) },
         properties: RuleProperties {
             tags: [known.family],
