@@ -143,7 +143,7 @@ async fn dial(config: &Config) { let _ = TcpStream::connect(config.control).awai
               Some(given) => given.parse().unwrap(),
               None => \"127.0.0.1:80\".parse().unwrap(),
           };",
-            Some(NOTE),
+            Some(WARNING),
         ),
         ("let control = given.unwrap().parse().unwrap();", Some(WARNING)),
     ];

@@ -24,24 +24,13 @@ const LOCAL: &str = "Unix";
 /// Whether an argument, or what it is called on, names this machine; also where it comes from a
 /// parameter, field or constant of the package that is never anything else.
 pub(super) fn is_near(checker: &Checker<'_>, site: &Rc<Site>, call: &Call) -> bool {
-    search(checker, site, call, true)
-}
-
-/// Whether it is this machine unless somebody says otherwise: one of the values that it may have.
-pub(super) fn is_near_by_default(checker: &Checker<'_>, site: &Rc<Site>, call: &Call) -> bool {
-    search(checker, site, call, false)
-}
-
-fn search(checker: &Checker<'_>, site: &Rc<Site>, call: &Call, always: bool) -> bool {
-    let search = Search { checker, always, left: Cell::new(MOST) };
+    let search = Search { checker, left: Cell::new(MOST) };
     let mut operands = call.receiver.iter().chain(&call.args);
     operands.any(|operand| search.operand(site, operand, STEPS))
 }
 
 struct Search<'c, 'a> {
     checker: &'c Checker<'a>,
-    /// Whether it has to be this machine in each case.
-    always: bool,
     /// Places that may still be looked at.
     left: Cell<u32>,
 }
@@ -100,16 +89,7 @@ impl Search<'_, '_> {
             NodeKind::Call(call) if call.to == id => Some(self.made(site, call, depth)),
             _ => None,
         });
-        self.holds(made)
-    }
-
-    /// Of all, or of one, as is asked for; there is one at least.
-    fn holds(&self, mut near: impl Iterator<Item = bool>) -> bool {
-        if self.always {
-            near.next() == Some(true) && near.all(|near| near)
-        } else {
-            near.any(|near| near)
-        }
+        always(made)
     }
 
     /// Whether a call makes something of this machine out of what it is given, or by itself.
@@ -145,7 +125,7 @@ impl Search<'_, '_> {
             let site = self.checker.bodies.of_static(StaticId(number));
             site.is_some_and(|site| self.local(&site, site.graph.result, depth - 1))
         });
-        self.holds(of_name)
+        always(of_name)
     }
 
     /// Whether callers in the package pass this machine.
@@ -161,7 +141,7 @@ impl Search<'_, '_> {
             let given = call.and_then(|call| call.receiver.iter().chain(&call.args).nth(index));
             given.is_some_and(|given| self.operand(caller, given, depth - 1))
         });
-        self.holds(given)
+        always(given)
     }
 
     /// Whether this field of a type is this machine where one is made.
@@ -186,8 +166,13 @@ impl Search<'_, '_> {
                 }
             }
         }
-        self.holds(set.into_iter())
+        always(set.into_iter())
     }
+}
+
+/// Whether all are near, and there is one.
+fn always(mut near: impl Iterator<Item = bool>) -> bool {
+    near.next() == Some(true) && near.all(|near| near)
 }
 
 fn is_failure(parts: &[(Part, Operand)]) -> bool {

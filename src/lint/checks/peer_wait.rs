@@ -16,7 +16,7 @@ use crate::lint::types::Target;
 
 use super::callers::Callers;
 use super::doing::{Doing, inner, is_lazy};
-use super::near::{is_near, is_near_by_default};
+use super::near::is_near;
 use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
 
 /// Values, bodies and callers followed one after the other.
@@ -49,11 +49,8 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     None => Ok(way),
                 });
                 let milder = || {
-                    if site.function.is_some_and(|id| search.is_offered(id, 4)) {
-                        return Some("who calls it has the future, and may bound it");
-                    }
-                    let near = is_near_by_default(checker, site, call);
-                    near.then_some("the other side is on this machine by default")
+                    let offered = site.function.is_some_and(|id| search.is_offered(id, 4));
+                    offered.then_some("who calls it has the future, and may bound it")
                 };
                 let outcome = match bound {
                     Err(reason) => Outcome::Silent(reason),

@@ -13,7 +13,7 @@ use crate::lint::cfg::{Call, LocalId, LocalKind, NodeId, NodeKind, Operand, Part
 use crate::lint::ir::Span;
 use crate::lint::types::{Target, Ty, World};
 
-use super::near::{is_near, is_near_by_default};
+use super::near::is_near;
 use super::peer_wait::Search;
 use super::users::users;
 use super::{Checker, Outcome, Reason, Reported, context, item};
@@ -72,9 +72,6 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                                     Some(reason) => Outcome::Silent(reason),
                                     None => Outcome::Reported(Box::new(Reported {
                                         used: users(checker, site, call.to),
-                                        milder: is_near_by_default(checker, site, call).then_some(
-                                            "the other side is on this machine by default",
-                                        ),
                                         ..*reported
                                     })),
                                 }
