@@ -19,8 +19,10 @@ pub(crate) fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
 
 /// Takes away what an earlier run left there.
 pub(crate) fn fresh(folder: &Path) -> std::io::Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    std::fs::remove_dir_all(folder).or_else(not_there)
+}
+
+/// What is not there need not be removed.
+pub(crate) fn not_there(error: std::io::Error) -> std::io::Result<()> {
+    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::copy::{copy, fresh};
+use crate::copy::{copy, fresh, not_there};
 use crate::fetch::source;
 use crate::linter::{lint, mend};
 
@@ -76,6 +76,9 @@ fn mended_copy(
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mended").join(package);
     fresh(&folder).map_err(|error| error.to_string())?;
     copy(&source(name, version)?, &folder).map_err(|error| error.to_string())?;
+    // The versions of then may not compile any more: cargo chooses anew.
+    let lock = std::fs::remove_file(folder.join("Cargo.lock"));
+    lock.or_else(not_there).map_err(|error| error.to_string())?;
     check(&folder, features).map_err(|why| format!("does not compile as it is: {why}"))?;
     let before = by_rule(&folder)?;
     mend(&folder)?;

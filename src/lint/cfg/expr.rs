@@ -378,6 +378,8 @@ impl<'a> Builder<'a> {
     }
 
     fn stmt(&mut self, stmt: &'a Stmt) {
+        // Where it leaves the function, other builds go on without it.
+        let others = self.body().is_perhaps(stmt).then(|| self.tails.clone());
         match stmt {
             Stmt::Expr(id) => {
                 let span = self.body().expr(*id).span;
@@ -391,6 +393,9 @@ impl<'a> Builder<'a> {
                 self.let_stmt(*pat, ty.as_ref(), *init, *otherwise, *span);
             }
             Stmt::Item(_) => {}
+        }
+        if let Some(others) = others.filter(|_| !self.reachable()) {
+            self.tails = others;
         }
     }
 

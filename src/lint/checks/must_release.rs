@@ -173,6 +173,7 @@ fn starts(checker: &Checker<'_>, site: &Site, call: &Call, fresh: &Fresh) -> Vec
             .get(id)
             .into_iter()
             .flatten()
+            .filter(|(_, _, copied)| !copied || !forgotten(&site.graph, call.to))
             .map(|(class, path, copied)| {
                 let mut held = Place::of(call.to);
                 held.path.clone_from(path);

@@ -35,7 +35,17 @@ pub(crate) struct Body {
     pub(crate) is_move: bool,
     /// Last segments of every path, method and macro: what this body can be about.
     pub(crate) mentions: Box<[Name]>,
+    /// Statements that only some builds have, by their expressions.
+    pub(crate) perhaps: Vec<ExprId>,
     pub(crate) span: Span,
+}
+
+impl Body {
+    /// Whether a statement may be missing from a build.
+    pub(crate) fn is_perhaps(&self, stmt: &Stmt) -> bool {
+        let (Stmt::Expr(expr) | Stmt::Let { init: Some(expr), .. }) = stmt else { return false };
+        self.perhaps.contains(expr)
+    }
 }
 
 /// A parameter, the receiver included.

@@ -17,6 +17,11 @@ impl Lowering<'_> {
         attrs
     }
 
+    /// Whether only some builds have what these are on.
+    pub(super) fn is_conditional(&mut self, attributes: &[Attribute]) -> bool {
+        !attributes.is_empty() && self.attrs(attributes).conditional
+    }
+
     /// Whether a statement, arm or field is there at all.
     pub(super) fn enabled(&mut self, attributes: &[Attribute]) -> bool {
         attributes.is_empty() || {

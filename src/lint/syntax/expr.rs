@@ -311,14 +311,22 @@ impl Lowering<'_> {
         let mut tail = None;
         // Statements without semicolon that only some builds have: tails of those, perhaps.
         let mut perhaps: Vec<usize> = Vec::new();
+        let last = stmts.iter().rposition(|stmt| match stmt {
+            Syntax::Expr(expr, _) => self.enabled(attributes(expr)),
+            Syntax::Macro(stmt) => self.enabled(&stmt.attrs),
+            _ => true,
+        });
         for (number, stmt) in stmts.iter().enumerate() {
-            let last = number + 1 == stmts.len();
+            let last = last == Some(number);
             match stmt {
                 Syntax::Local(local) => {
                     if !self.enabled(&local.attrs) {
                         continue;
                     }
                     let init = local.init.as_ref().map(|init| self.expr(&init.expr));
+                    if let Some(init) = init.filter(|_| self.is_conditional(&local.attrs)) {
+                        self.open().perhaps.push(init);
+                    }
                     let diverge = local.init.as_ref().and_then(|init| init.diverge.as_ref());
                     let otherwise = diverge.map(|(_, branch)| self.expr(branch));
                     let pat = self.pat(&local.pat);
@@ -345,8 +353,11 @@ impl Lowering<'_> {
                     if last && semi.is_none() {
                         tail = Some(id);
                     } else {
-                        if semi.is_none() && self.attrs(attributes(expr)).conditional {
-                            perhaps.push(lowered.len());
+                        if self.is_conditional(attributes(expr)) {
+                            self.open().perhaps.push(id);
+                            if semi.is_none() {
+                                perhaps.push(lowered.len());
+                            }
                         }
                         lowered.push(Stmt::Expr(id));
                     }

@@ -74,11 +74,12 @@ struct Open {
     exprs: Vec<Expr>,
     pats: Vec<Pat>,
     names: Vec<Name>,
+    perhaps: Vec<ExprId>,
 }
 
 impl Open {
     fn new() -> Self {
-        Self { exprs: Vec::new(), pats: Vec::new(), names: Vec::new() }
+        Self { exprs: Vec::new(), pats: Vec::new(), names: Vec::new(), perhaps: Vec::new() }
     }
 }
 
@@ -101,6 +102,7 @@ impl Lowering<'_> {
             is_async,
             is_move,
             mentions: Box::default(),
+            perhaps: Vec::new(),
             span,
         });
         self.bodies.push(Open::new());
@@ -115,6 +117,7 @@ impl Lowering<'_> {
         body.params = params;
         body.root = root;
         body.mentions = distinct(open.names);
+        body.perhaps = open.perhaps;
         id
     }
 
