@@ -156,7 +156,13 @@ impl<'a> World<'a> {
         let segments: Vec<Name> = path.segments.iter().map(|segment| segment.name).collect();
         match self.names.resolve(scope.module, &segments, path.global, Space::Type) {
             Resolution::Own(Def::Type(id), rest) if rest.is_empty() => self.own_ty(id, args, depth),
-            Resolution::Foreign(path) => known::foreign(self.facts.canonical(&path), args),
+            Resolution::Foreign(path) => {
+                let path = self.facts.canonical(&path);
+                match self.facts.known_type(path).and_then(|known| known.is.as_ref()) {
+                    Some(is) => known::of_text(is, &Ty::Unknown, &args),
+                    None => known::foreign(path, args),
+                }
+            }
             Resolution::Own(..) => Ty::Unknown,
             Resolution::Unknown => {
                 match path.as_name().and_then(|name| known::prelude(name.as_str())) {
@@ -172,6 +178,10 @@ impl<'a> World<'a> {
     }
 
     /// A type of the package; an alias is what it stands for, with its parameters put in.
+    pub(crate) fn named(&self, id: TypeId, args: Vec<Ty>) -> Ty {
+        self.own_ty(id, args, DEPTH)
+    }
+
     fn own_ty(&self, id: TypeId, args: Vec<Ty>, depth: u32) -> Ty {
         let def = self.names.type_def(id);
         let Shape::Alias(ty) = &def.shape else { return Ty::Own(id, args) };
@@ -205,9 +215,9 @@ impl<'a> World<'a> {
     /// The type of a field, through references and smart pointers.
     pub(crate) fn field(&self, ty: &Ty, name: Name) -> Ty {
         for ty in self.reach(ty) {
-            match ty {
+            match &ty {
                 Ty::Own(id, args) => {
-                    let def = self.names.type_def(id);
+                    let def = self.names.type_def(*id);
                     let written = match &def.shape {
                         Shape::Struct(fields) => {
                             fields.iter().find(|(field, ..)| *field == name).map(|(_, ty, _)| ty)
@@ -217,11 +227,17 @@ impl<'a> World<'a> {
                     };
                     if let Some(ty) = written {
                         let params = def.generics.iter().map(|(param, _)| *param);
-                        let given: Vec<(Name, Ty)> = params.zip(args).collect();
+                        let given: Vec<(Name, Ty)> = params.zip(args.iter().cloned()).collect();
                         let mut scope = Self::module_scope(def.module);
                         scope.generics[0] = &def.generics;
                         scope.given = &given;
                         return self.ty(ty, scope);
+                    }
+                }
+                Ty::Foreign(path, _) => {
+                    let known = self.facts.known_type(*path);
+                    if let Some(text) = known.and_then(|known| known.holds.get(name.as_str())) {
+                        return known::of_text(text, &ty, &[]);
                     }
                 }
                 Ty::Tuple(parts) => {
@@ -241,16 +257,12 @@ impl<'a> World<'a> {
         for _ in 0..8 {
             let next = match &at {
                 Ty::Ref(inner) | Ty::Ptr(inner) => Some((**inner).clone()),
-                Ty::Foreign(path, args) => self
-                    .facts
-                    .type_fact(*path)
-                    .and_then(|fact| fact.derefs)
-                    .and_then(|number| args.get(number).cloned()),
-                Ty::Own(id, args) => {
-                    let associated = self.names.type_def(*id).associated.iter();
-                    let mut derefs = associated.filter(|of| of.of_deref);
-                    derefs.next().and_then(|target| self.projected(*id, args, target, DEPTH))
-                }
+                Ty::Foreign(path, args) => self.facts.known_type(*path).and_then(|known| {
+                    let argument = known.fact.derefs.and_then(|number| args.get(number).cloned());
+                    let points_to = known.points_to.as_ref();
+                    argument.or_else(|| Some(known::of_text(points_to?, &at, &[])))
+                }),
+                Ty::Own(id, args) => self.dereferenced(*id, args),
                 _ => None,
             };
             reached.push(at);
@@ -260,6 +272,12 @@ impl<'a> World<'a> {
             }
         }
         reached
+    }
+
+    /// What `Deref` of a type of the package says it points to.
+    pub(crate) fn dereferenced(&self, id: TypeId, args: &[Ty]) -> Option<Ty> {
+        let mut derefs = self.names.type_def(id).associated.iter().filter(|of| of.of_deref);
+        derefs.next().and_then(|target| self.projected(id, args, target, DEPTH))
     }
 
     /// The classes of a value of this type, itself or what it reaches through to.
@@ -457,6 +475,13 @@ impl<'a> World<'a> {
         }
         let apis = self.facts.apis(path);
         if apis.is_empty() {
+            // A function of a type that has another name.
+            if let Some((owner, name)) = path.as_str().rsplit_once("::")
+                && let Some(known) = self.facts.known_type(Name::new(owner))
+                && let Some(is) = &known.is
+            {
+                return self.associated(&known::of_text(is, &Ty::Unknown, &[]), Name::new(name));
+            }
             // A function of a trait, called by the type: `UnixListener::from_raw_fd`.
             if let Some((owner, name)) = path.as_str().rsplit_once("::")
                 && is_type_name(owner)
@@ -595,6 +620,12 @@ impl<'a> World<'a> {
             Some(known::of_text(text, &ty, args))
         });
         found.unwrap_or_default()
+    }
+
+    /// Whether it is a static or constant of another crate.
+    pub(crate) fn is_value(&self, target: &Target) -> bool {
+        let Target::Api(ids, _) = target else { return false };
+        ids.iter().any(|&id| self.facts.api(id).fact.value)
     }
 
     fn chains(&self, ty: &Ty) -> bool {
