@@ -46,6 +46,19 @@ pub fn bounded() -> reqwest::ClientBuilder {
 pub fn bare() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
 }
+pub struct Client(tonic::transport::Channel);
+impl Client {
+    pub fn new(channel: tonic::transport::Channel) -> Self {
+        Self(channel)
+    }
+    pub fn limited(self, _size: usize) -> Self {
+        self
+    }
+}
+pub fn endpoint() -> tonic::transport::Endpoint {
+    let limit = std::time::Duration::from_secs(3);
+    tonic::transport::Endpoint::from_static(\"http://a\").timeout(limit).connect_timeout(limit)
+}
 pub fn fail() -> ! {
     panic!()
 }
@@ -179,6 +192,15 @@ pub async fn value() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     drop(guard);
 }
+pub async fn kept(map: &mut Vec<base::Client>) {
+    let channel = base::endpoint().connect().await.unwrap();
+    let client = base::Client::new(channel).limited(3);
+    map.push(client);
+}
+pub async fn thrown_away() {
+    let channel = base::endpoint().connect().await.unwrap(); //~ rpc-channel-built-per-call
+    base::Client::new(channel).limited(3);
+}
 pub async fn builders() -> reqwest::Result<()> {
     let one = base::bounded().build()?;
     let other = base::bare().build()?; //~ http-client-without-timeout
@@ -196,7 +218,10 @@ fn manifest(name: &str, dependencies: &str) -> String {
 fn workspace() -> Tree {
     let tree = Tree::new();
     tree.write("Cargo.toml", ROOT);
-    tree.write("base/Cargo.toml", manifest("base-of-all", "libc = '0.2'\nreqwest = '0.12'\n"));
+    tree.write(
+        "base/Cargo.toml",
+        manifest("base-of-all", "libc = '0.2'\nreqwest = '0.12'\ntonic = '0.12'\n"),
+    );
     tree.write("base/src/lib.rs", BASE);
     tree.write("base/src/inner.rs", INNER);
     tree.write("base/src/deep.rs", DEEP);
@@ -204,7 +229,7 @@ fn workspace() -> Tree {
     tree.write("facade/src/lib.rs", FACADE);
     let app = "facade = { path = '../facade' }\n\
                base = { package = 'base-of-all', path = '../base' }\n\
-               tokio = '1.40'\nreqwest = '0.12'\n";
+               tokio = '1.40'\nreqwest = '0.12'\ntonic = '0.12'\n";
     tree.write("app/Cargo.toml", manifest("app", app));
     tree.write("app/src/main.rs", APP);
     tree
@@ -277,10 +302,10 @@ fn the_answer_does_not_depend_on_threads() {
 fn who_depends_on_nothing_of_a_member_is_told_nothing() {
     let tree = workspace();
     // For its tests alone, and in a circle.
-    let base = "libc = '0.2'\nreqwest = '0.12'\n[dev-dependencies]\napp = { path = '../app' }\n";
+    let base = "libc = '0.2'\nreqwest = '0.12'\ntonic = '0.12'\n[dev-dependencies]\napp = { path = '../app' }\n";
     tree.write("base/Cargo.toml", manifest("base-of-all", base));
     assert_eq!(in_app(&tree.lint("", &[])), expected());
-    let base = "libc = '0.2'\nreqwest = '0.12'\nfacade = { path = '../facade' }\n";
+    let base = "libc = '0.2'\nreqwest = '0.12'\ntonic = '0.12'\nfacade = { path = '../facade' }\n";
     tree.write("base/Cargo.toml", manifest("base-of-all", base));
     let blind = in_app(&tree.lint("", &[]));
     assert!(blind.is_empty(), "{blind:?}");
