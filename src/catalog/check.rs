@@ -184,8 +184,14 @@ fn check_apis(file: &ApiFile, produced: &Produced<'_>, at: &mut Place<'_, '_>) {
         at.versions(fact.versions.as_deref(), "type", number);
         at.words(&fact.classes, "classes", "type", number);
         at.words(fact.fields.values(), "fields", "type", number);
-        for error in fact.gives.values().filter_map(|text| text.parse::<TypeText>().err()) {
-            at.report("gives", "type", number, error);
+        let written = fact.holds.values().map(|text| ("holds", text));
+        let given = fact.gives.values().map(|text| ("gives", text));
+        let points_to = fact.points_to.iter().map(|text| ("points_to", text));
+        let is = fact.is.iter().map(|text| ("is", text));
+        for (key, text) in written.chain(given).chain(points_to).chain(is) {
+            if let Err(error) = text.parse::<TypeText>() {
+                at.report(key, "type", number, error);
+            }
         }
     }
     for (number, fact) in file.apis.iter().enumerate() {
@@ -264,6 +270,9 @@ fn check_api(
         if is_word(part) && !PARTS.contains(&part) {
             wrong("instead", format!("'{{{part}}}' is not known: {}", PARTS.join(", ")));
         }
+    }
+    if fact.value && fact.returns.is_none() {
+        wrong("value", "a value without a type says nothing".to_owned());
     }
     let says_nothing = fact.returns.is_none()
         && fact.instead.is_none()

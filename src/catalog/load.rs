@@ -1,6 +1,6 @@
 //! From the text of the files to tables that are looked up by path, by name and by id.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -56,7 +56,13 @@ pub struct Type {
     /// Versions of the package for which it holds; all when absent.
     pub versions: Option<VersionReq>,
     /// What its methods that hand out something give, parsed.
-    pub gives: FxHashMap<String, TypeText>,
+    pub gives: BTreeMap<String, TypeText>,
+    /// What `is` says, parsed.
+    pub is: Option<TypeText>,
+    /// What `points_to` says, parsed.
+    pub points_to: Option<TypeText>,
+    /// What `holds` says, parsed.
+    pub holds: BTreeMap<String, TypeText>,
     /// Everything else.
     pub fact: TypeFact,
 }
@@ -108,6 +114,7 @@ pub struct Catalog {
     types: Vec<Type>,
     rules: Vec<LintRule>,
     aliases: Vec<Alias>,
+    alias_by_path: FxHashMap<Arc<str>, Arc<str>>,
     api_by_path: FxHashMap<Arc<str>, Vec<ApiId>>,
     methods_by_name: FxHashMap<Arc<str>, Vec<ApiId>>,
     types_by_path: FxHashMap<Arc<str>, Vec<TypeId>>,
@@ -199,10 +206,14 @@ impl Catalog {
             }
         }
         catalog.ended_by_value = ended_by_value(&catalog.apis);
-        catalog
-            .aliases
-            .sort_by(|a, b| b.path.len().cmp(&a.path.len()).then_with(|| a.path.cmp(&b.path)));
         (catalog, problems)
+    }
+
+    /// Facts about one crate alone, without rules.
+    pub fn of_crate(file: ApiFile) -> Self {
+        let mut catalog = Self::default();
+        catalog.add_file(file);
+        catalog
     }
 
     fn add_file(&mut self, file: ApiFile) {
@@ -211,14 +222,18 @@ impl Catalog {
         for fact in file.types {
             let id = TypeId(index(self.types.len()));
             self.types_by_path.entry(Arc::from(fact.path.as_str())).or_default().push(id);
+            let parsed = |text: &String| text.parse::<TypeText>().ok();
+            let all = |texts: &BTreeMap<String, String>| {
+                let all = texts.iter().filter_map(|(name, of)| Some((name.clone(), parsed(of)?)));
+                all.collect()
+            };
             self.types.push(Type {
                 package: Arc::clone(&package),
                 versions: versions(&fact.versions),
-                gives: fact
-                    .gives
-                    .iter()
-                    .filter_map(|(name, text)| Some((name.clone(), text.parse().ok()?)))
-                    .collect(),
+                gives: all(&fact.gives),
+                is: fact.is.as_ref().and_then(parsed),
+                points_to: fact.points_to.as_ref().and_then(parsed),
+                holds: all(&fact.holds),
                 fact,
             });
         }
@@ -247,11 +262,9 @@ impl Catalog {
             }
         }
         for alias in file.aliases {
-            self.aliases.push(Alias {
-                package: Arc::clone(&package),
-                path: Arc::from(alias.path),
-                is: Arc::from(alias.is),
-            });
+            let (path, is): (Arc<str>, Arc<str>) = (Arc::from(alias.path), Arc::from(alias.is));
+            self.alias_by_path.entry(Arc::clone(&path)).or_insert_with(|| Arc::clone(&is));
+            self.aliases.push(Alias { package: Arc::clone(&package), path, is });
         }
         for fact in file.macros {
             let returns: Option<TypeText> =
@@ -311,9 +324,18 @@ impl Catalog {
         self.ended_by_value.contains(path)
     }
 
-    /// Paths that stand for others, the longest first.
+    /// Paths that stand for others.
     pub fn aliases(&self) -> &[Alias] {
         &self.aliases
+    }
+
+    /// What a path stands for, going by the longest alias that it is or begins with.
+    pub fn unaliased(&self, path: &str) -> Option<String> {
+        let ends = path.rmatch_indices("::").map(|(at, _)| at);
+        std::iter::once(path.len()).chain(ends).find_map(|end| {
+            let is = self.alias_by_path.get(path.get(..end)?)?;
+            Some(format!("{is}{}", &path[end..]))
+        })
     }
 
     /// How the macro of this canonical path is read.

@@ -72,6 +72,15 @@ pub struct TypeFact {
     /// Fields that are None only when nobody asked for them: whoever takes them out finds them.
     #[serde(default)]
     pub present: Vec<String>,
+    /// Types of public fields, written as those that functions return.
+    #[serde(default)]
+    pub holds: BTreeMap<String, String>,
+    /// It is another name of this type; `Arg0`… are its own type arguments.
+    #[serde(default)]
+    pub is: Option<String>,
+    /// Method calls and field accesses reach through to this type (`impl Deref for Own`).
+    #[serde(default)]
+    pub points_to: Option<String>,
 }
 
 /// What is known about a function or method.
@@ -94,6 +103,9 @@ pub struct ApiFact {
     /// The type it returns: `Result<std::process::Child>`; `Self` and `Arg0`… are allowed.
     #[serde(default)]
     pub returns: Option<String>,
+    /// It is no function but a static or constant, of the type under `returns`.
+    #[serde(default)]
+    pub value: bool,
     /// It begins an obligation of this class…
     #[serde(default)]
     pub acquires: Option<String>,
@@ -177,7 +189,7 @@ pub enum Constant {
 }
 
 /// What a bound is when nobody sets it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum BoundDefault {
     /// `true`: there is a bound, `false`: there is none.

@@ -1,13 +1,18 @@
-//! The catalogue as one package sees it: facts of the versions that it depends on.
+//! What one package knows of the crates it uses: the catalogue for the versions that it depends on,
+//! and the interfaces of other packages of the workspace.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use semver::VersionReq;
 
 use crate::catalog::model::TypeFact;
 use crate::catalog::{Api, ApiId, Catalog, Type, TypeText};
+use crate::finding::Region;
 
+use super::interface::Interface;
 use super::ir::Name;
 
 /// Which of several facts about a package hold, that are limited to these versions.
@@ -17,13 +22,20 @@ pub(crate) type Holds<'c> = dyn Fn(&str, &[Option<&VersionReq>]) -> Vec<bool> + 
 pub(crate) struct Facts<'c> {
     pub(crate) catalog: &'c Catalog,
     holds: Box<Holds<'c>>,
+    /// What is written down comes first. Numbers of their facts follow on those of the catalogue.
+    members: &'c [Arc<Interface>],
     canonical: RefCell<FxHashMap<Name, Name>>,
     apis: RefCell<FxHashMap<Name, Box<[ApiId]>>>,
 }
 
 impl<'c> Facts<'c> {
-    pub(crate) fn new(catalog: &'c Catalog, holds: Box<Holds<'c>>) -> Self {
-        Self { catalog, holds, canonical: RefCell::default(), apis: RefCell::default() }
+    pub(crate) fn new(
+        catalog: &'c Catalog,
+        holds: Box<Holds<'c>>,
+        members: &'c [Arc<Interface>],
+    ) -> Self {
+        let (canonical, apis) = (RefCell::default(), RefCell::default());
+        Self { catalog, holds, members, canonical, apis }
     }
 
     /// The path that facts use for a path into another crate.
@@ -42,14 +54,11 @@ impl<'c> Facts<'c> {
     fn follow(&self, path: &str) -> Name {
         let mut path = path.to_owned();
         for _ in 0..8 {
-            let known = self.catalog.apis_at(&path);
-            if !self.holding(known).is_empty() {
+            if !self.known_at(&path).is_empty() {
                 break;
             }
-            let next = self.catalog.aliases().iter().find_map(|alias| {
-                let rest = path.strip_prefix(&*alias.path)?;
-                (rest.is_empty() || rest.starts_with("::")).then(|| format!("{}{rest}", alias.is))
-            });
+            let of_member = || self.member_of(&path)?.0.catalog.unaliased(&path);
+            let next = self.catalog.unaliased(&path).or_else(of_member);
             match next {
                 Some(next) if next != path => path = next,
                 _ => break,
@@ -63,9 +72,35 @@ impl<'c> Facts<'c> {
         if let Some(known) = self.apis.borrow().get(&path) {
             return known.clone();
         }
-        let found = self.holding(self.catalog.apis_at(path.as_str()));
+        let found = self.known_at(path.as_str());
         self.apis.borrow_mut().insert(path, found.clone());
         found
+    }
+
+    /// Facts about the function of this very path: what is written down, else what was worked out.
+    fn known_at(&self, path: &str) -> Box<[ApiId]> {
+        let written = self.holding(self.catalog.apis_at(path));
+        if !written.is_empty() {
+            return written;
+        }
+        let Some((member, first)) = self.member_of(path) else { return written };
+        member.catalog.apis_at(path).iter().map(|id| ApiId(first + id.0)).collect()
+    }
+
+    /// The package of the workspace that a path leads into, and the number of its first fact.
+    fn member_of(&self, path: &str) -> Option<(&'c Interface, u32)> {
+        let lib = path.split("::").next()?;
+        self.numbered().find(|(member, _)| member.lib() == lib)
+    }
+
+    /// Interfaces with the numbers of their first facts.
+    fn numbered(&self) -> impl Iterator<Item = (&'c Interface, u32)> + use<'c> {
+        let mut next = self.catalog.apis().len();
+        self.members.iter().map(move |member| {
+            let first = u32::try_from(next).unwrap_or(u32::MAX);
+            next += member.catalog.apis().len();
+            (&**member, first)
+        })
     }
 
     /// Those of some facts about one function that hold.
@@ -78,7 +113,59 @@ impl<'c> Facts<'c> {
     }
 
     pub(crate) fn api(&self, id: ApiId) -> &'c Api {
-        self.catalog.api(id)
+        match self.worked_out(id) {
+            Some((member, own)) => member.catalog.api(own),
+            None => self.catalog.api(id),
+        }
+    }
+
+    /// The package of the workspace whose interface has this fact, and its number there; none of
+    /// what is written down.
+    fn worked_out(&self, id: ApiId) -> Option<(&'c Interface, ApiId)> {
+        if (id.0 as usize) < self.catalog.apis().len() {
+            return None;
+        }
+        let (member, first) = self.numbered().take_while(|(_, first)| *first <= id.0).last()?;
+        Some((member, ApiId(id.0 - first)))
+    }
+
+    /// Whether a fact was worked out: then it says nothing of what the function may do besides.
+    pub(crate) fn is_worked_out(&self, id: ApiId) -> bool {
+        self.worked_out(id).is_some()
+    }
+
+    /// Where in another package of the workspace an obligation begins that a call hands out.
+    pub(crate) fn begun_at(&self, id: ApiId) -> Option<Region> {
+        let (member, own) = self.worked_out(id)?;
+        member.begun_at(member.catalog.api(own))
+    }
+
+    /// Whether other packages of the workspace speak of this crate by what they offer.
+    pub(crate) fn is_passed_on(&self, package: &str) -> bool {
+        self.members.iter().any(|member| member.speaks_of(package))
+    }
+
+    /// Last names of the functions of other packages that give their callers something to look
+    /// after, by class.
+    pub(crate) fn handing_out(&self) -> impl Iterator<Item = (&'c str, Name)> {
+        let apis = self.members.iter().flat_map(|member| member.catalog.apis());
+        apis.filter_map(|api| {
+            let class = api.fact.acquires.as_deref()?;
+            Some((class, Name::new(api.path.rsplit("::").next()?)))
+        })
+    }
+
+    /// Names right below a path into another package of the workspace.
+    pub(crate) fn names_below(&self, path: &str) -> BTreeSet<&'c str> {
+        self.member_of(path).map(|(member, _)| member.names_below(path)).unwrap_or_default()
+    }
+
+    /// All facts about functions of this name, those of other packages included.
+    fn named(&self, name: &str) -> impl Iterator<Item = &'c Api> {
+        let catalogs = self.members.iter().map(|member| &member.catalog);
+        std::iter::once(self.catalog)
+            .chain(catalogs)
+            .flat_map(move |catalog| catalog.apis_named(name).iter().map(|&id| catalog.api(id)))
     }
 
     /// Facts whose name alone says enough, in crates that the package depends on.
@@ -97,17 +184,15 @@ impl<'c> Facts<'c> {
 
     /// Whether nothing of this name releases this class or takes something over.
     pub(crate) fn harmless(&self, name: Name, class: &str) -> bool {
-        self.catalog.apis_named(name.as_str()).iter().all(|&id| {
-            let fact = &self.catalog.api(id).fact;
+        self.named(name.as_str()).all(|api| {
+            let fact = &api.fact;
             fact.takes.is_empty() && !fact.releases.iter().any(|known| known == class)
         })
     }
 
     /// Whether a function of this name, whosever it is, ends obligations of the class.
     pub(crate) fn ends(&self, name: &str, class: &str) -> bool {
-        let ids = self.catalog.apis_named(name).iter();
-        ids.map(|&id| self.catalog.api(id))
-            .any(|api| api.fact.releases.iter().any(|known| known == class))
+        self.named(name).any(|api| api.fact.releases.iter().any(|known| known == class))
     }
 
     /// The type that a macro's value has, when a fact says so.
@@ -117,16 +202,27 @@ impl<'c> Facts<'c> {
 
     /// What is known about a type.
     pub(crate) fn type_fact(&self, path: Name) -> Option<&'c TypeFact> {
-        Some(&self.type_at(path)?.fact)
+        self.known_type(path).map(|known| &known.fact)
     }
 
     /// The type of what a method of a type hands out, when that is all that is known of it.
     pub(crate) fn given_by(&self, path: Name, method: Name) -> Option<&'c TypeText> {
-        self.type_at(path)?.gives.get(method.as_str())
+        self.known_type(path)?.gives.get(method.as_str())
     }
 
-    fn type_at(&self, path: Name) -> Option<&'c Type> {
-        let ids = self.catalog.types_at(path.as_str());
+    /// The same with the types in it.
+    pub(crate) fn known_type(&self, path: Name) -> Option<&'c Type> {
+        let path = path.as_str();
+        let of_member = || {
+            let (member, _) = self.member_of(path)?;
+            let &id = member.catalog.types_at(path).first()?;
+            Some(member.catalog.type_of(id))
+        };
+        self.written_type(path).or_else(of_member)
+    }
+
+    fn written_type(&self, path: &str) -> Option<&'c Type> {
+        let ids = self.catalog.types_at(path);
         let package = &self.catalog.type_of(*ids.first()?).package;
         let limits: Vec<_> =
             ids.iter().map(|&id| self.catalog.type_of(id).versions.as_ref()).collect();

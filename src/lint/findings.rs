@@ -96,6 +96,11 @@ pub(crate) fn finding(
             role: *role,
             label: label.clone(),
         })
+        .chain(reported.outside.iter().map(|(region, label)| Related {
+            region: region.clone(),
+            role: Role::Step,
+            label: label.clone(),
+        }))
         .chain(reported.callers.iter().map(|&(file, span)| Related {
             region: Lines::of(names, file).region(span),
             role: Role::Step,

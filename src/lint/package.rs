@@ -15,6 +15,7 @@ use super::checks::{Candidate, Checker, Outcome, in_tests};
 use super::facts::{Facts, Holds};
 use super::fix;
 use super::flow::Summaries;
+use super::interface::{Interface, Told, work_out};
 use super::ir::Name;
 use super::names::{self, Names, Source, Surroundings};
 use super::suppress::decided;
@@ -32,6 +33,8 @@ pub(crate) struct Analysed<'r> {
     pub(crate) names: Names,
     pub(crate) candidates: Vec<Candidate<'r>>,
     pub(crate) bodies: u64,
+    /// What other packages of the workspace may know of it, when one of them depends on it.
+    pub(crate) told: Option<Told>,
     /// About the line that was asked about.
     pub(crate) why: Vec<String>,
     pub(crate) times: Vec<(&'static str, Duration)>,
@@ -44,6 +47,12 @@ pub(crate) struct Job<'r> {
     pub(crate) rules: &'r [&'r LintRule],
     pub(crate) interest: &'r Interest,
     pub(crate) edition_2024: bool,
+    /// The name that paths into it begin with, when another package of the workspace has such.
+    pub(crate) lib: Option<&'r str>,
+    /// Packages of the workspace that it depends on, the nearest first.
+    pub(crate) members: &'r [Arc<Interface>],
+    /// Whether anything in it is reported.
+    pub(crate) reported: bool,
     /// A line that is to be explained.
     pub(crate) why: Option<(&'r Path, u32)>,
 }
@@ -55,17 +64,19 @@ pub(crate) fn analyse<'r>(
     dependencies: Dependencies,
     job: Job<'r>,
 ) -> Analysed<'r> {
-    let Job { catalog, rules, interest, edition_2024, why } = job;
+    let Job { catalog, rules, interest, edition_2024, lib, members, reported, why } = job;
     let started = Instant::now();
     let mut names = names::build(sources, around);
-    let known = Arc::clone(catalog);
-    names.set_known(Box::new(move |path| known.knows(path)));
+    let (known, others) = (Arc::clone(catalog), members.to_vec());
+    names.set_known(Box::new(move |path| {
+        known.knows(path) || others.iter().any(|member| member.catalog.knows(path))
+    }));
     mark_attributes(&mut names, catalog);
     let named = started.elapsed();
 
     let started = Instant::now();
-    let facts = Facts::new(catalog, dependencies.holds);
-    let (candidates, bodies, graphs, why) = {
+    let facts = Facts::new(catalog, dependencies.holds, members);
+    let (candidates, bodies, graphs, told, why) = {
         let world = World { names: &names, facts: &facts };
         let bodies = Bodies::new(&world, edition_2024);
         let wanted = interest.names(&world);
@@ -74,7 +85,12 @@ pub(crate) fn analyse<'r>(
         let summaries = Summaries::new(&world, &bodies);
         let count = sites.len() as u64;
         let mut checker = Checker::new(&bodies, &summaries, rules, &sites);
-        checker.run();
+        if reported {
+            checker.run();
+        } else {
+            checker.run_for_callers();
+        }
+        let told = lib.map(|lib| work_out(&checker, lib));
         let mut candidates: Vec<Candidate<'r>> = checker
             .candidates
             .into_iter()
@@ -86,11 +102,11 @@ pub(crate) fn analyse<'r>(
             let file = (0..).zip(&names.sources).find(|(_, source)| source.path == path)?;
             Some(explain(&world, &bodies, &candidates, names::FileId(file.0), line))
         });
-        (candidates, count, graphs, why.unwrap_or_default())
+        (candidates, count, graphs, told, why.unwrap_or_default())
     };
     let engines = started.elapsed().saturating_sub(graphs);
     let times = vec![("names", named), ("graphs", graphs), ("engines", engines)];
-    Analysed { names, candidates, bodies, why, times }
+    Analysed { names, candidates, bodies, told, why, times }
 }
 
 /// What a comment at the place says is meant is one degree lower.
@@ -140,7 +156,11 @@ fn mark_attributes(names: &mut Names, catalog: &Catalog) {
 }
 
 /// What makes a body worth a graph: a name that it must mention, and the package whose fact says so.
-pub(crate) struct Interest(Vec<(Arc<str>, Name)>);
+pub(crate) struct Interest {
+    names: Vec<(Arc<str>, Name)>,
+    /// Of the rules.
+    classes: FxHashSet<String>,
+}
 
 impl Interest {
     /// Everything that one of the rules may be about.
@@ -177,16 +197,22 @@ impl Interest {
                 wanted.insert((Arc::clone(&api.package), Name::new(last)));
             }
         }
-        Self(wanted.into_iter().collect())
+        let classes = classes.into_iter().map(str::to_owned).collect();
+        Self { names: wanted.into_iter().collect(), classes }
     }
 
     fn names(&self, world: &World<'_>) -> FxHashSet<Name> {
         let mut known: FxHashMap<&str, bool> = FxHashMap::default();
-        let mut wanted = FxHashSet::default();
-        for (package, name) in &self.0 {
-            let depends = *known
-                .entry(package)
-                .or_insert_with(|| matches!(&**package, "std" | "libc") || world.depends(package));
+        let handing_out = world.facts.handing_out();
+        let mut wanted: FxHashSet<Name> = handing_out
+            .filter_map(|(class, name)| self.classes.contains(class).then_some(name))
+            .collect();
+        for (package, name) in &self.names {
+            let depends = *known.entry(package).or_insert_with(|| {
+                matches!(&**package, "std" | "libc")
+                    || world.depends(package)
+                    || world.facts.is_passed_on(package)
+            });
             if depends {
                 wanted.insert(*name);
             }

@@ -14,10 +14,12 @@ use crate::catalog::model::MacroGrammar;
 use crate::catalog::{Catalog, LintRule};
 
 use super::answer::{Issue, Report, Seen};
-use super::cache::{self, Entry, Key};
+use super::cache::{self, Entry, Key, Places};
 use super::checks::{Candidate, Outcome};
 use super::findings::{Lines, finding};
+use super::interface::{Interface, Told};
 use super::ir::Name;
+use super::members::{Near, in_rounds};
 use super::names::{FileId, Root, Side, Source, Surroundings};
 use super::options::Options;
 use super::package::{Analysed, Dependencies, Interest, Job, analyse};
@@ -85,6 +87,7 @@ pub fn run_with(loaded: Loaded, policies: &Policies, options: &Options) -> anyho
     let common = Common {
         options,
         why: options.why.clone().map(|(path, line)| (cwd.join(path), line)),
+        cwd: Arc::from(cwd),
         done: AtomicU64::new(0),
         total: total as u64,
     };
@@ -94,9 +97,10 @@ pub fn run_with(loaded: Loaded, policies: &Policies, options: &Options) -> anyho
         .collect();
     let loose = std::mem::take(&mut workspace.loose);
     let packages = std::mem::take(&mut workspace.packages);
-    let mut parts: Vec<(Arc<str>, Seen, Part)> = pool.install(|| {
-        let runs_of = policies.of_packages.par_iter().map(|&number| &runs[number]);
-        packages.into_par_iter().zip(runs_of).map(|(package, run)| run.package(package)).collect()
+    let mut parts = pool.install(|| {
+        in_rounds(packages, |number, package, near| {
+            runs[policies.of_packages[number]].package(package, near)
+        })
     });
     if !loose.is_empty() {
         parts.push(pool.install(|| runs[policies.of_loose].loose(loose)));
@@ -115,11 +119,28 @@ fn grammars(policy: &Policy) -> MacroGrammars {
         .collect()
 }
 
+/// What a package adds to the report.
+type Packed = (Arc<str>, Seen, Part);
+
+/// What there is to know of a package besides its files.
+struct About {
+    name: Arc<str>,
+    around: Surroundings,
+    edition: Option<Edition>,
+    /// The name that paths into it begin with, when another package is to know of it.
+    lib: Option<String>,
+    /// Packages of the workspace that it depends on, the nearest first.
+    members: Vec<Arc<Interface>>,
+    reported: bool,
+}
+
 /// What all packages share.
 struct Common<'a> {
     options: &'a Options,
     /// As in the options, the path absolute.
     why: Option<(PathBuf, u32)>,
+    /// The folder that shown paths are relative to.
+    cwd: Arc<Path>,
     done: AtomicU64,
     total: u64,
 }
@@ -155,10 +176,11 @@ impl<'a> Run<'a> {
         Self { number, policy, rules, grammars: grammars(policy), interest, key, common }
     }
 
-    fn package(&self, package: Package) -> (Arc<str>, Seen, Part) {
+    fn package(&self, package: Package, near: Near) -> (Option<Packed>, Option<Arc<Interface>>) {
         let mut key = self.key_of(&package.files);
         if let Some(key) = &mut key {
             key.package(&package);
+            key.near(&near);
         }
         let mut around = Surroundings {
             edition_2015: package.edition == Edition::Rust2015,
@@ -176,15 +198,14 @@ impl<'a> Run<'a> {
             Side::Bin => 1,
             Side::Aside | Side::Orphan => 2,
         });
-        let mut versions: BTreeMap<String, Vec<Versions>> = BTreeMap::new();
+        let mut versions = near.versions;
+        let mut own: BTreeMap<String, Vec<Versions>> = BTreeMap::new();
         for (name, dependency) in &package.dependencies {
             let lib = dependency.package.replace('-', "_");
             around.externs.push((name.clone(), lib));
-            versions
-                .entry(dependency.package.clone())
-                .or_default()
-                .push(dependency.versions.clone());
+            own.entry(dependency.package.clone()).or_default().push(dependency.versions.clone());
         }
+        versions.extend(own);
         let holds = move |package: &str, facts: &[Option<&VersionReq>]| {
             let of = |versions: &Versions| versions.holding(facts);
             match versions.get(package).map(Vec::as_slice) {
@@ -196,15 +217,25 @@ impl<'a> Run<'a> {
                 None => of(&Versions::Unknown),
             }
         };
-        let edition = Some(package.edition);
-        let name = Arc::from(package.name);
+        let reported = package.is_reported();
+        let about = About {
+            edition: Some(package.edition),
+            // Paths into it begin with the name of the package, as those into others do.
+            lib: near.is_asked.then(|| package.name.replace('-', "_")),
+            name: Arc::from(package.name),
+            members: near.members,
+            reported,
+            around,
+        };
         let dependencies = Dependencies { holds: Box::new(holds) };
-        let part = self.known(&name, package.files, key, &around, dependencies, edition);
-        (Arc::clone(&name), self.seen(&part), part)
+        let (part, told) = self.known(&about, package.files, key, dependencies);
+        let interface = told.map(|told| Arc::new(Interface::new(told, &self.common.cwd)));
+        let part = reported.then(|| (Arc::clone(&about.name), self.seen(&part), part));
+        (part, interface)
     }
 
     /// Files outside of any package: every crate with facts may be meant, in any version.
-    fn loose(&self, files: Vec<SourceFile>) -> (Arc<str>, Seen, Part) {
+    fn loose(&self, files: Vec<SourceFile>) -> Packed {
         let libs = self.policy.catalog.apis().iter().map(|api| api.package.replace('-', "_"));
         let libs: BTreeSet<String> = libs.collect();
         let around = Surroundings {
@@ -214,9 +245,16 @@ impl<'a> Run<'a> {
         let holds = |_: &str, facts: &[Option<&VersionReq>]| Versions::Unknown.holding(facts);
         let dependencies = Dependencies { holds: Box::new(holds) };
         let key = self.key_of(&files);
-        let name = Arc::from("");
-        let part = self.known(&name, files, key, &around, dependencies, None);
-        (name, self.seen(&part), part)
+        let about = About {
+            name: Arc::from(""),
+            around,
+            edition: None,
+            lib: None,
+            members: Vec::new(),
+            reported: true,
+        };
+        let (part, _) = self.known(&about, files, key, dependencies);
+        (about.name, self.seen(&part), part)
     }
 
     /// The beginning of the key of a package with these files, when there is a cache. What stands for
@@ -231,34 +269,32 @@ impl<'a> Run<'a> {
     /// What the cache has under the key of these files, else what comes out of them.
     fn known(
         &self,
-        name: &Arc<str>,
+        about: &About,
         files: Vec<SourceFile>,
         key: Option<Key>,
-        around: &Surroundings,
         dependencies: Dependencies,
-        edition: Option<Edition>,
-    ) -> Part {
+    ) -> (Part, Option<Told>) {
         let started = Instant::now();
         let read: Vec<Read> = files.into_par_iter().map(|file| self.read(file)).collect();
         let reading = started.elapsed();
         let options = self.common.options;
         let key = key.and_then(|key| self.whole_key(key, &read));
         let Some((cache, key)) = options.cache.as_ref().zip(key) else {
-            return self.analyse(name, read, around, dependencies, edition, reading);
+            return self.analyse(about, read, dependencies, reading);
         };
         let files: Vec<&SourceFile> = read.iter().map(|read| &read.file).collect();
+        let places = Places::of(&files, &about.members, &self.common.cwd);
         let text = |number: usize| Some(Arc::from(&*read.get(number)?.text.as_ref().ok()?.text));
-        let kept = cache.0.get(&key).and_then(|bytes| Entry::part(&bytes, &files, text));
-        if let Some(part) = kept {
+        let kept = cache.0.get(&key).and_then(|bytes| Entry::part(&bytes, &places, text));
+        if let Some(kept) = kept {
             self.progress(read.len() as u64);
-            return part;
+            return kept;
         }
-        let files: Vec<SourceFile> = files.into_iter().cloned().collect();
-        let part = self.analyse(name, read, around, dependencies, edition, reading);
-        if let Some(bytes) = Entry::keep(&part, &files) {
+        let (part, told) = self.analyse(about, read, dependencies, reading);
+        if let Some(bytes) = Entry::keep(&part, told.as_ref(), &places) {
             cache.0.put(&key, &bytes);
         }
-        part
+        (part, told)
     }
 
     fn read(&self, file: SourceFile) -> Read {
@@ -286,13 +322,12 @@ impl<'a> Run<'a> {
 
     fn analyse(
         &self,
-        name: &Arc<str>,
+        about: &About,
         read: Vec<Read>,
-        around: &Surroundings,
         dependencies: Dependencies,
-        edition: Option<Edition>,
         reading: Duration,
-    ) -> Part {
+    ) -> (Part, Option<Told>) {
+        let About { name, around, edition, lib, members, reported } = about;
         let mut part = Part::default();
         let started = Instant::now();
         // Where every file is reported, a finding that is not there is gone.
@@ -322,7 +357,7 @@ impl<'a> Run<'a> {
         part.whole = whole;
         part.ignored = self.ignored(&sources);
         if sources.is_empty() {
-            return part;
+            return (part, lib.as_ref().map(|_| Told::default()));
         }
         part.stats.packages = 1;
         part.stats.files = sources.iter().filter(|source| source.reported).count() as u64;
@@ -333,16 +368,19 @@ impl<'a> Run<'a> {
             rules: &self.rules,
             interest: &self.interest,
             edition_2024: edition.is_some_and(|edition| edition >= Edition::Rust2024),
+            lib: lib.as_deref(),
+            members,
+            reported: *reported,
             why: self.common.why.as_ref().map(|(path, line)| (path.as_path(), *line)),
         };
-        let analysed = analyse(sources, around, dependencies, job);
+        let mut analysed = analyse(sources, around, dependencies, job);
         part.stats.bodies = analysed.bodies;
         part.why.clone_from(&analysed.why);
         for &(phase, time) in &analysed.times {
             part.time(phase, time);
         }
         self.collect(&analysed, name, edition.is_some(), &mut part);
-        part
+        (part, analysed.told.take())
     }
 
     /// The rules that do not count in some of these files.

@@ -399,3 +399,44 @@ fn a_run_that_is_killed_leaves_nothing_wrong() {
         assert_eq!(site.cached("", &["--format", "json"]), plain);
     }
 }
+
+#[test]
+fn who_depends_on_a_package_is_asked_again_when_its_interface_changes() {
+    let tree = Tree::new();
+    tree.write("Cargo.toml", "[workspace]\nmembers = ['base', 'app']\n");
+    let manifest = |name: &str, deps: &str| {
+        format!("[package]\nname = '{name}'\nedition = '2021'\n[dependencies]\n{deps}")
+    };
+    tree.write("base/Cargo.toml", manifest("base", ""));
+    let base = |body: &str| {
+        let start = "pub fn start() -> std::process::Child {\n    \
+                     std::process::Command::new(\"a\").spawn().unwrap()\n}\n";
+        tree.write("base/src/lib.rs", format!("{start}{body}"));
+    };
+    let reap = |how: &str| format!("pub fn reap(child: &mut std::process::Child) {{\n{how}\n}}\n");
+    base(&reap("child.wait().unwrap();"));
+    tree.write("app/Cargo.toml", manifest("app", "base = { path = '../base' }\n"));
+    let app = "pub fn f() { let mut child = base::start(); base::reap(&mut child); }\n";
+    tree.write("app/src/lib.rs", app);
+
+    let memory = Arc::new(Memory::default());
+    let options = Options { paths: vec![tree.path("")], ..Options::default() };
+    let hits = || {
+        let cache = Some(Cache(Arc::clone(&memory) as Arc<dyn Store>));
+        let report = run(&Options { cache, ..options.clone() }).unwrap();
+        assert_same(&report, &run(&options).unwrap());
+        (memory.hits(), report.findings.len())
+    };
+    assert_eq!(hits(), (0, 0));
+    assert_eq!(hits(), (2, 0));
+    base(&reap("println!(); child.wait().unwrap();"));
+    assert_eq!(hits(), (1, 0), "the body of one package is nothing to the other");
+    base(&reap("println!(\"{}\", child.id());"));
+    assert_eq!(hits(), (0, 1), "what the function does with its argument is");
+    assert_eq!(hits(), (2, 1), "a finding that points into another package is kept");
+    // By itself, the first one is only read for what it tells.
+    let cache = Some(Cache(Arc::clone(&memory) as Arc<dyn Store>));
+    let narrow = Options { paths: vec![tree.path("app")], cache, ..options.clone() };
+    assert_eq!(run(&narrow).unwrap().findings.len(), 1);
+    assert_eq!(memory.hits(), 1);
+}

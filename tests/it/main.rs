@@ -15,6 +15,7 @@ mod fixtures;
 mod linted;
 #[cfg(unix)]
 mod lsp;
+mod members;
 mod mend;
 mod own_rules;
 mod pages;

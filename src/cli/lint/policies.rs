@@ -126,6 +126,7 @@ impl Chosen {
             format!("{what}: {from}, {rules} rules, {fails}")
         };
         let packages = workspace.packages.iter().zip(&self.policies.of_packages);
+        let packages = packages.filter(|(package, _)| package.is_reported());
         let mut lines: Vec<String> =
             packages.map(|(package, &number)| of(&shown(&package.dir, &cwd), number)).collect();
         if !workspace.loose.is_empty() {

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::LintFinding;
 use crate::lint::answer::{Issue, Skipped, Stats};
+use crate::lint::interface::Told;
 use crate::lint::part::Part;
 use crate::lint::suppress::InFile;
-use crate::lint::workspace::{Skip, SourceFile};
+use crate::lint::workspace::Skip;
+
+use super::Places;
 
 /// What is kept. Paths are those of no run: where one stands in a [`Part`], here is the number of
 /// the file among those of the package.
@@ -26,11 +28,14 @@ pub(crate) struct Entry {
     ignored: BTreeSet<String>,
     /// Packages, files, lines, bodies.
     counts: [u64; 4],
+    /// Where another package depends on it.
+    told: Option<Told>,
 }
 
 impl Entry {
-    /// The bytes that keep a part; none when it is about a file that is not among `files`.
-    pub(crate) fn keep(part: &Part, files: &[SourceFile]) -> Option<Vec<u8>> {
+    /// The bytes that keep a part and an interface; none when they are about a file that is not
+    /// among `places`.
+    pub(crate) fn keep(part: &Part, told: Option<&Told>, places: &Places) -> Option<Vec<u8>> {
         // Of the counts only those of documents; one run does not explain or measure another.
         let Part {
             findings,
@@ -54,26 +59,23 @@ impl Entry {
             whole: *whole,
             ignored: ignored.clone(),
             counts: [stats.packages, stats.files, stats.lines, stats.bodies],
+            told: told.cloned(),
         };
-        let numbers: FxHashMap<&str, Arc<str>> = (0..)
-            .zip(files)
-            .map(|(number, file): (u32, _)| (&*file.shown, Arc::from(number.to_string())))
-            .collect();
-        entry.rename(|path| numbers.get(path).cloned())?;
+        entry.rename(|path| places.kept(path))?;
         serde_json::to_vec(&entry).ok()
     }
 
-    /// The part that these bytes keep, about `files`; `text` gives the texts of files by number.
+    /// The part and the interface that these bytes keep; `text` gives the texts of the package's
+    /// files by number.
     pub(crate) fn part(
         bytes: &[u8],
-        files: &[&SourceFile],
+        places: &Places,
         text: impl Fn(usize) -> Option<Arc<str>>,
-    ) -> Option<Part> {
+    ) -> Option<(Part, Option<Told>)> {
         let mut entry: Self = serde_json::from_slice(bytes).ok()?;
         let numbers = entry.sources.clone();
-        entry
-            .rename(|number| Some(Arc::clone(&files.get(number.parse::<usize>().ok()?)?.shown)))?;
-        let Self { findings, issues, skipped, suppressions, sources, whole, ignored, counts } =
+        entry.rename(|kept| places.shown(kept))?;
+        let Self { findings, issues, skipped, suppressions, sources, whole, ignored, counts, told } =
             entry;
         let texts = numbers.iter().map(|number| text(number.parse().ok()?));
         let sources: Option<BTreeMap<Arc<str>, Arc<str>>> =
@@ -83,7 +85,7 @@ impl Entry {
             .map(|(path, reason)| Some(Skipped { path, reason: known_reason(&reason)? }))
             .collect();
         let [packages, files, lines, bodies] = counts;
-        Some(Part {
+        let part = Part {
             findings,
             issues,
             sources: sources?,
@@ -93,7 +95,8 @@ impl Entry {
             ignored,
             why: Vec::new(),
             stats: Stats { packages, files, lines, bodies, ..Stats::default() },
-        })
+        };
+        Some((part, told))
     }
 
     /// Puts other names in the place of all paths; none when one has no other name.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use blake3::Hasher;
 
+use crate::lint::members::Near;
 use crate::lint::policy::Policy;
 use crate::lint::workspace::{
     Dependency, DependencyKind, Package, SourceFile, Target, TargetKind, Versions,
@@ -75,8 +76,20 @@ impl Key {
     }
 
     fn dependency(&mut self, dependency: &Dependency) {
-        let Dependency { package, versions, kind, optional } = dependency;
+        let Dependency { package, versions, kind, optional, dir } = dependency;
         self.text(package);
+        self.number(usize::from(dir.is_some()));
+        self.path(dir.as_deref().unwrap_or(Path::new("")));
+        self.versions(versions);
+        self.text(match kind {
+            DependencyKind::Normal => "normal",
+            DependencyKind::Build => "build",
+            DependencyKind::Dev => "dev",
+        });
+        self.number(usize::from(*optional));
+    }
+
+    fn versions(&mut self, versions: &Versions) {
         match versions {
             Versions::Locked(version) => {
                 self.text("locked");
@@ -88,12 +101,24 @@ impl Key {
             }
             Versions::Unknown => self.text("unknown"),
         }
-        self.text(match kind {
-            DependencyKind::Normal => "normal",
-            DependencyKind::Build => "build",
-            DependencyKind::Dev => "dev",
-        });
-        self.number(usize::from(*optional));
+    }
+
+    /// What it is told by other packages of the workspace, and whether one of them asks.
+    pub(crate) fn near(&mut self, near: &Near) {
+        let Near { members, versions, is_asked } = near;
+        self.number(members.len());
+        for member in members {
+            self.bytes(&member.hash);
+        }
+        self.number(versions.len());
+        for (package, all) in versions {
+            self.text(package);
+            self.number(all.len());
+            for versions in all {
+                self.versions(versions);
+            }
+        }
+        self.number(usize::from(*is_asked));
     }
 
     /// A file, what became of reading it, and what the policy says of it.

@@ -303,6 +303,11 @@ impl<'a> Builder<'a> {
                 let made = self.local(Some(last), ty, LocalKind::Captured, Span::default());
                 Operand::Move(Place::of(made))
             }
+            target @ Target::Api(..) if self.world.is_value(&target) => {
+                let ty = self.world.returns(&target, &Ty::Unknown, &[]);
+                let local = self.local(Some(last), ty, LocalKind::Captured, Span::default());
+                Operand::Move(Place::of(local))
+            }
             _ => Operand::Const(last),
         }
     }

@@ -256,7 +256,9 @@ impl Life<'_, '_> {
     fn call(&mut self, id: NodeId, call: &Call) {
         let name = call.name.as_str();
         let receives = call.receiver.as_ref().is_some_and(|operand| self.has(operand));
-        if receives && passes(name) {
+        // What takes it by value gives something made of it, as setters of a value around it do.
+        let moves = matches!(call.receiver, Some(Operand::Move(_)));
+        if receives && (moves || passes(name)) {
             self.same.insert(call.to);
         } else if receives
             && let Target::Own(function) = &call.target

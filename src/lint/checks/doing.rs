@@ -109,7 +109,10 @@ impl<'a> Doing<'a> {
             Origin::Call(id) => match site.graph.call_at(*id) {
                 Some(call) => match &call.target {
                     Target::Own(function) => self.function(*function),
-                    Target::Api(..) => Does::of(&call.effects),
+                    Target::Api(ids, _) => Does {
+                        unknown: ids.iter().any(|&id| self.world.facts.is_worked_out(id)),
+                        ..Does::of(&call.effects)
+                    },
                     _ => Does { unknown: true, ..Does::default() },
                 },
                 None => Does { unknown: true, ..Does::default() },

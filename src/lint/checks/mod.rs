@@ -28,7 +28,7 @@ use std::rc::Rc;
 
 use crate::catalog::LintRule;
 use crate::catalog::model::Engine;
-use crate::finding::Role;
+use crate::finding::{Region, Role};
 
 use callers::Callers;
 
@@ -36,11 +36,13 @@ use super::bodies::{Bodies, Site};
 use super::cfg::{Call, NodeId};
 use super::fix::Planned;
 use super::flow::Summaries;
+use super::interface::Fresh;
 use super::ir::Span;
 use super::names::{FileId, FnId};
 use super::types::{Evidence, Target, World};
 
 pub(crate) use context::in_tests;
+pub(crate) use unset_bound::built_by;
 
 /// Something that an engine looked at for a rule.
 #[derive(Debug)]
@@ -68,6 +70,8 @@ pub(crate) struct Reported {
     pub(crate) bound: String,
     pub(crate) other: String,
     pub(crate) related: Vec<(Role, Span, String)>,
+    /// Steps in other packages of the workspace.
+    pub(crate) outside: Vec<(Region, String)>,
     /// Calls that lead to it, from the inside out, in whichever file.
     pub(crate) callers: Vec<(FileId, Span)>,
     /// Where what the step makes is used, when that is not here.
@@ -145,6 +149,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) rules: &'a [&'a LintRule],
     pub(crate) sites: &'a [Rc<Site>],
     pub(crate) candidates: Vec<Candidate<'a>>,
+    /// What functions give their callers to look after.
+    pub(crate) fresh: Fresh,
     /// Looked up once for all engines.
     callers: Rc<Callers<'a>>,
 }
@@ -159,7 +165,13 @@ impl<'a> Checker<'a> {
     ) -> Self {
         let world = bodies.world;
         let callers = Rc::new(Callers::new(world, bodies));
-        Self { world, bodies, summaries, rules, sites, candidates: Vec::new(), callers }
+        let (candidates, fresh) = (Vec::new(), Fresh::default());
+        Self { world, bodies, summaries, rules, sites, candidates, fresh, callers }
+    }
+
+    /// Looks only for what functions give their callers to look after.
+    pub(crate) fn run_for_callers(&mut self) {
+        must_release::check(self);
     }
 
     /// Runs every engine.

@@ -2,14 +2,15 @@
 
 use std::rc::Rc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use crate::catalog::LintRule;
 use crate::catalog::model::{Context, Engine, Fails, Handle, Paths, When};
-use crate::finding::{MAX_EXITS, Role};
+use crate::finding::{MAX_EXITS, Region, Role};
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place};
 use crate::lint::flow::{Fate, How, Start, follow, holders};
+use crate::lint::interface::{Fresh, Offer};
 use crate::lint::ir::{Name, Path, Span};
 use crate::lint::names::{FileId, FnId, TypeId};
 use crate::lint::types::{Evidence, OWN_TRANSACTION, Target, Ty, held};
@@ -19,9 +20,6 @@ use super::{Checker, Outcome, Reason, Reported, context, in_tests, item, makes};
 
 /// Rounds of finding functions that return what they acquire.
 const ROUNDS: usize = 4;
-
-/// What a function of the package gives its callers to look after.
-type Fresh = FxHashMap<FnId, Vec<(String, Vec<Part>, bool)>>;
 
 pub(super) fn check(checker: &mut Checker<'_>) {
     let rules = checker.of_engine(Engine::MustRelease);
@@ -43,8 +41,8 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 }
             }
         }
-        for (site, _, begin, fate) in &found {
-            note_returned(site, begin, fate, &mut fresh);
+        for (site, node, begin, fate) in &found {
+            note_returned(site, *node, begin, fate, &mut fresh);
         }
         let after: usize = fresh.values().map(Vec::len).sum();
         if after == before || round + 1 == ROUNDS {
@@ -54,6 +52,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
             for (site, node, begin, fate) in found {
                 judge(checker, &known, &site, node, &begin, fate);
             }
+            checker.fresh = fresh;
             return;
         }
         add_callers(checker, fresh.keys().copied(), &mut sites);
@@ -110,6 +109,17 @@ struct Begin {
     status: Option<Place>,
     by_value: bool,
     own: Option<TypeId>,
+    from: From,
+}
+
+/// Where it was begun for who makes the call.
+enum From {
+    /// Here.
+    Call,
+    /// In a function of the package.
+    Inside(FileId, Span),
+    /// In another package of the workspace.
+    Outside(Box<Region>),
 }
 
 impl Begin {
@@ -163,7 +173,9 @@ fn starts(checker: &Checker<'_>, site: &Site, call: &Call, fresh: &Fresh) -> Vec
                 let fails = fact.fails.map(|fails| if apart { Fails::NonZero } else { fails });
                 let status = (apart || fails.is_some()).then_some(status);
                 let by_value = !copied && ended_by_value(checker, ty);
-                Some(Begin { class, held, copied, fails, status, by_value, own: None })
+                let outside = checker.world.facts.begun_at(id);
+                let from = outside.map_or(From::Call, |at| From::Outside(Box::new(at)));
+                Some(Begin { class, held, copied, fails, status, by_value, own: None, from })
             })
             .collect(),
         Target::Own(id) if let Some(begin) = own_transaction(checker, site, call, *id) => {
@@ -173,18 +185,20 @@ fn starts(checker: &Checker<'_>, site: &Site, call: &Call, fresh: &Fresh) -> Vec
             .get(id)
             .into_iter()
             .flatten()
-            .filter(|(_, _, copied)| !copied || !forgotten(&site.graph, call.to))
-            .map(|(class, path, copied)| {
+            .filter(|offer| !offer.copied || !forgotten(&site.graph, call.to))
+            .map(|offer| {
                 let mut held = Place::of(call.to);
-                held.path.clone_from(path);
+                held.path.clone_from(&offer.path);
+                let (file, span) = offer.begun;
                 Begin {
-                    class: class.clone(),
+                    class: offer.class.clone(),
                     held,
-                    copied: *copied,
+                    copied: offer.copied,
                     fails: None,
                     status: None,
                     by_value: false,
                     own: None,
+                    from: From::Inside(file, span),
                 }
             })
             .collect(),
@@ -212,7 +226,8 @@ fn own_transaction(checker: &Checker<'_>, site: &Site, call: &Call, id: FnId) ->
     let (own, by_value) = checker.world.own_transaction(id, &ty)?;
     let class = OWN_TRANSACTION.to_owned();
     let (copied, fails, status) = (false, None, None);
-    Some(Begin { class, held, copied, fails, status, by_value, own: Some(own) })
+    let (own, from) = (Some(own), From::Call);
+    Some(Begin { class, held, copied, fails, status, by_value, own, from })
 }
 
 /// Whether nothing ever uses it: `let _ = owner.into_raw()` is another way to forget the owner,
@@ -236,7 +251,7 @@ fn raw(ty: &Ty) -> bool {
 }
 
 /// Functions that give what they acquire to their callers acquire it for them.
-fn note_returned(site: &Site, begin: &Begin, fate: &Fate, fresh: &mut Fresh) {
+fn note_returned(site: &Site, node: NodeId, begin: &Begin, fate: &Fate, fresh: &mut Fresh) {
     let Some(id) = site.function.filter(|_| site.parent.is_none()) else { return };
     // A raw value that may also be kept somewhere is, in the hands of the caller, only lent.
     let kept = begin.copied && fate.escaped.iter().any(|escape| escape.how != How::Returned);
@@ -246,9 +261,15 @@ fn note_returned(site: &Site, begin: &Begin, fate: &Fate, fresh: &mut Fresh) {
     for place in &fate.returned {
         // Through an async function the value comes when it is awaited, which is seen through.
         let known = fresh.entry(id).or_default();
-        let entry = (begin.class.clone(), place.path.clone(), begin.copied);
-        if place.path.len() <= 3 && !known.contains(&entry) {
-            known.push(entry);
+        let begun = match begin.from {
+            From::Inside(file, span) => (file, span),
+            From::Call | From::Outside(_) => (site.file, site.graph.node(node).span),
+        };
+        let (class, path, copied) = (begin.class.clone(), place.path.clone(), begin.copied);
+        let said =
+            |offer: &Offer| offer.class == class && offer.path == path && offer.copied == copied;
+        if path.len() <= 3 && !known.iter().any(said) {
+            known.push(Offer { class, path, copied, begun });
         }
     }
 }
@@ -309,7 +330,7 @@ fn judge<'a>(
             Some(reason) => Outcome::Silent(reason),
             None => match fits(checker, callers, &known.rule.when, site, node) {
                 Err(reason) => Outcome::Silent(Reason::Context(reason)),
-                Ok(()) => Outcome::Reported(Box::new(reported(checker, call, &fate))),
+                Ok(()) => Outcome::Reported(Box::new(reported(checker, call, begin, &fate))),
             },
         };
         checker.add(known, site, node, evidence, outcome);
@@ -363,7 +384,7 @@ fn verdict(paths: Paths, fate: &Fate) -> Option<Reason> {
     }
 }
 
-fn reported(checker: &Checker<'_>, call: &Call, fate: &Fate) -> Reported {
+fn reported(checker: &Checker<'_>, call: &Call, begin: &Begin, fate: &Fate) -> Reported {
     let mut related = Vec::new();
     for loss in fate.lost.iter().take(MAX_EXITS) {
         related.push((Role::Exit, loss.span, "it is lost here".to_owned()));
@@ -374,5 +395,11 @@ fn reported(checker: &Checker<'_>, call: &Call, fate: &Fate) -> Reported {
     for escape in fate.escaped.iter().filter(|escape| escape.how != How::Returned).take(4) {
         related.push((Role::Step, escape.span, escape.how.as_str().to_owned()));
     }
-    Reported { item: item(checker.world, call), related, ..Reported::default() }
+    let outside = match &begin.from {
+        From::Outside(region) => {
+            vec![((**region).clone(), "begun here for its callers".to_owned())]
+        }
+        From::Call | From::Inside(..) => Vec::new(),
+    };
+    Reported { item: item(checker.world, call), related, outside, ..Reported::default() }
 }

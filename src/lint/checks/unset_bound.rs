@@ -11,6 +11,7 @@ use crate::finding::Role;
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place, Value};
 use crate::lint::ir::Span;
+use crate::lint::names::FnId;
 use crate::lint::types::{Target, Ty, World};
 
 use super::near::is_near;
@@ -94,6 +95,19 @@ fn operand(call: &Call, at: Handle) -> Option<&Operand> {
         Handle::Arg(number) => call.args.get(usize::from(number)),
         _ => call.receiver.as_ref().or_else(|| call.args.first()),
     }
+}
+
+/// What is known of the builder that a function of the package gives its callers: the bounds that it
+/// has, and those that are set. Nothing where it may come from elsewhere.
+pub(crate) fn built_by(
+    checker: &Checker<'_>,
+    id: FnId,
+) -> Option<(BTreeMap<String, BoundDefault>, BTreeSet<String>)> {
+    let site = checker.bodies.of_function(id)?;
+    let mut trace = Trace::new(checker, &site);
+    trace.place(Place::of(site.graph.result));
+    let whole = !trace.unknown && trace.param.is_none() && !trace.bounds.is_empty();
+    whole.then(|| (trace.bounds, trace.sets.into_keys().collect()))
 }
 
 /// A bound that the package sets on a use of something, such as `request.timeout(t)`.
@@ -488,7 +502,7 @@ impl<'a> Trace<'a> {
     }
 
     /// A function of the package that makes the value, or passes it through.
-    fn own(&mut self, function: crate::lint::names::FnId, call: &Call) {
+    fn own(&mut self, function: FnId, call: &Call) {
         let Some(site) = self.checker.bodies.of_function(function).filter(|_| self.depth > 0)
         else {
             self.unknown = true;

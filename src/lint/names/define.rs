@@ -111,6 +111,7 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
             names.statics.push(StaticDef {
                 span: item.span,
                 name: item.name,
+                public: item.public,
                 module,
                 file,
                 ty: lowered.ty,

@@ -2,6 +2,7 @@
 //! `use`, globs, renames and re-exports.
 
 mod define;
+mod exports;
 mod offers;
 mod resolve;
 mod tree;
@@ -11,6 +12,7 @@ use rustc_hash::FxHashMap;
 use super::ir::{Body, BodyId, File, Import, Name, Path, Span, TypeRef};
 use crate::catalog::model::AttributeMeaning;
 
+pub(crate) use exports::Export;
 pub(crate) use resolve::Resolution;
 pub(crate) use tree::{Root, Surroundings, build};
 
@@ -172,6 +174,7 @@ pub(crate) enum Shape {
 #[derive(Debug)]
 pub(crate) struct StaticDef {
     pub(crate) name: Name,
+    pub(crate) public: bool,
     pub(crate) span: Span,
     pub(crate) module: ModId,
     pub(crate) file: FileId,

@@ -5,7 +5,6 @@ use crate::lint::facts::Facts;
 use crate::lint::ir::{Name, Path, Receiver, TypeRef};
 use crate::lint::names::{Def, FnId, ModId, Names, Resolution, Shape, Space, StaticId, TypeId};
 
-use super::variant::field_in;
 use super::{Ty, known};
 
 /// How sure it is what a call is.
@@ -62,7 +61,7 @@ pub(crate) struct Scope<'a> {
 }
 
 /// Type aliases and bounds followed at most.
-const DEPTH: u32 = 12;
+pub(super) const DEPTH: u32 = 12;
 
 /// Bounds of type parameters in bounds of type parameters.
 pub(super) const BOUNDS: u32 = 4;
@@ -156,7 +155,13 @@ impl<'a> World<'a> {
         let segments: Vec<Name> = path.segments.iter().map(|segment| segment.name).collect();
         match self.names.resolve(scope.module, &segments, path.global, Space::Type) {
             Resolution::Own(Def::Type(id), rest) if rest.is_empty() => self.own_ty(id, args, depth),
-            Resolution::Foreign(path) => known::foreign(self.facts.canonical(&path), args),
+            Resolution::Foreign(path) => {
+                let path = self.facts.canonical(&path);
+                match self.facts.known_type(path).and_then(|known| known.is.as_ref()) {
+                    Some(is) => known::of_text(is, &Ty::Unknown, &args),
+                    None => known::foreign(path, args),
+                }
+            }
             Resolution::Own(..) => Ty::Unknown,
             Resolution::Unknown => {
                 match path.as_name().and_then(|name| known::prelude(name.as_str())) {
@@ -172,6 +177,10 @@ impl<'a> World<'a> {
     }
 
     /// A type of the package; an alias is what it stands for, with its parameters put in.
+    pub(crate) fn named(&self, id: TypeId, args: Vec<Ty>) -> Ty {
+        self.own_ty(id, args, DEPTH)
+    }
+
     fn own_ty(&self, id: TypeId, args: Vec<Ty>, depth: u32) -> Ty {
         let def = self.names.type_def(id);
         let Shape::Alias(ty) = &def.shape else { return Ty::Own(id, args) };
@@ -200,66 +209,6 @@ impl<'a> World<'a> {
             (_, Ty::Future(_)) => Ty::Future(Box::new(args.into_iter().next().unwrap_or_default())),
             (_, found) => found,
         }
-    }
-
-    /// The type of a field, through references and smart pointers.
-    pub(crate) fn field(&self, ty: &Ty, name: Name) -> Ty {
-        for ty in self.reach(ty) {
-            match ty {
-                Ty::Own(id, args) => {
-                    let def = self.names.type_def(id);
-                    let written = match &def.shape {
-                        Shape::Struct(fields) => {
-                            fields.iter().find(|(field, ..)| *field == name).map(|(_, ty, _)| ty)
-                        }
-                        Shape::Enum(variants) => field_in(variants, name),
-                        _ => None,
-                    };
-                    if let Some(ty) = written {
-                        let params = def.generics.iter().map(|(param, _)| *param);
-                        let given: Vec<(Name, Ty)> = params.zip(args).collect();
-                        let mut scope = Self::module_scope(def.module);
-                        scope.generics[0] = &def.generics;
-                        scope.given = &given;
-                        return self.ty(ty, scope);
-                    }
-                }
-                Ty::Tuple(parts) => {
-                    let at = name.as_str().parse::<usize>().ok();
-                    return at.and_then(|at| parts.get(at).cloned()).unwrap_or_default();
-                }
-                _ => {}
-            }
-        }
-        Ty::Unknown
-    }
-
-    /// The type, and what method calls on it reach through to.
-    pub(crate) fn reach(&self, ty: &Ty) -> Vec<Ty> {
-        let mut reached = Vec::new();
-        let mut at = ty.clone();
-        for _ in 0..8 {
-            let next = match &at {
-                Ty::Ref(inner) | Ty::Ptr(inner) => Some((**inner).clone()),
-                Ty::Foreign(path, args) => self
-                    .facts
-                    .type_fact(*path)
-                    .and_then(|fact| fact.derefs)
-                    .and_then(|number| args.get(number).cloned()),
-                Ty::Own(id, args) => {
-                    let associated = self.names.type_def(*id).associated.iter();
-                    let mut derefs = associated.filter(|of| of.of_deref);
-                    derefs.next().and_then(|target| self.projected(*id, args, target, DEPTH))
-                }
-                _ => None,
-            };
-            reached.push(at);
-            match next {
-                Some(next) => at = next,
-                None => break,
-            }
-        }
-        reached
     }
 
     /// The classes of a value of this type, itself or what it reaches through to.
@@ -457,6 +406,13 @@ impl<'a> World<'a> {
         }
         let apis = self.facts.apis(path);
         if apis.is_empty() {
+            // A function of a type that has another name.
+            if let Some((owner, name)) = path.as_str().rsplit_once("::")
+                && let Some(known) = self.facts.known_type(Name::new(owner))
+                && let Some(is) = &known.is
+            {
+                return self.associated(&known::of_text(is, &Ty::Unknown, &[]), Name::new(name));
+            }
             // A function of a trait, called by the type: `UnixListener::from_raw_fd`.
             if let Some((owner, name)) = path.as_str().rsplit_once("::")
                 && is_type_name(owner)
@@ -595,6 +551,12 @@ impl<'a> World<'a> {
             Some(known::of_text(text, &ty, args))
         });
         found.unwrap_or_default()
+    }
+
+    /// Whether it is a static or constant of another crate.
+    pub(crate) fn is_value(&self, target: &Target) -> bool {
+        let Target::Api(ids, _) = target else { return false };
+        ids.iter().any(|&id| self.facts.api(id).fact.value)
     }
 
     fn chains(&self, ty: &Ty) -> bool {

@@ -3,6 +3,7 @@
 mod known;
 mod lookup;
 mod params;
+mod reach;
 mod transaction;
 mod variant;
 

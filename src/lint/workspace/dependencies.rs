@@ -1,7 +1,7 @@
 //! What a package depends on, under the names its code uses, with what is known of the versions.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use semver::{Version, VersionReq};
 
@@ -38,12 +38,14 @@ pub(super) fn dependencies(
                 None
             });
             let name = extern_name(key, &need, base, &library_at);
+            let dir = need.path.as_ref().map(|path| super::paths::absolute(base, path));
             let new = Wanted {
                 package: need.package.unwrap_or_else(|| key.clone()),
                 requirement,
                 contradicts: false,
                 kind,
                 optional: need.optional,
+                dir,
             };
             wanted.entry(name).and_modify(|old| old.join(&new)).or_insert(new);
         }
@@ -60,6 +62,7 @@ struct Wanted {
     contradicts: bool,
     kind: DependencyKind,
     optional: bool,
+    dir: Option<PathBuf>,
 }
 
 impl Wanted {
@@ -83,8 +86,8 @@ impl Wanted {
             }
             _ => Versions::Unknown,
         };
-        let Self { package, kind, optional, .. } = self;
-        Dependency { package, versions, kind, optional }
+        let Self { package, kind, optional, dir, .. } = self;
+        Dependency { package, versions, kind, optional, dir }
     }
 
     /// The one version among the package's own edges that fits the requirement. None fits when

@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 use super::draft::Draft;
 use super::locks::Locks;
 use super::manifests::Manifests;
+use super::members;
 use super::sources::{self, Sources};
 use super::{Package, SourceFile, paths};
 use crate::lint::{Issue, Skipped};
@@ -26,7 +27,8 @@ pub struct Request {
 /// Everything there is to analyse.
 #[derive(Debug, Clone)]
 pub struct Workspace {
-    /// Packages with at least one reported file, sorted by folder.
+    /// Packages with at least one reported file, and those of their workspaces that they depend on;
+    /// sorted by folder.
     pub packages: Vec<Package>,
     /// Files that belong to no package, sorted by path.
     pub loose: Vec<SourceFile>,
@@ -88,16 +90,20 @@ pub fn load(request: &Request) -> Result<Workspace, LoadError> {
         return Err(nothing(request, &issues));
     }
     let (homes, mut loose) = by_package(files, &manifests);
-    let drafts: Vec<Draft> =
-        homes.into_par_iter().map(|(dir, files)| Draft::new(dir, files, &manifests)).collect();
-    let locks = Locks::read(drafts.iter().flat_map(Draft::lock_paths), &cwd);
-    let mut packages = Vec::new();
-    let finished: Vec<_> =
-        drafts.into_par_iter().map(|draft| draft.finish(&locks, &manifests, &cwd)).collect();
-    for (package, of_package) in finished {
-        packages.push(package);
-        issues.extend(of_package);
+    let (mut packages, mut next) = (Vec::new(), homes);
+    while !next.is_empty() {
+        let drafts: Vec<Draft> =
+            next.into_par_iter().map(|(dir, files)| Draft::new(dir, files, &manifests)).collect();
+        let locks = Locks::read(drafts.iter().flat_map(Draft::lock_paths), &cwd);
+        let finished: Vec<_> =
+            drafts.into_par_iter().map(|draft| draft.finish(&locks, &manifests, &cwd)).collect();
+        for (package, of_package) in finished {
+            packages.push(package);
+            issues.extend(of_package);
+        }
+        next = members::unread(&packages, &manifests, &cwd);
     }
+    packages.sort_by(|a, b| a.dir.cmp(&b.dir));
     claim_outside_roots(&mut packages, &mut loose, &cwd);
     issues.sort();
     issues.dedup();

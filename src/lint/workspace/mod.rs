@@ -12,6 +12,7 @@ mod lock;
 mod locks;
 mod manifest;
 mod manifests;
+mod members;
 mod package;
 mod paths;
 mod read;
@@ -25,6 +26,7 @@ mod walk;
 
 pub use edition::Edition;
 pub use load::{LoadError, Request, Workspace, home, load};
+pub use members::{dependencies_of, in_rounds};
 pub use package::{Dependency, DependencyKind, Package, SourceFile, Target, TargetKind};
 pub use paths::{absolute, shown, working_directory};
 pub use read::{MARK, MAX_BYTES, Skip, Text, read};

@@ -25,7 +25,8 @@ pub struct Package {
     pub targets: Vec<Target>,
     /// By the name that code writes: with underscores, after renames.
     pub dependencies: BTreeMap<String, Dependency>,
-    /// Every Rust file of the package, sorted by path; at least one of them is reported.
+    /// Every Rust file of the package, sorted by path. None of them is reported where another
+    /// package only needs to know of this one.
     pub files: Vec<SourceFile>,
     /// Features and what they enable, as written. Optional dependencies are features too, where
     /// no `dep:` names them; those are not listed here.
@@ -33,6 +34,12 @@ pub struct Package {
 }
 
 impl Package {
+    /// Whether findings in any of its files are wanted.
+    #[must_use]
+    pub fn is_reported(&self) -> bool {
+        self.files.iter().any(|file| file.reported)
+    }
+
     /// The path of `file` from the package's folder on: only that may classify it. A file outside
     /// that a target names keeps its whole path.
     #[must_use]
@@ -82,6 +89,8 @@ pub struct Dependency {
     pub kind: DependencyKind,
     /// Whether only a feature brings it in, for what `kind` says.
     pub optional: bool,
+    /// Absolute path of its folder, of a dependency by path.
+    pub dir: Option<PathBuf>,
 }
 
 /// For what a dependency is needed.

@@ -55,6 +55,17 @@ pub(super) fn find(
     Ok(Sources { files: named.mark(&found, cwd), issues: found.issues, skipped })
 }
 
+/// The files below the folder of a package that others need to know of. None of them is reported.
+pub(super) fn of_member(dir: &Path, cwd: &Path) -> Sources {
+    let mut found = Found::default();
+    found.walk(dir, true, cwd);
+    if !found.any_at(dir) {
+        found.walk(dir, false, cwd);
+    }
+    let files = Named::default().mark(&found, cwd);
+    Sources { files, issues: found.issues, skipped: Vec::new() }
+}
+
 /// What the command line names, as absolute paths.
 #[derive(Debug, Default)]
 struct Named {

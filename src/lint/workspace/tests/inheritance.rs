@@ -107,6 +107,7 @@ fn dependencies_have_the_names_code_uses_and_their_widest_kind() {
         versions: Versions::Required(VersionReq::parse("0.8").unwrap()),
         kind: Normal,
         optional: false,
+        dir: None,
     };
     assert_eq!(p.dependencies["old"], expected);
     assert!(p.dependencies["opt"].optional);
