@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use semver::VersionReq;
 
 use crate::catalog::model::TypeFact;
-use crate::catalog::{Api, ApiId, Catalog, Type, TypeText};
+use crate::catalog::{Api, ApiId, Catalog, Type, TypeId, TypeText};
 use crate::finding::Region;
 
 use super::interface::Interface;
@@ -17,6 +17,9 @@ use super::ir::Name;
 
 /// Which of several facts about a package hold, that are limited to these versions.
 pub(crate) type Holds<'c> = dyn Fn(&str, &[Option<&VersionReq>]) -> Vec<bool> + 'c;
+
+/// A fact about a type: of the member of this number, else of the catalogue.
+type Found = (Option<usize>, TypeId);
 
 /// See the module.
 pub(crate) struct Facts<'c> {
@@ -26,6 +29,7 @@ pub(crate) struct Facts<'c> {
     members: &'c [Arc<Interface>],
     canonical: RefCell<FxHashMap<Name, Name>>,
     apis: RefCell<FxHashMap<Name, Box<[ApiId]>>>,
+    types: RefCell<FxHashMap<Name, Option<Found>>>,
 }
 
 impl<'c> Facts<'c> {
@@ -34,8 +38,8 @@ impl<'c> Facts<'c> {
         holds: Box<Holds<'c>>,
         members: &'c [Arc<Interface>],
     ) -> Self {
-        let (canonical, apis) = (RefCell::default(), RefCell::default());
-        Self { catalog, holds, members, canonical, apis }
+        let (canonical, apis, types) = <(RefCell<_>, RefCell<_>, RefCell<_>)>::default();
+        Self { catalog, holds, members, canonical, apis, types }
     }
 
     /// The path that facts use for a path into another crate.
@@ -212,22 +216,32 @@ impl<'c> Facts<'c> {
 
     /// The same with the types in it.
     pub(crate) fn known_type(&self, path: Name) -> Option<&'c Type> {
-        let path = path.as_str();
-        let of_member = || {
-            let (member, _) = self.member_of(path)?;
-            let &id = member.catalog.types_at(path).first()?;
-            Some(member.catalog.type_of(id))
-        };
-        self.written_type(path).or_else(of_member)
+        let known = self.types.borrow().get(&path).copied();
+        let found = known.unwrap_or_else(|| {
+            let found = self.find_type(path.as_str());
+            self.types.borrow_mut().insert(path, found);
+            found
+        });
+        let (member, id) = found?;
+        let catalog = member.map_or(self.catalog, |number| &self.members[number].catalog);
+        Some(catalog.type_of(id))
     }
 
-    fn written_type(&self, path: &str) -> Option<&'c Type> {
+    fn find_type(&self, path: &str) -> Option<Found> {
+        if let Some(id) = self.written_type(path) {
+            return Some((None, id));
+        }
+        let lib = path.split("::").next()?;
+        let number = self.members.iter().position(|member| member.lib() == lib)?;
+        Some((Some(number), *self.members[number].catalog.types_at(path).first()?))
+    }
+
+    fn written_type(&self, path: &str) -> Option<TypeId> {
         let ids = self.catalog.types_at(path);
         let package = &self.catalog.type_of(*ids.first()?).package;
         let limits: Vec<_> =
             ids.iter().map(|&id| self.catalog.type_of(id).versions.as_ref()).collect();
         let holds = (self.holds)(package, &limits);
-        let at = holds.iter().position(|&holds| holds)?;
-        Some(self.catalog.type_of(*ids.get(at)?))
+        ids.get(holds.iter().position(|&holds| holds)?).copied()
     }
 }
