@@ -1,5 +1,6 @@
 //! One package from lowered files to candidates.
 
+use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -111,20 +112,32 @@ pub(crate) fn analyse<'r>(
 
 /// What a comment at the place says is meant is one degree lower.
 fn heed_decisions(names: &Names, candidates: &mut [Candidate<'_>]) {
-    let mut by_file: FxHashMap<names::FileId, Vec<(u32, u32)>> = FxHashMap::default();
+    let mut by_file: FxHashMap<names::FileId, Vec<Range<usize>>> = FxHashMap::default();
     for candidate in candidates {
         let Outcome::Reported(reported) = &mut candidate.outcome else { continue };
         if candidate.rule.rule.severity == Level::Note || reported.milder.is_some() {
             continue;
         }
         let text = &names.source(candidate.file).text;
-        let decided = by_file.entry(candidate.file).or_insert_with(|| decided(text));
-        let before = text.get(..candidate.span.start as usize).unwrap_or_default();
-        let line = u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX);
-        if decided.iter().any(|&(first, last)| (first..=last).contains(&line)) {
+        let decided = by_file.entry(candidate.file).or_insert_with(|| decisions(text));
+        let at = candidate.span.start as usize;
+        if decided.iter().any(|bytes| bytes.contains(&at)) {
             reported.milder = Some("a comment says that it is meant");
         }
     }
+}
+
+/// The bytes of statements that a comment says are meant.
+fn decisions(text: &str) -> Vec<Range<usize>> {
+    let lines = decided(text);
+    if lines.is_empty() {
+        return Vec::new();
+    }
+    let starts: Vec<usize> =
+        std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+    // Line N ends where the one after it starts; lines count from 1.
+    let start_of = |line: u32| starts.get(line as usize).copied().unwrap_or(text.len());
+    lines.into_iter().map(|(first, last)| start_of(first - 1)..start_of(last)).collect()
 }
 
 fn rule_in<'r>(rules: &'r [&'r LintRule], rule: &Rule) -> &'r LintRule {
