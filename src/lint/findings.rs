@@ -14,6 +14,12 @@ use super::names::{FileId, ModId, Module, Names};
 use super::subject::subject;
 use super::types::Evidence;
 
+/// Where each line begins, in bytes.
+pub(crate) fn line_starts(text: &str) -> Vec<u32> {
+    let after = |at: usize| u32::try_from(at + 1).unwrap_or(u32::MAX);
+    std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(after)).collect()
+}
+
 /// Turns byte ranges of one file into lines and columns.
 pub(crate) struct Lines<'a> {
     text: &'a str,
@@ -27,13 +33,7 @@ impl<'a> Lines<'a> {
     pub(crate) fn of(names: &'a Names, file: FileId) -> Self {
         let source = names.source(file);
         let text: &str = &source.text;
-        let mut starts = vec![0];
-        for (at, byte) in text.bytes().enumerate() {
-            if byte == b'\n' {
-                starts.push(u32::try_from(at + 1).unwrap_or(u32::MAX));
-            }
-        }
-        Self { text, starts, path: Arc::clone(&source.shown), mark: source.mark }
+        Self { text, starts: line_starts(text), path: Arc::clone(&source.shown), mark: source.mark }
     }
 
     /// Line and column, both from 1.

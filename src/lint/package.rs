@@ -14,6 +14,7 @@ use crate::catalog::{Catalog, LintRule};
 use super::bodies::{Bodies, Site};
 use super::checks::{Candidate, Checker, Outcome, in_tests};
 use super::facts::{Facts, Holds};
+use super::findings::line_starts;
 use super::fix;
 use super::flow::Summaries;
 use super::interface::{Interface, Told, work_out};
@@ -133,10 +134,10 @@ fn decisions(text: &str) -> Vec<Range<usize>> {
     if lines.is_empty() {
         return Vec::new();
     }
-    let starts: Vec<usize> =
-        std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+    let starts = line_starts(text);
     // Line N ends where the one after it starts; lines count from 1.
-    let start_of = |line: u32| starts.get(line as usize).copied().unwrap_or(text.len());
+    let start_of =
+        |line: u32| starts.get(line as usize).map_or(text.len(), |&start| start as usize);
     lines.into_iter().map(|(first, last)| start_of(first - 1)..start_of(last)).collect()
 }
 
