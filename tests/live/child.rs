@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, Signal};
 
-use crate::{healthy, leaks, peer, sick};
+use crate::{crowded, healthy, leaks, peer, sick};
 
 /// Names the variable with the plan.
 pub(crate) const PLAN: &str = "POOLSCAN_TEST_CHILD";
@@ -40,6 +40,16 @@ impl Plan {
     /// The file in which the child counts its leaking turns.
     pub(crate) fn progress(&self) -> PathBuf {
         self.folder.join("progress")
+    }
+
+    /// The file in which it says why this machine cannot show what it is to show.
+    pub(crate) fn unsupported(&self) -> PathBuf {
+        self.folder.join("unsupported")
+    }
+
+    /// The file in which it says how it is selected, if not by its pid.
+    pub(crate) fn selector(&self) -> PathBuf {
+        self.folder.join("selector")
     }
 
     /// The address of the other end.
@@ -89,6 +99,6 @@ pub(crate) fn run(plan: &str) {
         "churn" => healthy::churn_alone(&plan),
         "saw-tooth" => healthy::saw_tooth(&plan),
         "warm-up" => healthy::warm_up(&plan),
-        other => assert!(sick::run(&plan), "no role {other}"),
+        other => assert!(sick::run(&plan) || crowded::run(&plan), "no role {other}"),
     }
 }

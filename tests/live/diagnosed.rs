@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::child::Plan;
 use crate::observe::{Guard, Outcome, start_peer};
-use crate::scenarios::Start;
+use crate::place::Place;
 
 /// Scales what a rule counts as long: 300 s become 6.3 s.
 const LIFETIME: &str = "2s";
@@ -26,6 +26,7 @@ pub(crate) struct Case {
     part: &'static str,
     /// One look does not tell: it is watched for some seconds.
     over_time: bool,
+    place: Place,
 }
 
 impl Case {
@@ -33,10 +34,15 @@ impl Case {
         self.over_time = true;
         self
     }
+
+    const fn in_a(mut self, place: Place) -> Self {
+        self.place = place;
+        self
+    }
 }
 
 /// All of them: each sick one is followed by the healthy one that looks alike.
-pub(crate) const CASES: [Case; 38] = [
+pub(crate) const CASES: [Case; 50] = [
     sick("full", "fds-at-limit", "error", "passwd"),
     healthy("nearly-full"),
     sick("closed-by-peer", "close-wait-pile-up", "warning", "CLOSE_WAIT"),
@@ -75,6 +81,20 @@ pub(crate) const CASES: [Case; 38] = [
     healthy("not-inherited"),
     sick("epoll-a-request", "epolls-pile-up", "warning", "epoll"),
     healthy("epoll-a-thread"),
+    // Counting is done by a thread of its own, and may take longer than the first look.
+    sick("many-mappings", "mappings-near-limit", "warning", "").over_time(),
+    healthy("some-mappings").over_time(),
+    sick("tasks-of-user", "user-tasks-near-limit", "warning", "thread").in_a(Place::User(64_101)),
+    healthy("half-the-tasks-of-user").in_a(Place::User(64_102)),
+    sick("tasks-of-group", "tasks-near-limit", "warning", "thread").in_a(Place::Group(60)),
+    healthy("half-the-tasks-of-group").in_a(Place::Group(60)),
+    sick("watchers-of-user", "inotify-near-limit", "warning", "inotify").in_a(Place::User(64_103)),
+    sick("watches-of-user", "inotify-watches-near-limit", "warning", "").in_a(Place::User(64_104)),
+    sick("ports-to-one-peer", "ephemeral-ports-near-limit", "warning", "tcp client")
+        .in_a(Place::Namespace),
+    healthy("ports-to-three-peers").in_a(Place::Namespace),
+    sick("workers-unbalanced", "workers-unbalanced", "note", "tcp server"),
+    healthy("workers-balanced"),
 ];
 
 const fn sick(
@@ -83,7 +103,7 @@ const fn sick(
     severity: &'static str,
     part: &'static str,
 ) -> Case {
-    Case { role, rule, severity, part, over_time: false }
+    Case { role, rule, severity, part, over_time: false, place: Place::Here }
 }
 
 const fn healthy(role: &'static str) -> Case {
@@ -105,7 +125,7 @@ pub(crate) fn diagnose(case: &Case) -> Outcome {
     };
     let peer = start_peer(&plan);
     plan.peer = Some(peer.1);
-    let child = match Start::Own.spawn(&plan) {
+    let child = match case.place.start(&plan) {
         Ok(child) => Guard(child),
         Err(reason) => return Outcome::Skipped(reason),
     };
@@ -113,17 +133,26 @@ pub(crate) fn diagnose(case: &Case) -> Outcome {
     while std::fs::read(plan.progress()).is_ok_and(|told| told.is_empty())
         || !plan.progress().exists()
     {
+        if let Ok(reason) = std::fs::read_to_string(plan.unsupported()) {
+            return Outcome::Skipped(reason);
+        }
         if start.elapsed() > READY {
             return Outcome::Failed("the child was not set up".to_owned());
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+    let _group = match case.place.confine(child.0.id()) {
+        Ok(group) => group,
+        Err(reason) => return Outcome::Skipped(reason),
+    };
     std::thread::sleep(SETTLE);
     let recording = folder.path().join("look.jsonl.gz");
     let path = recording.to_str().unwrap();
-    let pid = child.0.id().to_string();
+    let pid = child.0.id();
+    let by = std::fs::read_to_string(plan.selector()).unwrap_or_else(|_| pid.to_string());
+    let look = |arguments: &[&str]| look(case.place.looker(pid), arguments);
     let how: &[&str] = if case.over_time { &["--for", "9s"] } else { &["--once"] };
-    let live = look(&[&["watch", &pid, "--record", path], how].concat());
+    let live = look(&[&["watch", &by, "--record", path], how].concat());
     let again = look(&["replay", path]);
     let (live, again) = match (live, again) {
         (Ok(live), Ok(again)) => (live, again),
@@ -137,8 +166,8 @@ pub(crate) fn diagnose(case: &Case) -> Outcome {
 }
 
 /// Exit code and document of one look.
-fn look(arguments: &[&str]) -> Result<(i32, Value), String> {
-    let output = Command::new(env!("CARGO_BIN_EXE_poolscan"))
+fn look(mut looker: Command, arguments: &[&str]) -> Result<(i32, Value), String> {
+    let output = looker
         .args(arguments)
         .args(["--lifetime", LIFETIME, "--format", "json", "--fail-on", "suspect"])
         .stdin(Stdio::null())

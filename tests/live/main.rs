@@ -9,11 +9,13 @@
 
 mod check;
 mod child;
+mod crowded;
 mod diagnosed;
 mod healthy;
 mod leaks;
 mod observe;
 mod peer;
+mod place;
 mod recordings;
 mod scenarios;
 mod sick;

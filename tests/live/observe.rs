@@ -60,7 +60,7 @@ pub(crate) fn observe(scenario: &Scenario) -> Outcome {
     let output = poolscan(scenario, child.0.id()).output().unwrap();
     let turns = turns(&plan) - before.0;
     let seconds = before.1.elapsed().as_secs_f64() - 0.5;
-    if let Ok(reason) = std::fs::read_to_string(plan.folder.join("unsupported")) {
+    if let Ok(reason) = std::fs::read_to_string(plan.unsupported()) {
         return Outcome::Skipped(reason);
     }
     let stderr = String::from_utf8_lossy(&output.stderr);

@@ -1,5 +1,6 @@
 //! What is watched, and what must come out.
 
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
 use crate::child::{PLAN, Plan};
@@ -29,6 +30,8 @@ pub(crate) enum Start {
     Own,
     /// This executable in a network namespace of its own.
     Namespace,
+    /// This executable as a user who has nothing else here.
+    User(u32),
     /// The Python script.
     Python,
 }
@@ -132,6 +135,11 @@ impl Start {
         let own = std::env::current_exe().unwrap();
         let mut command = match self {
             Self::Own => Command::new(own),
+            Self::User(user) => {
+                let mut command = Command::new(own);
+                command.uid(user).gid(user);
+                command
+            }
             Self::Namespace => {
                 let usable = Command::new("unshare")
                     .args(["-n", "ip", "link", "set", "lo", "up"])

@@ -70,7 +70,7 @@ pub(crate) fn run(plan: &Plan) -> bool {
 }
 
 /// Says that everything is set up, and keeps it.
-fn stay<T>(plan: &Plan, held: T) {
+pub(crate) fn stay<T>(plan: &Plan, held: T) {
     File::create(plan.progress()).unwrap().write_all(b"1").unwrap();
     sleep(Duration::from_secs_f64(plan.life));
     drop(held);
@@ -92,7 +92,7 @@ fn fill(plan: &Plan, share: f64) {
     sleep(Duration::from_secs_f64(plan.life));
 }
 
-fn listener() -> (TcpListener, SocketAddr) {
+pub(crate) fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)

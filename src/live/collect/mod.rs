@@ -7,6 +7,7 @@ mod environment;
 pub mod fd_facts;
 pub mod fd_table;
 pub mod fds;
+pub mod feed;
 mod flow;
 pub mod hidden;
 pub mod idle;

@@ -11,13 +11,14 @@ use rustix::time::{ClockId, clock_gettime};
 use super::beat::{Beat, HandleIds};
 use super::environment;
 use super::fds::Fds;
-use super::hidden;
+use super::feed::Remote;
+use super::hidden::Hidden;
 use super::inherited::Inherited;
 use super::netns;
 use super::others::Others;
 use super::own;
 use super::socket_facts::{Ports, endpoint};
-use crate::live::facts::{Fact, Lifecycle, Millis, SourceStatus};
+use crate::live::facts::{Fact, Lifecycle, Millis, SourceStatus, TargetId};
 use crate::live::host::net_tables;
 use crate::live::host::process_table::ProcessTable;
 use crate::live::host::sock_diag::{Completeness, Family, SockDiag, TABLES, Table};
@@ -59,10 +60,12 @@ struct Watched {
     fds: Fds,
     fds_cost: Duration,
     sockets_cost: Duration,
+    hidden: Hidden,
     hidden_cost: Duration,
     inherited: Inherited,
     inherited_cost: Duration,
     others: Others,
+    remotes: Vec<Box<dyn Remote>>,
     /// What was told of connections that ended, by peer.
     time_wait: BTreeMap<(IpAddr, u16), u64>,
 }
@@ -101,10 +104,12 @@ impl Sampler {
             fds: Fds::new(),
             fds_cost: Duration::ZERO,
             sockets_cost: Duration::ZERO,
+            hidden: Hidden::default(),
             hidden_cost: Duration::ZERO,
             inherited: Inherited::default(),
             inherited_cost: Duration::ZERO,
             others: Others::default(),
+            remotes: Vec::new(),
             time_wait: BTreeMap::new(),
         });
         Self {
@@ -123,6 +128,13 @@ impl Sampler {
     pub fn with_stacks(&mut self) {
         for watched in &mut self.watched {
             watched.others.with_stacks();
+        }
+    }
+
+    /// Asks another source about a target, from the next identity beat on.
+    pub fn attach(&mut self, target: TargetId, remote: Box<dyn Remote>) {
+        if let Some(watched) = self.watched.iter_mut().find(|watched| watched.target.id == target) {
+            watched.remotes.push(remote);
         }
     }
 
@@ -230,12 +242,15 @@ impl Sampler {
             let cost = watched.sockets_cost;
             beat.source(target.id, "sockets", pass.status, &pass.reason, cost);
             let begin = cpu_time();
-            hidden::sample(fds, target, watched.hidden_cost, &mut beat);
+            watched.hidden.sample(fds, target, watched.hidden_cost, &mut beat);
             watched.hidden_cost += cpu_time().saturating_sub(begin);
             let begin = cpu_time();
             watched.inherited.sample(fds, target, &table, watched.inherited_cost, &mut beat);
             watched.inherited_cost += cpu_time().saturating_sub(begin);
             watched.others.sample(target, &table, &mut beat);
+            for remote in &mut watched.remotes {
+                remote.deliver(target, &mut beat);
+            }
             own::sample(target, &mut beat);
             watched.first = false;
         }
