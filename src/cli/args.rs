@@ -73,7 +73,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// In place on a terminal, plain lines elsewhere
+    /// Screens on a terminal that can show them, plain lines elsewhere
     Auto,
     /// Text
     Human,

@@ -29,6 +29,8 @@ mod terminal;
 #[cfg(target_os = "linux")]
 mod top;
 #[cfg(target_os = "linux")]
+mod tui;
+#[cfg(target_os = "linux")]
 mod watch;
 
 use std::ffi::OsString;

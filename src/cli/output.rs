@@ -1,11 +1,11 @@
 //! Where the answer goes: one sink for all formats.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use super::args::Format;
-use super::terminal::{rows, style};
+use super::terminal::style;
 use crate::live::outcome::{Changes, Outcome};
-use crate::report::{self, LiveView, Style};
+use crate::report::{self, Style};
 
 /// The chosen format and what it keeps between refreshes.
 pub(super) struct Output {
@@ -15,8 +15,6 @@ pub(super) struct Output {
 }
 
 enum Form {
-    /// In place on a terminal.
-    Live(Box<LiveView>),
     /// Text, when something changed.
     Plain,
     Json,
@@ -25,23 +23,18 @@ enum Form {
 
 impl Output {
     pub(super) fn new(format: Format, command: &'static str) -> Self {
-        let terminal = io::stdout().is_terminal();
-        let style = style();
         let form = match format {
             Format::Json => Form::Json,
             Format::Ndjson => Form::Ndjson,
-            Format::Auto if terminal && command != "replay" => {
-                Form::Live(Box::new(LiveView::new(rows())))
-            }
             Format::Auto | Format::Human => Form::Plain,
         };
-        Self { form, style, command }
+        Self { form, style: style(), command }
     }
 
     /// Says something about the run that is not part of the answer; machine formats stay clean.
     pub(super) fn note(&mut self, text: &str) -> io::Result<()> {
         match self.form {
-            Form::Live(_) | Form::Plain => {
+            Form::Plain => {
                 let mut out = io::stdout().lock();
                 for line in text.split('\n') {
                     writeln!(out, "{}", report::sanitise(line))?;
@@ -52,20 +45,11 @@ impl Output {
         }
     }
 
-    /// After a tick: what changed, and a refresh where the form has one. After the only one the
-    /// answer follows at once, and people need not read it twice.
-    pub(super) fn tick(
-        &mut self,
-        changes: &Changes,
-        only: bool,
-        outcome: impl FnOnce() -> Outcome,
-    ) -> io::Result<()> {
+    /// After a tick: what changed. After the only one the answer follows at once, and people need
+    /// not read it twice.
+    pub(super) fn tick(&mut self, changes: &Changes, only: bool) -> io::Result<()> {
         let mut out = io::stdout().lock();
         match &mut self.form {
-            Form::Live(view) => {
-                view.resize(rows());
-                view.draw(&outcome(), self.style, &mut out)?;
-            }
             Form::Plain if !changes.is_empty() && !only => {
                 report::human_changes(changes, self.style, &mut out)?;
             }
@@ -86,10 +70,6 @@ impl Output {
     pub(super) fn finish(&mut self, outcome: &Outcome) -> io::Result<()> {
         let mut out = io::stdout().lock();
         match &mut self.form {
-            Form::Live(view) => {
-                view.finish(&mut out)?;
-                report::human_summary(outcome, self.style, &mut out)?;
-            }
             Form::Plain => report::human_summary(outcome, self.style, &mut out)?,
             Form::Json => report::json(outcome, self.command, &mut out)?,
             Form::Ndjson => report::ndjson_summary(outcome, self.command, &mut out)?,

@@ -56,13 +56,13 @@ fn replay(file: &Path, args: &ReplayArgs) -> anyhow::Result<Exit> {
             let watch = watch.get_or_insert_with(|| Watch::new(settings(None)));
             let changes = watch.step(&facts);
             facts.clear();
-            output.tick(&changes, false, || watch.outcome())?;
+            output.tick(&changes, false)?;
         }
     }
     let mut watch = watch.unwrap_or_else(|| Watch::new(settings(None)));
     let changes = watch.step(&facts);
     let outcome = watch.outcome();
-    output.tick(&changes, false, || outcome.clone())?;
+    output.tick(&changes, false)?;
     for complaint in complaints(&reader) {
         complain(&format!("{}: {complaint}", file.display()));
     }

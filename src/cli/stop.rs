@@ -24,6 +24,11 @@ impl Stop {
         Ok(Self(flag))
     }
 
+    /// Asks for it ourselves.
+    pub(super) fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn requested(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

@@ -56,7 +56,7 @@ fn redraw(
     let mut out = io::stdout().lock();
     loop {
         view.resize(rows());
-        view.draw_top(&seen, style(), &mut out)?;
+        view.draw(&seen, style(), &mut out)?;
         if !stop.wait_until(Instant::now() + every, || false) {
             view.finish(&mut out)?;
             return Ok(Exit::Interrupted);

@@ -5,13 +5,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 
-use super::args::WatchArgs;
+use super::args::{Format, WatchArgs};
 use super::complain;
 use super::exit::{self, Exit};
 use super::output::Output;
 use super::recorder::Recording;
 use super::stop::Stop;
 use super::targets;
+use super::terminal::style;
+use super::tui::{self, Screens};
 use crate::live::collect::sampler::Sampler;
 use crate::live::detect::scale::Timing;
 use crate::live::facts::Millis;
@@ -69,8 +71,11 @@ fn watch_targets(
     };
     announce(args, &timing, output)?;
     let mut sampler = Sampler::new(targets, timing.bucket_ms(), timing.start_up_ms());
-    let end = sample(args, &mut sampler, &mut watch, &timing, &mut recording, stop, output)?;
-    let outcome = watch.outcome();
+    let screens = screens(args, stop)?;
+    let shown = (&mut *output, screens.as_ref());
+    let end = sample(args, &mut sampler, &mut watch, &timing, &mut recording, stop, shown);
+    screens.map_or(Ok(()), Screens::finish).context("the terminal")?;
+    let (end, outcome) = (end?, watch.outcome());
     output.finish(&outcome)?;
     let recorded = recording.finish(match end {
         End::TimeUp => "time is up",
@@ -84,6 +89,16 @@ fn watch_targets(
     })
 }
 
+/// The screens, where they are wanted and a terminal can show them. A program of ours writes to the
+/// same terminal.
+fn screens(args: &WatchArgs, stop: &Stop) -> anyhow::Result<Option<Screens>> {
+    let wanted = args.judging.format == Format::Auto && !args.once && args.program.is_empty();
+    if !wanted || !tui::capable() {
+        return Ok(None);
+    }
+    Screens::start(style(), stop.clone()).map(Some).context("cannot set the terminal up")
+}
+
 /// Samples until the time is up, the targets are gone, or somebody stops us.
 fn sample(
     args: &WatchArgs,
@@ -92,7 +107,7 @@ fn sample(
     timing: &Timing,
     recording: &mut Recording,
     stop: &Stop,
-    output: &mut Output,
+    (output, screens): (&mut Output, Option<&Screens>),
 ) -> anyhow::Result<End> {
     let bucket = timing.bucket_ms();
     let count_every =
@@ -116,7 +131,10 @@ fn sample(
         recording.tick(&facts);
         let changes = watch.step(&facts);
         facts.clear();
-        output.tick(&changes, args.once, || watch.outcome())?;
+        match screens {
+            Some(screens) => screens.show(watch),
+            None => output.tick(&changes, args.once)?,
+        }
         if args.once {
             return Ok(End::TimeUp);
         }
@@ -134,7 +152,11 @@ fn sample(
             at = at.min(until.max(now));
         }
         let deadline = start + Duration::from_millis(u64::try_from(at).unwrap_or(0));
-        if !stop.wait_until(deadline, || false) {
+        let answer = || {
+            screens.inspect(|screens| screens.answer(watch));
+            false
+        };
+        if !stop.wait_until(deadline, answer) {
             return Ok(End::Interrupted);
         }
     }

@@ -65,6 +65,30 @@ pub struct Inventory {
     pub left_out: u64,
 }
 
+/// One group of handles, whatever is said about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupCount {
+    /// Names from the kind down. Untrusted text.
+    pub path: Vec<String>,
+    /// Handles held now.
+    pub now: usize,
+    /// Births seen; a lower bound where handles live for less than a beat.
+    pub opened: u64,
+    /// Deaths seen; a lower bound, too.
+    pub closed: u64,
+    /// Counts over the watch for a sparkline, oldest first, at most 60.
+    pub history: Vec<f64>,
+}
+
+/// Handles of a group.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Members {
+    /// The first of them.
+    pub handles: Vec<Held>,
+    /// How many there are.
+    pub total: usize,
+}
+
 /// How old a handle is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Age {

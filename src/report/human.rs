@@ -7,7 +7,7 @@ use tabled::settings::Style as TableStyle;
 use unicode_width::UnicodeWidthStr;
 
 use super::listing::gap;
-use super::number::{bytes, duration, durations, short, sparkline};
+use super::number::{bytes, duration, durations, short};
 use super::text::{ascii, fit, sanitise};
 use crate::finding::{Severity, Verdict};
 use crate::live::facts::SourceStatus;
@@ -61,7 +61,7 @@ impl Line {
 /// # Errors
 /// What `out` returns.
 pub fn human_summary(outcome: &Outcome, style: Style, out: &mut dyn io::Write) -> io::Result<()> {
-    write_lines(&lines(outcome, style, false), style, out)
+    write_lines(&lines(outcome, style), style, out)
 }
 
 /// Writes one line a change, for pipes and logs.
@@ -100,14 +100,6 @@ pub fn human_changes(changes: &Changes, style: Style, out: &mut dyn io::Write) -
     write_lines(&page.lines, style, out)
 }
 
-/// Writes the full view once.
-///
-/// # Errors
-/// What `out` returns.
-pub fn human_refresh(outcome: &Outcome, style: Style, out: &mut dyn io::Write) -> io::Result<()> {
-    write_lines(&lines(outcome, style, true), style, out)
-}
-
 pub(super) fn write_lines(lines: &[Line], style: Style, out: &mut dyn io::Write) -> io::Result<()> {
     let mut text = String::new();
     for line in lines {
@@ -117,17 +109,16 @@ pub(super) fn write_lines(lines: &[Line], style: Style, out: &mut dyn io::Write)
     out.write_all(text.as_bytes())
 }
 
-/// All lines of an outcome; `full` adds sparklines and processes.
-pub(crate) fn lines(outcome: &Outcome, style: Style, full: bool) -> Vec<Line> {
+/// All lines of an outcome.
+fn lines(outcome: &Outcome, style: Style) -> Vec<Line> {
     let mut page = Page::new(style);
-    page.whole_steps = !full;
     if outcome.targets.is_empty() {
         page.add("", "no target is being watched");
     }
     let mut targets: Vec<_> = outcome.targets.iter().collect();
     targets.sort_by_key(|t| (std::cmp::Reverse(t.verdict), t.target));
     for target in targets {
-        page.target(target, full);
+        page.target(target);
     }
     let watched = duration(outcome.now as f64 / 1000.0);
     page.add(
@@ -151,15 +142,12 @@ pub(crate) fn lines(outcome: &Outcome, style: Style, full: bool) -> Vec<Line> {
 pub(super) struct Page {
     style: Style,
     lines: Vec<Line>,
-    /// Next steps are left to the terminal to fold: a command with a line break in it cannot be
-    /// pasted. A view that is redrawn has to know its height and breaks them.
-    whole_steps: bool,
 }
 
 impl Page {
     /// An empty one.
     pub(super) fn new(style: Style) -> Self {
-        Self { style, lines: Vec::new(), whole_steps: false }
+        Self { style, lines: Vec::new() }
     }
 
     /// What was added.
@@ -179,15 +167,13 @@ impl Page {
         self.lines.push(Line { text: fit(&text, width, mark).trim_end().to_owned(), tone });
     }
 
+    /// Adds a next step. It is left to the terminal to fold: a command with a line break in it
+    /// cannot be pasted.
     fn step(&mut self, text: &str) {
-        if self.whole_steps {
-            self.push("1", &format!("  next: {text}"), usize::MAX);
-        } else {
-            self.wrapped("1", "  next: ", text);
-        }
+        self.push("1", &format!("  next: {text}"), usize::MAX);
     }
 
-    fn target(&mut self, target: &TargetOutcome, full: bool) {
+    fn target(&mut self, target: &TargetOutcome) {
         let mut ranked: Vec<_> = target.resources.iter().collect();
         ranked.sort_by_key(|r| std::cmp::Reverse((r.verdict, r.confidence)));
         // Totals repeat what their groups say; findings are what carries evidence.
@@ -216,11 +202,8 @@ impl Page {
                 &format!("  the target ended {} into the watch", duration(at as f64 / 1000.0)),
             );
         }
-        self.table(&ranked, full);
+        self.table(&ranked);
         self.limits(target);
-        if full && target.processes.len() > 1 {
-            self.processes(target);
-        }
         for resource in ranked
             .iter()
             .filter(|r| !r.conclusive && !r.missing.is_empty() && r.group.is_empty())
@@ -298,23 +281,19 @@ impl Page {
         self.add(tone, &line);
     }
 
-    fn table(&mut self, ranked: &[&ResourceOutcome], full: bool) {
+    fn table(&mut self, ranked: &[&ResourceOutcome]) {
         if ranked.is_empty() {
             return;
         }
         let mut table = Builder::default();
-        let mut head = vec!["resource", "now", "limit", "per min", "time to limit", "verdict"];
-        if full {
-            head.push("history");
-        }
-        table.push_record(head);
+        table.push_record(["resource", "now", "limit", "per min", "time to limit", "verdict"]);
         // Totals and kinds; the findings above are its details.
         let mut rows: Vec<&ResourceOutcome> =
             ranked.iter().copied().filter(|r| r.group.is_empty()).collect();
         rows.sort_by_key(|r| (r.resource.as_str(), r.kind.is_some(), std::cmp::Reverse(r.verdict)));
         let hidden = rows.len().saturating_sub(MAX_ROWS);
         for r in rows.into_iter().take(MAX_ROWS) {
-            let mut row = vec![
+            table.push_record([
                 sanitise(&table_name(r)).into_owned(),
                 r.now
                     .filter(|v| v.is_finite())
@@ -323,11 +302,7 @@ impl Page {
                 r.per_minute.map_or_else(|| "-".to_owned(), |p| signed(r, p.value)),
                 r.seconds_to_limit.map_or_else(|| "-".to_owned(), |t| duration(t.value)),
                 words(r.verdict),
-            ];
-            if full {
-                row.push(sparkline(&r.history, 20, self.style.unicode));
-            }
-            table.push_record(row);
+            ]);
         }
         self.tabled(table);
         if hidden > 0 {
@@ -351,19 +326,6 @@ impl Page {
         }
     }
 
-    fn processes(&mut self, target: &TargetOutcome) {
-        let mut table = Builder::default();
-        table.push_record(["pid", "fds", "threads", "rss"]);
-        for (pid, gauges) in target.processes.iter().take(MAX_ROWS) {
-            let cell = |name: &str, show: fn(f64) -> String| {
-                gauges.get(name).map_or_else(|| "unknown".to_owned(), |&v| show(v))
-            };
-            let cells = [cell("fds", short), cell("threads", short), cell("rss_bytes", bytes)];
-            table.push_record(std::iter::once(pid.to_string()).chain(cells));
-        }
-        self.tabled(table);
-    }
-
     fn tabled(&mut self, table: Builder) {
         let text = table.build().with(TableStyle::blank()).to_string();
         for line in text.lines() {
@@ -373,7 +335,7 @@ impl Page {
 }
 
 /// The answer in one line.
-fn headline(r: &ResourceOutcome) -> String {
+pub(super) fn headline(r: &ResourceOutcome) -> String {
     let mut line = format!("{}  {}", shout(r.verdict), place(r));
     match r.now.filter(|v| v.is_finite()) {
         Some(now) => line.push_str(&format!(": {} held", amount(r, now))),
@@ -408,11 +370,11 @@ fn moved(change: &FindingChange, changes: &[FindingChange]) -> bool {
         })
 }
 
-fn words(verdict: Verdict) -> String {
+pub(super) fn words(verdict: Verdict) -> String {
     verdict.as_str().replace('_', " ")
 }
 
-fn shout(verdict: Verdict) -> String {
+pub(super) fn shout(verdict: Verdict) -> String {
     match verdict {
         Verdict::InsufficientData => "NO VERDICT YET".to_owned(),
         other => words(other).to_uppercase(),
@@ -429,7 +391,7 @@ fn tone(verdict: Verdict) -> &'static str {
 }
 
 /// Where in the groups a resource stands.
-fn place(r: &ResourceOutcome) -> String {
+pub(super) fn place(r: &ResourceOutcome) -> String {
     let kind = r.kind.as_ref().unwrap_or(&r.resource);
     // A socket's role says that it is one.
     let kind = (kind != "socket" || r.group.is_empty()).then_some(kind);
@@ -437,27 +399,27 @@ fn place(r: &ResourceOutcome) -> String {
 }
 
 /// Name in the table, where kinds stand indented below their resource.
-fn table_name(r: &ResourceOutcome) -> String {
+pub(super) fn table_name(r: &ResourceOutcome) -> String {
     match &r.kind {
         Some(kind) if *kind != r.resource => format!("  {kind}"),
         _ => r.resource.clone(),
     }
 }
 
-fn amount(r: &ResourceOutcome, value: f64) -> String {
+pub(super) fn amount(r: &ResourceOutcome, value: f64) -> String {
     if r.resource == "rss" { bytes(value) } else { short(value) }
 }
 
-fn signed(r: &ResourceOutcome, value: f64) -> String {
+pub(super) fn signed(r: &ResourceOutcome, value: f64) -> String {
     let sign = if value > 0.0 { "+" } else { "" };
     format!("{sign}{}", amount(r, value))
 }
 
-fn name(target: &TargetOutcome) -> &str {
+pub(super) fn name(target: &TargetOutcome) -> &str {
     if target.facts.name.is_empty() { "unnamed target" } else { &target.facts.name }
 }
 
-fn pids(pids: &[u32]) -> String {
+pub(super) fn pids(pids: &[u32]) -> String {
     let mut text: Vec<_> = pids.iter().take(8).map(u32::to_string).collect();
     if pids.is_empty() {
         text.push("unknown".to_owned());
@@ -474,7 +436,7 @@ mod tests {
 
     fn shown(outcome: &Outcome, style: Style) -> String {
         let mut out = Vec::new();
-        human_refresh(outcome, style, &mut out).expect("a vector takes all");
+        human_summary(outcome, style, &mut out).expect("a vector takes all");
         String::from_utf8(out).expect("UTF-8")
     }
 

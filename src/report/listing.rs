@@ -131,7 +131,7 @@ fn gaps(list: &Listing<'_>) -> Vec<String> {
     lines
 }
 
-fn number(value: Option<u32>) -> String {
+pub(super) fn number(value: Option<u32>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 
@@ -139,7 +139,7 @@ fn seconds(ms: Millis) -> f64 {
     ms as f64 / 1000.0
 }
 
-fn age(age: Age) -> String {
+pub(super) fn age(age: Age) -> String {
     match age {
         Age::Exactly(ms) => duration(seconds(ms)),
         Age::AtLeast(ms) => format!(">= {}", duration(seconds(ms))),
@@ -147,14 +147,14 @@ fn age(age: Age) -> String {
     }
 }
 
-fn idle(held: &Held, now: Millis) -> String {
+pub(super) fn idle(held: &Held, now: Millis) -> String {
     match held.facts.activity {
         Activity::Awake => "in use".to_owned(),
         _ => held.idle(now).map_or_else(|| "unknown".to_owned(), |ms| duration(seconds(ms))),
     }
 }
 
-fn queued(held: &Held) -> String {
+pub(super) fn queued(held: &Held) -> String {
     let flow = held.facts.flow();
     if &*held.facts.state == "LISTEN" {
         return match (flow.unread, flow.unsent) {

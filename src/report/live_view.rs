@@ -4,9 +4,8 @@ use std::io;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::human::{Line, Style, lines};
+use super::human::{Line, Style};
 use super::top::{self, Top};
-use crate::live::outcome::Outcome;
 
 /// Remembers what stands on the screen, so that the next drawing replaces exactly that.
 #[derive(Debug, Default)]
@@ -34,20 +33,7 @@ impl LiveView {
     ///
     /// # Errors
     /// What `out` returns.
-    pub fn draw(
-        &mut self,
-        outcome: &Outcome,
-        style: Style,
-        out: &mut dyn io::Write,
-    ) -> io::Result<()> {
-        self.redraw(lines(outcome, style, true), style, out)
-    }
-
-    /// The same, of all processes.
-    ///
-    /// # Errors
-    /// What `out` returns.
-    pub fn draw_top(&mut self, top: &Top, style: Style, out: &mut dyn io::Write) -> io::Result<()> {
+    pub fn draw(&mut self, top: &Top, style: Style, out: &mut dyn io::Write) -> io::Result<()> {
         self.redraw(top::lines(top, self.rows, style), style, out)
     }
 
@@ -99,18 +85,21 @@ impl LiveView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples;
+    use crate::live::overview::Pass;
 
     #[test]
     fn redraws_and_restores() {
         let style = Style { color: false, width: 80, unicode: true };
         let mut view = LiveView::new(10);
         let mut out = Vec::new();
-        view.draw(&samples::full(), style, &mut out).expect("draws");
-        out.clear();
-        view.draw(&samples::empty(), style, &mut out).expect("draws");
+        let hidden = Pass { hidden: 3, hidden_reason: "of hidepid".to_owned(), ..Pass::default() };
+        let first = Top { pass: hidden, watched_seconds: None };
+        view.draw(&first, style, &mut out).expect("draws");
+        let lines =
+            String::from_utf8(std::mem::take(&mut out)).expect("UTF-8").matches("\r\n").count();
+        view.draw(&Top::default(), style, &mut out).expect("draws");
         let text = String::from_utf8(std::mem::take(&mut out)).expect("UTF-8");
-        assert!(text.contains("\x1b[9A") && text.ends_with("\x1b[J\x1b[?2026l"));
+        assert!(text.contains(&format!("\x1b[{lines}A")) && text.ends_with("\x1b[J\x1b[?2026l"));
         view.finish(&mut out).expect("finishes");
         assert_eq!(out, b"\x1b[?25h");
     }

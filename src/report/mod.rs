@@ -14,12 +14,14 @@ mod number;
 mod samples;
 mod text;
 mod top;
+#[cfg(target_os = "linux")]
+pub mod tui;
 mod wrap;
 
 pub use candidates::{Candidate, candidates};
 pub use comparison::{comparison, comparison_json};
 pub use doctor::{doctor, doctor_json};
-pub use human::{Style, human_changes, human_refresh, human_summary};
+pub use human::{Style, human_changes, human_summary};
 pub use json::{json, ndjson_change, ndjson_diagnosis, ndjson_summary};
 pub use listing::{Listing, gap, listing, listing_json};
 pub use live_rules::{explain_live, explain_live_json, live_rules};

@@ -23,6 +23,8 @@ mod reach;
 mod recordings;
 mod robust;
 mod rules;
+#[cfg(target_os = "linux")]
+mod screens;
 mod soup;
 #[cfg(target_os = "linux")]
 mod toolbox;

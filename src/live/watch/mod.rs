@@ -1,5 +1,6 @@
 //! The pure step: facts in, changes of findings out; live watching and replay run this very code.
 
+mod browse;
 mod explain;
 mod select;
 mod standing;
