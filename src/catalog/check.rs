@@ -316,9 +316,12 @@ fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place
         Engine::UnsetBound => produced.finished.contains(class),
         // It reads the crate's own types: no fact produces the class.
         Engine::OwnBoundNone => true,
-        Engine::Forget | Engine::Call | Engine::BuiltPerCall | Engine::RetryLoop => {
-            produced.called.contains_key(class)
-        }
+        Engine::Forget
+        | Engine::Call
+        | Engine::BuiltPerCall
+        | Engine::RetryLoop
+        | Engine::LateDeadline
+        | Engine::UnlimitedCollect => produced.called.contains_key(class),
         Engine::PeerWait => produced.called.get(class).is_some_and(|waits| *waits),
         Engine::HeldAcross
         | Engine::DiscardedGuard
@@ -340,7 +343,8 @@ fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place
             wrong(key, format!("no fact has the class '{class}'"));
         }
     }
-    for bound in rule.when.enough.iter().flatten().chain(&rule.when.only_with) {
+    let degrees = rule.when.only_with.iter().chain(&rule.when.milder_with);
+    for bound in rule.when.enough.iter().flatten().chain(degrees) {
         if !produced.bounds.contains(bound.as_str()) {
             wrong("when", format!("no constructor has the bound '{bound}'"));
         }
@@ -348,6 +352,9 @@ fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place
     let bounds = matches!(rule.engine, Engine::UnsetBound | Engine::OwnBoundNone);
     if bounds == when.enough.is_empty() || (!bounds && !when.only_with.is_empty()) {
         wrong("when", "'enough' belongs to unset-bound, and only there".to_owned());
+    }
+    if rule.engine != Engine::UnsetBound && !when.milder_with.is_empty() {
+        wrong("when", "'milder_with' belongs to unset-bound, and only there".to_owned());
     }
     if (rule.engine == Engine::HeldAcross) == when.across.is_empty() {
         wrong("when", "'across' belongs to held-across, and only there".to_owned());

@@ -411,10 +411,14 @@ pub enum Engine {
     BuiltPerCall,
     /// A wait for a peer that nothing bounds.
     PeerWait,
+    /// A wait in the argument of a deadline, over before it begins.
+    LateDeadline,
     /// A loop over accept or a retry that ends, spins or never gives up.
     RetryLoop,
     /// A collection that only grows.
     GrowingCollection,
+    /// A loop that keeps whatever parts come, however many they are.
+    UnlimitedCollect,
     /// A guard that is dropped at once.
     DiscardedGuard,
     /// A call that is wrong by its class alone.
@@ -598,6 +602,9 @@ pub struct When {
     /// `offered`.
     #[serde(default)]
     pub milder_within: Vec<Context>,
+    /// unset-bound: one degree lower where one of these bounds is set by hand.
+    #[serde(default)]
+    pub milder_with: Vec<String>,
     /// must-release: report when every path misses the release (`all`), or when some does.
     /// unreaped-collection: whatever is put in counts (`any`), not only what has no end.
     #[serde(default)]

@@ -7,9 +7,9 @@ use rustc_hash::FxHashMap;
 
 use crate::catalog::model::Effect;
 use crate::lint::bodies::{Bodies, Site};
-use crate::lint::cfg::{LocalId, LocalKind, NodeId};
-use crate::lint::ir::{Name, Path};
-use crate::lint::names::{FnId, Function};
+use crate::lint::cfg::{Call, LocalId, LocalKind, NodeId};
+use crate::lint::ir::{Name, Path, Receiver};
+use crate::lint::names::{FnId, Function, TypeId};
 use crate::lint::types::{Target, Ty, World};
 
 use super::context;
@@ -24,6 +24,18 @@ const STEPS: u32 = 6;
 fn same_trait(one: &Function, other: &Function) -> bool {
     let name = |of: &Function| of.of_trait.as_ref().and_then(Path::last).map(|last| last.name);
     name(one).is_some() && name(one) == name(other)
+}
+
+/// Whether a value of this type may be one of the package's type, or lead to one.
+fn may_hold(ty: &Ty, of: TypeId) -> bool {
+    match ty.bare() {
+        Ty::Unknown | Ty::Traits(_) | Ty::Future(_) | Ty::Fn(_) => true,
+        Ty::Own(id, args) => *id == of || args.iter().any(|arg| may_hold(arg, of)),
+        Ty::Foreign(_, args) => args.iter().any(|arg| may_hold(arg, of)),
+        Ty::Ptr(inner) | Ty::Slice(inner) => may_hold(inner, of),
+        Ty::Tuple(parts) => parts.iter().any(|part| may_hold(part, of)),
+        Ty::Ref(_) | Ty::Int | Ty::Bool | Ty::Never => false,
+    }
 }
 
 /// See the module.
@@ -54,19 +66,30 @@ impl<'a> Callers<'a> {
                         || called.of.is_none() && same_trait(called, function);
                     *other == id || called.name == name && twin
                 }
-                // A method of something unknown could be any of that name; a function of
-                // a type parameter any of the trait.
-                Target::Unknown(other) => {
-                    *other == name
-                        && function.of.is_some()
-                        && (call.receiver.is_some() || function.of_trait.is_some())
-                }
+                Target::Unknown(other) => *other == name && self.may_be(call, function),
                 _ => false,
             });
             let calls: Vec<NodeId> = calls.map(|(node, _)| node).collect();
             found.extend(calls.into_iter().map(|node| (Rc::clone(&site), node)));
         }
         Some(found)
+    }
+
+    /// Whether a call of something unknown may be of a function with its name: a method of
+    /// something unknown could be any that takes as much, a function of a type parameter any of the
+    /// trait.
+    fn may_be(&self, call: &Call, function: &Function) -> bool {
+        let params = self.world.names.body_of(function).map(|body| body.params.len());
+        let given = call.receiver.iter().count() + call.args.len();
+        let called = match &call.receiver {
+            Some(_) => function.sig.receiver != Receiver::None,
+            None => function.of_trait.is_some(),
+        };
+        called
+            && function.of.is_some()
+            && params.is_none_or(|params| params == given)
+            && (function.of_trait.is_some()
+                || function.of_type.is_none_or(|of| may_hold(&call.receiver_ty, of)))
     }
 
     /// Where a function of this name is used as a value; nothing when there are too many places.
@@ -99,10 +122,14 @@ impl<'a> Callers<'a> {
         self.is_held(id) && self.world.names.is_offered(id)
     }
 
-    /// An async function whose future only its callers have.
+    /// A function whose future only its callers have.
     pub(super) fn is_held(&self, id: FnId) -> bool {
         let function = self.world.names.function(id);
-        function.sig.is_async && function.of_trait.is_none()
+        let gives_future = || {
+            let returned = self.world.ty(&function.sig.returns, self.world.scope(id));
+            matches!(returned, Ty::Future(_))
+        };
+        function.of_trait.is_none() && (function.sig.is_async || gives_future())
     }
 
     fn index(&self) -> FxHashMap<Name, Vec<FnId>> {
@@ -134,9 +161,9 @@ impl<'a> Callers<'a> {
         if context::is_entry(self.world.names, id) {
             return true;
         }
-        let Some(callers) = self.of(id).filter(|callers| depth > 0 && !callers.is_empty()) else {
-            return false;
-        };
+        // Users of a library may call what it offers again.
+        let callers = self.of(id).filter(|_| depth > 0 && !self.world.names.is_offered(id));
+        let Some(callers) = callers.filter(|callers| !callers.is_empty()) else { return false };
         callers.iter().all(|(site, node)| {
             site.function != Some(id) && self.once_at_within(site, *node, depth - 1)
         })

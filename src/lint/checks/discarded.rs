@@ -7,6 +7,7 @@ use crate::finding::Role;
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{LocalId, LocalKind, NodeId, NodeKind, Part, Place, Value};
 use crate::lint::flow::Holders;
+use crate::lint::ir::{BlockKind, ExprKind, Span, Stmt};
 use crate::lint::names::{FnId, Shape};
 use crate::lint::types::{Target, Ty, World};
 
@@ -45,6 +46,12 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 } else {
                     dropped_at_once(checker, site, id, held, with)
                 };
+                let judged = judged.and_then(|end| match stands_alone(checker, site, taken) {
+                    true => {
+                        Err(Reason::Context("its block does nothing else: it waits on purpose"))
+                    }
+                    false => Ok(end),
+                });
                 let judged = match without {
                     Some(class) if judged.is_ok() && file_makes(checker, site, class) => {
                         Err(Reason::Context("the file makes what the rule leaves alone"))
@@ -76,6 +83,27 @@ fn file_makes(checker: &Checker<'_>, site: &Site, class: &str) -> bool {
     of_file.filter_map(|id| checker.bodies.of_function(id)).any(|site| {
         let sites = checker.bodies.with_nested(&site);
         sites.iter().any(|site| makes(checker, site, class))
+    })
+}
+
+/// Whether it is taken by the only statement of a block that is a statement itself.
+fn stands_alone(checker: &Checker<'_>, site: &Site, taken: NodeId) -> bool {
+    let at = site.graph.node(taken).span;
+    let around = |span: Span| span.start <= at.start && at.end <= span.end;
+    let bodies = &checker.world.names.source(site.file).file.bodies;
+    bodies.iter().filter(|body| around(body.span)).any(|body| {
+        let blocks = body.exprs.iter().filter_map(|expr| match &expr.kind {
+            ExprKind::Block { stmts, .. } if around(expr.span) => Some(stmts),
+            _ => None,
+        });
+        blocks.flatten().any(|stmt| {
+            let Stmt::Expr(inner) = stmt else { return false };
+            let inner = body.expr(*inner);
+            around(inner.span)
+                && matches!(&inner.kind,
+                    ExprKind::Block { kind: BlockKind::Plain, label: None, stmts, tail: None }
+                        if stmts.len() == 1)
+        })
     })
 }
 

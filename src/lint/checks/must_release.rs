@@ -16,7 +16,7 @@ use crate::lint::names::{FileId, FnId, TypeId};
 use crate::lint::types::{Evidence, OWN_TRANSACTION, Target, Ty, held};
 
 use super::callers::Callers;
-use super::{Checker, Outcome, Reason, Reported, context, in_tests, item, makes};
+use super::{Checker, Outcome, Reason, Reported, context, failure, in_tests, item, makes};
 
 /// Rounds of finding functions that return what they acquire.
 const ROUNDS: usize = 4;
@@ -308,6 +308,8 @@ fn judge<'a>(
             return;
         }
     }
+    fate.lost.retain(|loss| !failure::never_happens(checker, site, loss));
+    let ends = failure::is_final(checker, site, &fate.lost);
     let given_up = gives_up(checker, site, call);
     let said = said.contains(&(site.file, span, class));
     for known in of_class {
@@ -320,7 +322,8 @@ fn judge<'a>(
             checker.add(known, site, node, evidence, Outcome::Silent(Reason::OtherRule));
             continue;
         }
-        if known.rule.when.without.as_ref().is_some_and(|class| makes(checker, site, class)) {
+        let without = known.rule.when.without.as_ref();
+        if without.is_some_and(|class| makes_or_gets(checker, callers, site, class)) {
             let outcome = Outcome::Silent(Reason::Context("the rule leaves such functions alone"));
             checker.add(known, site, node, evidence, outcome);
             continue;
@@ -328,6 +331,7 @@ fn judge<'a>(
         let outcome = verdict(known.rule.when.paths.unwrap_or(Paths::Any), &fate);
         let outcome = match outcome {
             Some(reason) => Outcome::Silent(reason),
+            None if ends => Outcome::Silent(Reason::ProcessEnds),
             None => match fits(checker, callers, &known.rule.when, site, node) {
                 Err(reason) => Outcome::Silent(Reason::Context(reason)),
                 Ok(()) => Outcome::Reported(Box::new(reported(checker, call, begin, &fate))),
@@ -335,6 +339,16 @@ fn judge<'a>(
         };
         checker.add(known, site, node, evidence, outcome);
     }
+}
+
+/// Whether the function makes a call of the class, or may be given what one of its callers made so.
+fn makes_or_gets(checker: &Checker<'_>, callers: &Callers<'_>, site: &Site, class: &str) -> bool {
+    let given = || {
+        let id = site.function.filter(|_| !site.graph.params.is_empty())?;
+        callers.of(id)
+    };
+    makes(checker, site, class)
+        || given().is_some_and(|all| all.iter().any(|(caller, _)| makes(checker, caller, class)))
 }
 
 /// Whether the rule is about this place; what `main` leads to just once runs once, too.

@@ -12,11 +12,13 @@ use crate::lint::cfg::{
 };
 use crate::lint::ir::Span;
 use crate::lint::names::{FileId, FnId};
-use crate::lint::types::Target;
+use crate::lint::types::{Target, Ty, World};
 
 use super::callers::Callers;
 use super::doing::{Doing, inner, is_lazy};
 use super::near::is_near;
+use super::track::moved_on;
+use super::uses::type_of;
 use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
 
 /// Values, bodies and callers followed one after the other.
@@ -44,7 +46,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     false => Ok(()),
                 });
                 let bound = far.and_then(|()| search.call(site, call, DEPTH));
-                let bound = bound.and_then(|way| match search.choice(site, id, call) {
+                let bound = bound.and_then(|way| match search.choice(site, id, call, DEPTH) {
                     Some(span) => Err(Reason::Bounded(span)),
                     None => Ok(way),
                 });
@@ -138,15 +140,16 @@ impl<'a> Search<'a> {
 
     /// Where somebody chose to do without: there is no limit among the arguments, or the same call
     /// of this body has a bound on another path.
-    fn choice(&self, site: &Rc<Site>, id: NodeId, call: &Call) -> Option<Span> {
+    fn choice(&self, site: &Rc<Site>, id: NodeId, call: &Call, depth: u32) -> Option<Span> {
         let graph = &site.graph;
-        let unlimited = graph.ids().find(|&branch| without_limit(graph, branch, id));
+        let world = self.callers.world;
+        let unlimited = graph.ids().find(|&branch| without_limit(world, graph, branch, id));
         if let Some(branch) = unlimited {
             return Some(graph.node(branch).span);
         }
         let same = graph.calls().filter(|(other, twin)| *other != id && twin.target == call.target);
         same.filter(|(_, twin)| is_lazy(graph, twin)).find_map(|(_, twin)| {
-            match self.value(site, twin.to, DEPTH) {
+            match self.value(site, twin.to, depth) {
                 Err(Reason::Bounded(span)) => Some(span),
                 _ => None,
             }
@@ -265,11 +268,23 @@ impl<'a> Search<'a> {
 
     /// A call that puts a limit on what it is given.
     fn bounds(&self, call: &Call) -> bool {
-        // Combinators that nobody described: their names say it.
-        let named = || ["timeout", "deadline"].iter().any(|word| call.name.as_str().contains(word));
+        // Combinators that nobody described: their names, or those of what they make, say it.
+        let says = |name: &str| {
+            let name = name.to_lowercase();
+            ["timeout", "deadline"].iter().any(|word| name.contains(word))
+        };
+        let named = || says(call.name.as_str());
         match &call.target {
-            Target::Own(id) => self.doing.function(*id).bounds || named(),
+            Target::Own(id) => {
+                let names = self.callers.world.names;
+                let of_type = || {
+                    let of = names.function(*id).of_type;
+                    of.is_some_and(|of| says(names.type_def(of).name.as_str()))
+                };
+                self.doing.function(*id).bounds || named() || call.receiver.is_none() && of_type()
+            }
             Target::Api(..) => call.effects.contains(&Effect::Bounds),
+            Target::Foreign(path) => says(super::short(path.as_str()).as_str()),
             _ => named(),
         }
     }
@@ -280,10 +295,19 @@ impl<'a> Search<'a> {
             return Ok(None);
         }
         if let Some((parent, made)) = &site.parent {
-            let made = made.map(|made| &parent.graph.node(made).kind);
-            let Some(NodeKind::Assign { to, .. }) = made else {
+            let made = made.map(|made| parent.graph.node(made));
+            let Some((NodeKind::Assign { to, .. }, span)) =
+                made.map(|made| (&made.kind, made.span))
+            else {
                 return Err(Reason::UnknownOrigin);
             };
+            let params = site.graph.locals.iter().any(|local| local.kind == LocalKind::Param);
+            if (params || !site.graph.is_async) && is_given_out(&parent.graph, to.local) {
+                return Err(Reason::Escapes(
+                    span,
+                    "the closure is given out, and called elsewhere",
+                ));
+            }
             return self.value(parent, to.local, depth - 1);
         }
         let Some(id) = site.function else { return Ok(None) };
@@ -297,32 +321,89 @@ impl<'a> Search<'a> {
         found
     }
 
-    /// `Ok` when somebody calls it without a bound, or nobody does here.
+    /// `Ok` when somebody calls it without a bound, or nobody does here. Calls of something of that
+    /// name only count where others say nothing, and then a bound around one of them is enough.
     fn callers_bound(&self, site: &Rc<Site>, id: FnId, depth: u32) -> Bound {
-        let callers = self.callers.of(id).ok_or(Reason::TooComplex)?;
-        let mut bounded = None;
+        let mut callers = self.callers.of(id).ok_or(Reason::TooComplex)?;
+        callers.retain(|(caller, _)| caller.function != Some(id));
+        let (sure, unsure): (Vec<_>, Vec<_>) = callers.into_iter().partition(|(caller, node)| {
+            let call = caller.graph.call_at(*node);
+            call.is_some_and(|call| matches!(call.target, Target::Own(_)))
+        });
+        if sure.is_empty() && self.is_layered(id) {
+            return Err(Reason::Context("where its type is put to use, a limit is set"));
+        }
+        let (unbounded, silent) = self.among(site, &sure, depth);
+        let is_bound = |reason: &Reason| matches!(reason, Reason::Bounded(_) | Reason::Context(_));
+        match (unbounded, silent) {
+            (Some(step), _) => return Ok(Some(Rc::new(step))),
+            (None, Some(reason)) if is_bound(&reason) => return Err(reason),
+            _ => {}
+        }
+        match self.among(site, &unsure, depth) {
+            (_, Some(reason)) if is_bound(&reason) => Err(reason),
+            (Some(step), _) => Ok(Some(Rc::new(step))),
+            (None, other) => silent.or(other).map_or(Ok(None), Err),
+        }
+    }
+
+    /// A call without a bound, with others like it, and why another says nothing: a bound if one has
+    /// one.
+    fn among(
+        &self,
+        site: &Site,
+        callers: &[(Rc<Site>, NodeId)],
+        depth: u32,
+    ) -> (Option<Step>, Option<Reason>) {
+        let depth = depth.saturating_sub(1);
+        let mut silent: Option<Reason> = None;
         let mut unbounded: Option<Step> = None;
-        for (caller, node) in &callers {
-            if caller.function == Some(id) {
-                continue;
-            }
+        for (caller, node) in callers {
             let Some(call) = caller.graph.call_at(*node) else { continue };
-            match self.call(caller, call, depth.saturating_sub(1)) {
+            let around = self.call(caller, call, depth);
+            let around = around.and_then(|way| match self.choice(caller, *node, call, depth) {
+                Some(span) => Err(Reason::Bounded(span)),
+                None => Ok(way),
+            });
+            match around {
                 Ok(from) => {
                     let (file, span) = (caller.file, caller.graph.node(*node).span);
                     match &mut unbounded {
                         Some(step) if step.also.len() < CALLERS => step.also.push((file, span)),
-                        Some(_) => break,
+                        Some(_) => {}
                         None => unbounded = Some(Step { file, span, from, also: Vec::new() }),
                     }
                 }
-                Err(reason) => bounded = bounded.or(Some(elsewhere(reason, caller, site))),
+                Err(reason) => {
+                    let known = matches!(silent, Some(Reason::Bounded(_) | Reason::Context(_)));
+                    if !known {
+                        silent = Some(elsewhere(reason, caller, site));
+                    }
+                }
             }
         }
-        match unbounded {
-            Some(step) => Ok(Some(Rc::new(step))),
-            None => bounded.map_or(Ok(None), Err),
-        }
+        (unbounded, silent)
+    }
+
+    /// What others run by a trait of theirs, of a type of which values are made beside something
+    /// that sets a limit, such as a layer around a connector.
+    fn is_layered(&self, id: FnId) -> bool {
+        let names = self.callers.world.names;
+        let function = names.function(id);
+        let Some(of) = function.of_type.filter(|_| function.of_trait.is_some()) else {
+            return false;
+        };
+        let limits = |call: &Call| match &call.receiver {
+            None => self.bounds(call),
+            Some(_) => call.name.as_str() == "timeout",
+        };
+        let sites = self.callers.naming(names.type_def(of).name).unwrap_or_default();
+        sites.iter().any(|site| {
+            let own = site.function.and_then(|id| names.function(id).of_type) == Some(of);
+            let mut locals = site.graph.locals.iter();
+            !own && locals.any(|local| matches!(local.ty.bare(), Ty::Own(id, _) if *id == of))
+                && site.graph.calls().any(|(_, call)| limits(call))
+        })
     }
 
     /// Part of what a library offers, or only of use to such parts: whoever calls it holds the
@@ -352,13 +433,12 @@ impl<'a> Search<'a> {
 }
 
 /// Whether a step is reached only when there is no duration: `None => connect(addr).await`.
-fn without_limit(graph: &Graph, branch: NodeId, id: NodeId) -> bool {
+fn without_limit(world: &World<'_>, graph: &Graph, branch: NodeId, id: NodeId) -> bool {
     let node = graph.node(branch);
     let NodeKind::Branch(Test::Success(place)) = &node.kind else { return false };
-    let ty = graph.local(place.local).ty.bare();
-    let limit = ty.payload();
+    let limit = type_of(world, graph, place.local, &place.path).payload();
     let is_limit = limit.path().is_some_and(|path| path.as_str().ends_with("::Duration"));
-    is_limit && place.path.is_empty() && {
+    is_limit && {
         let reached = |side: Edge| {
             let mut next = node.next.iter().filter(|(edge, _)| *edge == side);
             next.any(|&(_, next)| graph.reached(next).get(id.0 as usize) == Some(&true))
@@ -375,6 +455,12 @@ fn elsewhere(reason: Reason, caller: &Site, site: &Site) -> Reason {
         }
         other => other,
     }
+}
+
+/// Whether a closure is returned as it is, or in a box: who calls it is not who calls the function.
+fn is_given_out(graph: &Graph, made: LocalId) -> bool {
+    let all = moved_on(graph, vec![made], |_| true);
+    all.contains(&graph.result)
 }
 
 fn is(operand: &Operand, local: LocalId) -> bool {

@@ -9,13 +9,16 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::catalog::model::{BoundDefault, Engine, Handle};
 use crate::finding::Role;
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{Call, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place, Value};
+use crate::lint::cfg::{
+    Call, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place, Value,
+};
 use crate::lint::ir::Span;
 use crate::lint::names::FnId;
 use crate::lint::types::{Target, Ty, World};
 
 use super::near::is_near;
 use super::peer_wait::Search;
+use super::track::moved_on;
 use super::users::users;
 use super::{Checker, Outcome, Reason, Reported, context, item};
 
@@ -292,12 +295,41 @@ fn judge(
     let bound = bound.replace('-', " ");
     let steps = trace.steps.iter().take(STEPS);
     related.extend(steps.map(|&span| (Role::Step, span, format!("does not set {bound}"))));
+    let thought_of = when.milder_with.iter().any(|name| trace.sets.contains_key(name));
+    let milder = match () {
+        () if thought_of => Some("what is set notices that the other side is gone"),
+        () if is_replaced(&site.graph, call.to) => {
+            Some("another path puts something else in its place")
+        }
+        () => None,
+    };
     Outcome::Reported(Box::new(Reported {
         item: item(checker.world, call),
         bound,
         related,
+        milder,
         ..Reported::default()
     }))
+}
+
+/// Whether the variable that gets a value is given another one, too.
+fn is_replaced(graph: &Graph, made: LocalId) -> bool {
+    let moved = |value: &Value| match value {
+        Value::Use(Operand::Move(place)) if place.path.is_empty() => Some(place.local),
+        _ => None,
+    };
+    let into = |local: LocalId| {
+        let nodes = graph.nodes.iter();
+        nodes.filter_map(move |node| match &node.kind {
+            NodeKind::Assign { to, value } if *to == Place::of(local) => Some(moved(value)),
+            _ => None,
+        })
+    };
+    let all = moved_on(graph, vec![made], |kind| kind == LocalKind::Binding);
+    let bound = all.iter().copied().filter(|&local| local != made);
+    bound
+        .into_iter()
+        .any(|local| into(local).any(|from| from.is_none_or(|from| !all.contains(&from))))
 }
 
 /// Whether a call of the class gets the value, or the async block that the step is in.

@@ -1,0 +1,180 @@
+//! Failures that never happen, and those with which the process ends: nothing is lost by them.
+
+use std::rc::Rc;
+
+use rustc_hash::FxHashSet;
+
+use crate::lint::bodies::Site;
+use crate::lint::cfg::{
+    Call, Edge, Exit, Graph, LocalId, NodeId, NodeKind, Operand, Part, Place, Test, Value,
+};
+use crate::lint::flow::Loss;
+use crate::lint::names::FnId;
+use crate::lint::types::Target;
+
+use super::{Checker, context};
+
+/// Functions followed, inwards or outwards.
+const DEPTH: u32 = 6;
+
+/// Steps without a choice, such as drops at the end of a scope.
+const STEPS: usize = 200;
+
+/// Whether a loss is behind the `?` of a function of the package that always succeeds.
+pub(super) fn never_happens(checker: &Checker<'_>, site: &Site, loss: &Loss) -> bool {
+    let graph = &site.graph;
+    let asked = graph.nodes.iter().find_map(|node| match &node.kind {
+        NodeKind::Branch(Test::Success(place)) if node.span == loss.span => Some(place),
+        _ => None,
+    });
+    asked.is_some_and(|place| place.path.is_empty() && succeeds(checker, graph, place.local, DEPTH))
+}
+
+/// Whether a Result or Option is always what it hopes for.
+fn succeeds(checker: &Checker<'_>, graph: &Graph, local: LocalId, depth: u32) -> bool {
+    let goes_on = |operand: &Operand| {
+        let place = operand.place().filter(|place| place.path.is_empty() && depth > 0);
+        place.is_some_and(|place| succeeds(checker, graph, place.local, depth - 1))
+    };
+    let mut made = graph.nodes.iter().filter_map(|node| match &node.kind {
+        NodeKind::Assign { to, value } if *to == Place::of(local) => Some(match value {
+            Value::Use(operand) => goes_on(operand),
+            Value::Parts { parts, rest: None, written: false } => {
+                !parts.is_empty() && parts.iter().all(|(part, _)| *part == Part::Payload)
+            }
+            _ => false,
+        }),
+        NodeKind::Await { to, what } if *to == Place::of(local) => Some(goes_on(what)),
+        NodeKind::Call(call) if call.to == local => {
+            Some(depth > 0 && returns_success(checker, call, depth - 1))
+        }
+        _ => None,
+    });
+    made.next() == Some(true) && made.all(|made| made)
+}
+
+fn returns_success(checker: &Checker<'_>, call: &Call, depth: u32) -> bool {
+    let Target::Own(id) = &call.target else { return false };
+    // A function of a trait may be another.
+    let by_trait = checker.world.names.function(*id).of_trait.is_some();
+    let site = checker.bodies.of_function(*id).filter(|_| !by_trait);
+    site.is_some_and(|site| {
+        let graph = &site.graph;
+        let tries = graph.nodes.iter().any(|node| matches!(node.kind, NodeKind::Exit(Exit::Try)));
+        !tries && succeeds(checker, graph, graph.result, depth)
+    })
+}
+
+/// Whether every loss is by a failure, and whoever calls the function panics at it or hands it on
+/// to somebody who does, up to `main`: the process ends.
+pub(super) fn is_final(checker: &Checker<'_>, site: &Rc<Site>, losses: &[Loss]) -> bool {
+    let Some(id) = site.function.filter(|_| site.parent.is_none()) else { return false };
+    !losses.is_empty()
+        && losses.iter().all(|loss| is_failure(&site.graph, loss.node))
+        && ends_process(checker, id, DEPTH)
+}
+
+/// The exit that a step leads to without a choice.
+fn exit_of(graph: &Graph, from: NodeId) -> Option<(NodeId, Exit)> {
+    let mut at = from;
+    for _ in 0..STEPS {
+        let node = graph.node(at);
+        if let NodeKind::Exit(exit) = node.kind {
+            return Some((at, exit));
+        }
+        let [(Edge::Next, next)] = node.next.as_slice() else { return None };
+        at = *next;
+    }
+    None
+}
+
+/// A `?`, or a return of which nothing but `Err` is seen.
+fn is_failure(graph: &Graph, from: NodeId) -> bool {
+    match exit_of(graph, from) {
+        Some((_, Exit::Try)) => true,
+        Some((end, Exit::Return)) => {
+            let mut given = graph.ids().filter_map(|id| match &graph.node(id).kind {
+                NodeKind::Assign { to, value: Value::Use(Operand::Move(from)) }
+                    if to.local == graph.result
+                        && exit_of(graph, id).is_some_and(|(exit, _)| exit == end) =>
+                {
+                    Some(is_error(graph, from.local))
+                }
+                _ => None,
+            });
+            given.next() == Some(true) && given.all(|error| error)
+        }
+        _ => false,
+    }
+}
+
+/// `Err(…)`
+fn is_error(graph: &Graph, local: LocalId) -> bool {
+    let made = graph.local(local).def.map(|def| &graph.node(def).kind);
+    matches!(made, Some(NodeKind::Assign { value: Value::Parts { parts, .. }, .. })
+        if parts.iter().all(|(part, _)| matches!(part, Part::Field(name) if name.as_str() == "Err")))
+}
+
+/// Whether nobody goes on when the function fails.
+fn ends_process(checker: &Checker<'_>, id: FnId, depth: u32) -> bool {
+    let names = checker.world.names;
+    if context::is_entry(names, id) {
+        return true;
+    }
+    if depth == 0 || names.is_offered(id) {
+        return false;
+    }
+    let Some(callers) = checker.callers.of(id) else { return false };
+    !callers.is_empty()
+        && callers.iter().all(|(caller, node)| {
+            let call = caller.graph.call_at(*node);
+            let call = call.filter(|call| matches!(call.target, Target::Own(_)));
+            // A panic in a task, or in a closure that somebody runs, may end only that.
+            let plain = caller.parent.is_none() && caller.function != Some(id);
+            plain && call.is_some_and(|call| gives_up(checker, caller, call, depth - 1))
+        })
+}
+
+/// Whether the caller panics at a failure of the call, or hands it on to who does.
+fn gives_up(checker: &Checker<'_>, caller: &Site, call: &Call, depth: u32) -> bool {
+    let graph = &caller.graph;
+    let mut same: FxHashSet<LocalId> = FxHashSet::from_iter([call.to]);
+    let mut answers: Vec<Option<Exit>> = Vec::new();
+    // Steps stand in the order of the text: one pass follows what is bound, awaited and chained.
+    for node in &graph.nodes {
+        let is = |operand: &Operand| operand.place().is_some_and(|at| same.contains(&at.local));
+        match &node.kind {
+            NodeKind::Branch(Test::Success(place)) if same.contains(&place.local) => {
+                let failed = node.next.iter().find(|(edge, _)| *edge == Edge::False);
+                let exit = failed.and_then(|&(_, next)| exit_of(graph, next));
+                answers.push(exit.map(|(_, exit)| exit));
+            }
+            NodeKind::Branch(_) if same.iter().any(|&local| node.kind.uses(local)) => {
+                answers.push(None);
+            }
+            NodeKind::Assign { to, value } if same.iter().any(|&local| value.uses(local)) => {
+                if to.local == graph.result {
+                    answers.push(Some(Exit::Return));
+                }
+                same.insert(to.local);
+            }
+            NodeKind::Await { to, what } if is(what) => {
+                same.insert(to.local);
+            }
+            NodeKind::Call(next) if next.receiver.as_ref().is_some_and(is) => {
+                same.insert(next.to);
+            }
+            _ => {}
+        }
+    }
+    let handed_on = || {
+        let function = caller.function;
+        function.is_some_and(|function| ends_process(checker, function, depth))
+    };
+    !answers.is_empty()
+        && answers.iter().all(|answer| match answer {
+            Some(Exit::Never) => !graph.is_async,
+            Some(Exit::Try | Exit::Return) => handed_on(),
+            _ => false,
+        })
+}
