@@ -13,12 +13,17 @@ mod lint;
 #[cfg(target_os = "linux")]
 mod ls;
 mod lsp;
+#[cfg(target_os = "linux")]
+mod metrics;
 mod output;
+mod page;
 mod progress;
 #[cfg(target_os = "linux")]
 mod recorder;
 mod replay;
 mod rules;
+#[cfg(target_os = "linux")]
+mod serve;
 #[cfg(target_os = "linux")]
 mod snapshot;
 #[cfg(target_os = "linux")]
@@ -30,6 +35,7 @@ mod terminal;
 mod top;
 #[cfg(target_os = "linux")]
 mod watch;
+mod whole;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 
-use super::args::WatchArgs;
+use super::args::{MetricsArgs, WatchArgs};
 use super::complain;
 use super::exit::{self, Exit};
+use super::metrics::Metrics;
 use super::output::Output;
+use super::page::Page;
 use super::recorder::Recording;
 use super::stop::Stop;
 use super::targets;
@@ -63,15 +65,26 @@ fn watch_targets(
     let timing = Timing::new(lifetime_ms);
     let settings = Settings { lifetime_ms, wall_start_ms: wall_clock_ms() };
     let mut watch = Watch::new(settings);
-    let mut recording = match &args.record {
+    let recording = match &args.record {
         Some(path) => Recording::start(path, &header(args, &settings, &timing), args.record_max)?,
         None => Recording::none(),
     };
+    let page = Page::of(&args.judging);
+    let beat = Duration::from_millis(u64::try_from(timing.bucket_ms()).unwrap_or(0));
+    let MetricsArgs { serve, textfile } = &args.metrics;
+    let metrics = Metrics::start(*serve, textfile.as_deref(), beat)?;
+    if let Some(at) = metrics.at() {
+        output.note(&format!("metrics at http://{at}/metrics"))?;
+    }
     announce(args, &timing, output)?;
     let mut sampler = Sampler::new(targets, timing.bucket_ms(), timing.start_up_ms());
-    let end = sample(args, &mut sampler, &mut watch, &timing, &mut recording, stop, output)?;
+    let mut sinks = Sinks { recording, page, metrics, output };
+    let end = sample(args, &mut sampler, &mut watch, &timing, &mut sinks, stop)?;
     let outcome = watch.outcome();
+    let Sinks { recording, page, mut metrics, output } = sinks;
+    metrics.update(|| outcome.clone());
     output.finish(&outcome)?;
+    page.write(&outcome)?;
     let recorded = recording.finish(match end {
         End::TimeUp => "time is up",
         End::TargetGone => "target ended",
@@ -84,15 +97,22 @@ fn watch_targets(
     })
 }
 
+/// Where what was seen and what was made of it goes.
+struct Sinks<'a> {
+    recording: Recording,
+    page: Page,
+    metrics: Metrics,
+    output: &'a mut Output,
+}
+
 /// Samples until the time is up, the targets are gone, or somebody stops us.
 fn sample(
     args: &WatchArgs,
     sampler: &mut Sampler,
     watch: &mut Watch,
     timing: &Timing,
-    recording: &mut Recording,
+    sinks: &mut Sinks<'_>,
     stop: &Stop,
-    output: &mut Output,
 ) -> anyhow::Result<End> {
     let bucket = timing.bucket_ms();
     let count_every =
@@ -100,6 +120,8 @@ fn sample(
     let until = args.time.map(millis);
     let start = Instant::now();
     let mut facts = sampler.describe();
+    // For people: a report of this watch, or of its recording, says where it ran.
+    facts.extend(sampler.environment());
     let mut next_beat: Millis = 0;
     let mut at: Millis = 0;
     loop {
@@ -113,10 +135,14 @@ fn sample(
         } else {
             sampler.count_tick(at, &mut facts)
         };
-        recording.tick(&facts);
+        sinks.recording.tick(&facts);
         let changes = watch.step(&facts);
+        sinks.page.tick(&facts, &changes);
         facts.clear();
-        output.tick(&changes, args.once, || watch.outcome())?;
+        if beat {
+            sinks.metrics.update(|| watch.outcome());
+        }
+        sinks.output.tick(&changes, args.once, || watch.outcome())?;
         if args.once {
             return Ok(End::TimeUp);
         }

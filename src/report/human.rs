@@ -373,7 +373,7 @@ impl Page {
 }
 
 /// The answer in one line.
-fn headline(r: &ResourceOutcome) -> String {
+pub(super) fn headline(r: &ResourceOutcome) -> String {
     let mut line = format!("{}  {}", shout(r.verdict), place(r));
     match r.now.filter(|v| v.is_finite()) {
         Some(now) => line.push_str(&format!(": {} held", amount(r, now))),
@@ -429,7 +429,7 @@ fn tone(verdict: Verdict) -> &'static str {
 }
 
 /// Where in the groups a resource stands.
-fn place(r: &ResourceOutcome) -> String {
+pub(super) fn place(r: &ResourceOutcome) -> String {
     let kind = r.kind.as_ref().unwrap_or(&r.resource);
     // A socket's role says that it is one.
     let kind = (kind != "socket" || r.group.is_empty()).then_some(kind);
@@ -437,27 +437,27 @@ fn place(r: &ResourceOutcome) -> String {
 }
 
 /// Name in the table, where kinds stand indented below their resource.
-fn table_name(r: &ResourceOutcome) -> String {
+pub(super) fn table_name(r: &ResourceOutcome) -> String {
     match &r.kind {
         Some(kind) if *kind != r.resource => format!("  {kind}"),
         _ => r.resource.clone(),
     }
 }
 
-fn amount(r: &ResourceOutcome, value: f64) -> String {
+pub(super) fn amount(r: &ResourceOutcome, value: f64) -> String {
     if r.resource == "rss" { bytes(value) } else { short(value) }
 }
 
-fn signed(r: &ResourceOutcome, value: f64) -> String {
+pub(super) fn signed(r: &ResourceOutcome, value: f64) -> String {
     let sign = if value > 0.0 { "+" } else { "" };
     format!("{sign}{}", amount(r, value))
 }
 
-fn name(target: &TargetOutcome) -> &str {
+pub(super) fn name(target: &TargetOutcome) -> &str {
     if target.facts.name.is_empty() { "unnamed target" } else { &target.facts.name }
 }
 
-fn pids(pids: &[u32]) -> String {
+pub(super) fn pids(pids: &[u32]) -> String {
     let mut text: Vec<_> = pids.iter().take(8).map(u32::to_string).collect();
     if pids.is_empty() {
         text.push("unknown".to_owned());

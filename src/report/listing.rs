@@ -139,7 +139,7 @@ fn seconds(ms: Millis) -> f64 {
     ms as f64 / 1000.0
 }
 
-fn age(age: Age) -> String {
+pub(super) fn age(age: Age) -> String {
     match age {
         Age::Exactly(ms) => duration(seconds(ms)),
         Age::AtLeast(ms) => format!(">= {}", duration(seconds(ms))),
@@ -147,7 +147,7 @@ fn age(age: Age) -> String {
     }
 }
 
-fn idle(held: &Held, now: Millis) -> String {
+pub(super) fn idle(held: &Held, now: Millis) -> String {
     match held.facts.activity {
         Activity::Awake => "in use".to_owned(),
         _ => held.idle(now).map_or_else(|| "unknown".to_owned(), |ms| duration(seconds(ms))),

@@ -508,6 +508,12 @@ impl TargetWatch {
             limits: self.limits.clone(),
             processes: self.processes.clone(),
             gauges: self.gauges.iter().map(|(n, g)| (n.clone(), g.value)).collect(),
+            durations: self
+                .census
+                .durations()
+                .iter()
+                .map(|(role, durations)| (role.to_string(), durations.clone()))
+                .collect(),
             lifecycle: self.lifecycle.clone(),
             ended_at: self.ended_at,
         }
