@@ -41,6 +41,9 @@ pub(super) enum Command {
     /// Sample running processes and judge what grows
     #[cfg(target_os = "linux")]
     Watch(WatchArgs),
+    /// Watch many processes all the time, for Prometheus (docs/prometheus.md)
+    #[cfg(target_os = "linux")]
+    Agent(AgentArgs),
     /// Show which process is near its limit of open files
     #[cfg(target_os = "linux")]
     Top(TopArgs),
@@ -165,6 +168,21 @@ pub(super) struct WatchArgs {
     pub(super) program: Vec<String>,
 }
 
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  poolscan agent --config /etc/poolscan/agent.toml\n\n\
+    The file:\n  serve = \":9464\"                    # and, or: textfile = \"/…/poolscan.prom\"\n  \
+    interval = \"15s\"                  # how often handles are looked at\n  \
+    discover = \"60s\"                  # how often new processes are looked for\n  \
+    lifetime = \"10min\"                # longest normal life of a handle; default: per kind\n  \
+    targets = [\"nginx\", \":5432\", \"redis.service\", \"container:api\"]\n\n\
+    Exit codes: 2 usage, configuration or internal error, 130 interrupted")]
+pub(super) struct AgentArgs {
+    /// What to watch and where numbers go (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
+}
+
 /// Where numbers for Prometheus go.
 #[cfg(target_os = "linux")]
 #[derive(Debug, Clone, Default, Args)]
@@ -284,7 +302,7 @@ pub(super) struct DemoArgs {
 }
 
 /// Reads `90s`, `500ms`, `10min`, `2h`, or plain seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: f64 =

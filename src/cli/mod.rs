@@ -1,5 +1,7 @@
 //! The command line: arguments to settings, one file a subcommand, exit codes.
 
+#[cfg(target_os = "linux")]
+mod agent;
 mod args;
 mod catalogue;
 #[cfg(target_os = "linux")]
@@ -58,6 +60,8 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         #[cfg(target_os = "linux")]
         Command::Watch(args) => watch::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Agent(args) => agent::run(&args),
         #[cfg(target_os = "linux")]
         Command::Top(args) => top::run(&args),
         #[cfg(target_os = "linux")]

@@ -50,6 +50,7 @@ fn replay(file: &Path, args: &ReplayArgs) -> anyhow::Result<Exit> {
     let settings = |header: Option<&Header>| Settings {
         lifetime_ms: stated.or(header.and_then(|h| h.lifetime_ms)),
         wall_start_ms: header.and_then(|h| h.wall_start_ms),
+        frugal_beat_ms: None,
     };
     for item in reader.by_ref() {
         match item? {

@@ -62,8 +62,8 @@ fn watch_targets(
     output: &mut Output,
 ) -> anyhow::Result<Exit> {
     let lifetime_ms = args.judging.lifetime.map(millis);
-    let timing = Timing::new(lifetime_ms);
-    let settings = Settings { lifetime_ms, wall_start_ms: wall_clock_ms() };
+    let settings = Settings { lifetime_ms, wall_start_ms: wall_clock_ms(), frugal_beat_ms: None };
+    let timing = settings.timing();
     let mut watch = Watch::new(settings);
     let recording = match &args.record {
         Some(path) => Recording::start(path, &header(args, &settings, &timing), args.record_max)?,
@@ -245,7 +245,7 @@ fn header(args: &WatchArgs, settings: &Settings, timing: &Timing) -> Header {
     }
 }
 
-fn millis(duration: Duration) -> Millis {
+pub(super) fn millis(duration: Duration) -> Millis {
     Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
 }
 

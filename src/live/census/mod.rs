@@ -404,8 +404,14 @@ impl Census {
     ///
     /// `origin` is the time of the first sample, where the first windows start.
     pub fn step(&mut self, origin: Millis, now: Millis) {
+        let mut judged = self.groups.iter().filter(|group| group.bank.engines() > 0).count();
         for index in 0..self.groups.len() {
             let id = GroupId(index as u32);
+            let before = self.groups[index].bank.engines() > 0;
+            if !before && judged >= self.timing.most_judged {
+                self.groups[index].pass_over(&mut self.evictions);
+                continue;
+            }
             let due = self.groups[index].bank.due(&self.timing, origin, now);
             if due.is_empty() {
                 self.groups[index].step(&self.timing, origin, now, &[]);
@@ -413,6 +419,8 @@ impl Census {
             }
             let lives: Vec<Life> = self.members(id).map(|(_, life)| life).collect();
             self.groups[index].step(&self.timing, origin, now, &lives);
+            let after = self.groups[index].bank.engines() > 0;
+            judged = judged + usize::from(after && !before) - usize::from(before && !after);
         }
     }
 

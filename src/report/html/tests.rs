@@ -48,9 +48,10 @@ fn inert(page: &str) {
     }
     assert!(!page.contains(['\x1b', '\0', '\u{202e}']));
     // Outside of tags there is no `<` that does not begin a tag or comment of ours.
-    let body = page.split_once("</style>").expect("a style").1;
+    let body = page.split_once("</style>\n</head>").expect("a style").1;
     let mut inside = false;
     let mut quoted = false;
+    let mut open = vec!["html"];
     for (at, c) in body.char_indices() {
         match c {
             '"' if inside => quoted = !quoted,
@@ -58,13 +59,24 @@ fn inert(page: &str) {
                 let next = body[at + 1..].chars().next().unwrap_or(' ');
                 assert!(!inside, "a tag within a tag: {}", &body[at..(at + 40).min(body.len())]);
                 assert!(next.is_ascii_lowercase() || next == '/', "{next}");
+                let end = body[at + 1..].find([' ', '>', '/', '\n']).map_or(0, |end| end + at + 1);
+                let close = next == '/';
+                let name = &body[at + 1..end];
+                match (close, name) {
+                    (true, _) => {
+                        let end = body[at..].find('>').map_or(at, |end| end + at);
+                        assert_eq!(open.pop(), Some(&body[at + 2..end]), "{}", &body[..end]);
+                    }
+                    (false, "br" | "line" | "path") => {}
+                    (false, name) => open.push(name),
+                }
                 inside = true;
             }
             '>' if inside && !quoted => inside = false,
             _ => {}
         }
     }
-    assert!(!inside && !quoted);
+    assert!(!inside && !quoted && open.is_empty(), "{open:?}");
 }
 
 #[test]
@@ -145,7 +157,7 @@ fn lint_pages_show_lines_and_are_inert() {
     report.sources.insert("src/<b>.rs".into(), source.into());
     let page = lint_page(&report, true, "poolscan lint --report 'a<b'").expect("a page");
     inert(&page);
-    assert!(page.contains("let x = ") && page.contains("src/reap.rs"));
+    assert!(page.contains("let x = ") && page.contains("src&#x2f;reap.rs"));
     assert!(page.contains("By rule") && page.contains("By file"));
     assert!(lint_page(&Report::default(), false, "").expect("a page").contains("0 errors"));
 }

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use crate::live::durations::{BOUNDS_S, Durations};
+use crate::report::number::rounded;
 use crate::report::text::sanitise;
 
 /// Longest label value, in characters.
@@ -67,7 +68,7 @@ impl Exposition {
 
     /// Adds a sample of a metric that was described. What is not finite is not known, and left out.
     pub(super) fn add(&mut self, name: &str, labels: &[(&'static str, &str)], value: f64) {
-        if value.is_finite() {
+        if let Some(value) = rounded(value) {
             self.push(name, labels, Value::Number(value));
         }
     }
@@ -124,22 +125,33 @@ impl Collector for Exposition {
             };
             let mut family = encoder.encode_descriptor(name, help, None, kind)?;
             for (labels, value) in samples {
-                let mut metric = family.encode_family(labels)?;
-                match (value, kind) {
-                    (Value::Number(value), MetricType::Counter) => {
-                        metric.encode_counter::<NoLabelSet, _, f64>(value, None)?;
-                    }
-                    (Value::Number(value), _) => metric.encode_gauge(value)?,
-                    (Value::Durations(durations), _) => {
-                        let bounds = BOUNDS_S.into_iter().chain([f64::INFINITY]);
-                        let buckets: Vec<(f64, u64)> = bounds.zip(durations.counts).collect();
-                        let (sum, count) = (durations.sum_s, durations.total());
-                        metric.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
-                    }
+                if labels.is_empty() {
+                    encode(value, kind, &mut family)?;
+                } else {
+                    encode(value, kind, &mut family.encode_family(labels)?)?;
                 }
             }
         }
         Ok(())
+    }
+}
+
+fn encode(
+    value: &Value,
+    kind: MetricType,
+    metric: &mut MetricEncoder<'_>,
+) -> Result<(), fmt::Error> {
+    match (value, kind) {
+        (Value::Number(value), MetricType::Counter) => {
+            metric.encode_counter::<NoLabelSet, _, f64>(value, None)
+        }
+        (Value::Number(value), _) => metric.encode_gauge(value),
+        (Value::Durations(durations), _) => {
+            let bounds = BOUNDS_S.into_iter().chain([f64::INFINITY]);
+            let buckets: Vec<(f64, u64)> = bounds.zip(durations.counts).collect();
+            let (sum, count) = (durations.sum_s, durations.total());
+            metric.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+        }
     }
 }
 
@@ -204,7 +216,7 @@ mod tests {
         );
         let classic = classic(&text);
         for line in [
-            "# HELP poolscan_handle_births_total Handles seen to appear.",
+            "# HELP poolscan_handle_births_total Handles seen to appear",
             "# TYPE poolscan_handle_births_total counter",
             "poolscan_handle_births_total{target=\"api\"} 7.0",
             "poolscan_duration_seconds_bucket{le=\"5.0\",role=\"tcp client\"} 1",
