@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::report::number::{grouped, short};
+use crate::report::number::grouped;
 
 /// Steps of time that people count in, seconds.
 const TIME_STEPS: [f64; 20] = [
@@ -60,7 +60,7 @@ impl Axis {
         let last = (high / step).ceil().max(first + 1.0);
         let ticks: Vec<(f64, String)> = (0..=(last - first).clamp(1.0, 12.0) as u32)
             .map(|nth| (first + f64::from(nth)) * step)
-            .map(|value| (value * by, number(value)))
+            .map(|value| (value * by, number(value, step)))
             .collect();
         let end = ticks.last().map_or(high * by, |tick| tick.0);
         Self { low: first * step * by, high: end, ticks, unit: name }
@@ -79,7 +79,8 @@ impl Axis {
             _ => (86_400.0, "d"),
         };
         let count = (seconds / step).floor().clamp(1.0, 12.0) as u32;
-        let ticks = (0..=count).map(f64::from).map(|nth| (nth * step, number(nth * step / by)));
+        let ticks =
+            (0..=count).map(f64::from).map(|nth| (nth * step, number(nth * step / by, step / by)));
         Self { low: 0.0, high: seconds, ticks: ticks.collect(), unit }
     }
 
@@ -118,9 +119,13 @@ fn binary(value: f64) -> (f64, &'static str) {
     units.into_iter().rev().find(|unit| value.abs() >= unit.0).unwrap_or((1.0, "B"))
 }
 
-fn number(value: f64) -> String {
-    let value = (value * 1e6).round() / 1e6;
-    if (1_000.0..1e15).contains(&value) { grouped(value as u64) } else { short(value) }
+/// A number with as many decimals as tell it from its neighbours a step away.
+fn number(value: f64, step: f64) -> String {
+    let decimals = if step.fract() == 0.0 { 0.0 } else { (-step.log10().floor()).clamp(0.0, 6.0) };
+    if decimals == 0.0 && (1_000.0..1e15).contains(&value) {
+        return grouped(value.round() as u64);
+    }
+    format!("{value:.0$}", decimals as usize)
 }
 
 #[cfg(test)]
@@ -149,6 +154,8 @@ mod tests {
     fn bytes_that_lie_close_together_are_told_apart() {
         let axis = Axis::of_values(1_000.0, 1_010.0, Unit::Bytes);
         assert!(axis.low > 900.0 && axis.high >= 1_010.0, "{axis:?}");
+        let labels = labels(&axis);
+        assert!(labels.windows(2).all(|pair| pair[0] != pair[1]), "{labels:?}");
         assert_eq!(Axis::of_values(1_000.0, 1_010.0, Unit::Count).low, 0.0);
     }
 

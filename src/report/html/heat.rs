@@ -13,6 +13,9 @@ const ROWS: usize = 32;
 /// Lower ends of the steps of colour, as shares of the limit.
 const STEPS: [f64; 7] = [0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.9];
 
+/// Steps of what is shown against its own peak: the pale ones, as a peak is nothing to worry about.
+const PEAK_STEPS: [f64; 3] = [0.0, 1.0 / 3.0, 2.0 / 3.0];
+
 /// A group with its limit.
 pub(super) struct Level<'a> {
     /// What is shown. Untrusted text.
@@ -78,9 +81,9 @@ impl HeatMap {
 
 fn row(level: Level<'_>, origin: Millis, now: Millis) -> Option<Row> {
     let peak = level.series.peak()?;
-    let (full, of) = match level.limit {
-        Some(limit) => (limit as f64, format!("of its limit {limit}")),
-        None => (peak, "of its own peak, as no limit is known".to_owned()),
+    let (full, of, steps) = match level.limit {
+        Some(limit) => (limit as f64, format!("of its limit {limit}"), &STEPS[..]),
+        None => (peak, "of its own peak, as no limit is known".to_owned(), &PEAK_STEPS[..]),
     };
     let span = now.saturating_sub(origin).max(1) as f64;
     // The greatest value of each column; a column without a reading shows the one before.
@@ -101,7 +104,7 @@ fn row(level: Level<'_>, origin: Millis, now: Millis) -> Option<Row> {
         held = column.or(held);
         let Some(value) = held else { continue };
         let share = if full > 0.0 { value / full } else { 0.0 };
-        let step = STEPS.partition_point(|&from| from <= share).saturating_sub(1);
+        let step = steps.partition_point(|&from| from <= share).saturating_sub(1);
         match cells.last_mut() {
             Some(last) if last.step == step && last.x + last.width == x => last.width += 1,
             _ => cells.push(Stretch {
@@ -112,7 +115,11 @@ fn row(level: Level<'_>, origin: Millis, now: Millis) -> Option<Row> {
             }),
         }
     }
-    Some(Row { name: level.name, of, cells })
+    let name = match level.limit {
+        Some(_) => level.name,
+        None => format!("{} (no limit known)", level.name),
+    };
+    Some(Row { name, of, cells })
 }
 
 fn label(step: usize) -> String {
@@ -147,6 +154,7 @@ mod tests {
         series.step(0, 1.0);
         let level = |n: i32| Level { name: n.to_string(), series: &series, limit: None };
         let map = HeatMap::draw((0..100).map(level).collect(), 0, 0);
+        assert_eq!(map.rows[0].cells[0].step, 2);
         assert_eq!((map.rows.len(), map.left_out), (ROWS, 100 - ROWS));
     }
 }

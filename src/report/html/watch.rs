@@ -394,12 +394,15 @@ fn subjects<'a>(
         });
         drawn.push(path);
     }
+    let mut zeros = Vec::new();
     for (name, series) in &past.gauges {
         if TOTALS.iter().any(|(_, gauge, _)| gauge == name) {
             continue;
         }
         let unit = if name.ends_with("_bytes") { Unit::Bytes } else { Unit::Count };
-        main.push(Subject {
+        // What was 0 all the time is shown when asked for.
+        let place = if series.peak() == Some(0.0) { &mut zeros } else { &mut main };
+        place.push(Subject {
             title: name.clone(),
             unit,
             series,
@@ -417,7 +420,7 @@ fn subjects<'a>(
         verdicts: verdicts(past, now, |_, of| begins_with(of, path)),
         verdict: None,
     });
-    (main, more.collect())
+    (main, more.chain(zeros).collect())
 }
 
 /// Totals of resources, their gauges and units.

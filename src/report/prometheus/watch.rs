@@ -52,7 +52,7 @@ pub(super) const ALL: [Description; 27] = [
         kind: Kind::Histogram,
         help: "How long closed connections lived that were seen to open",
     },
-    gauge("gauge", "Other numbers of a target; the unit is in the label `name`"),
+    gauge("reading", "Other numbers of a target; the unit is in the label `name`"),
     gauge("source_status", "What a source delivers: 0 nothing, 1 a part, 2 everything"),
     gauge("target_up", "1 while a target runs, 0 once it has ended"),
     gauge("targets", "Targets that are watched"),
@@ -173,7 +173,7 @@ fn of_target(target: &TargetOutcome, all: &mut Exposition) -> usize {
     let others = target.gauges.iter().filter(|(name, _)| !TOLD.contains(&name.as_str()));
     for (nth, (gauge, &value)) in others.enumerate() {
         match nth < MOST {
-            true => add("gauge", &[("name", gauge)], value),
+            true => add("reading", &[("name", gauge)], value),
             false => overflow += 1,
         }
     }
