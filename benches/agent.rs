@@ -105,7 +105,7 @@ fn measure() -> bool {
     let mut holders: Vec<Child> = (0..TARGETS).map(|_| start(&program)).collect();
     let poolscan = std::env::var_os("POOLSCAN");
     let poolscan = poolscan.unwrap_or_else(|| env!("CARGO_BIN_EXE_poolscan").into());
-    let mut agent = Command::new(poolscan)
+    let mut agent = Command::new(&poolscan)
         .args(["agent", "--config", config.to_str().unwrap()])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
@@ -120,9 +120,20 @@ fn measure() -> bool {
     wait(120.0, &|| targets(&numbers) >= TARGETS);
     let watched = targets(&numbers);
     std::thread::sleep(MEASURED * WARM);
+    let agent_pid = agent.id().to_string();
+    let own = Command::new(&poolscan)
+        .args(["watch", &agent_pid, "--lifetime", "5s", "--for", "35s", "--format", "json"])
+        .args(["--fail-on", "never"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let before = spent(agent.id());
     std::thread::sleep(MEASURED * BEATS);
     let after = spent(agent.id());
+    let own = own.wait_with_output().unwrap();
+    let own: serde_json::Value = serde_json::from_slice(&own.stdout).unwrap();
+    let clean = !["leaking", "suspect"].contains(&own["verdict"].as_str().unwrap());
+    println!("agent: poolscan says of it: {}", own["verdict"]);
     // The look for processes happens each 5 s here and each 60 s by default: four beats of 15 s.
     let per_beat = (after.0 - before.0) / f64::from(BEATS);
     let share = per_beat / BEAT.as_secs_f64();
@@ -147,5 +158,5 @@ fn measure() -> bool {
     agent.kill().unwrap();
     agent.wait().unwrap();
     holders.into_iter().for_each(end);
-    watched >= TARGETS && share <= MOST_SHARE && after.1.max(last.1) <= MOST_BYTES
+    clean && watched >= TARGETS && share <= MOST_SHARE && after.1.max(last.1) <= MOST_BYTES
 }

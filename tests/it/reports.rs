@@ -254,12 +254,20 @@ fn agent_takes(config: &str) {
     let output = poolscan(&["agent", "--config", file.to_str().unwrap()]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{said}");
-    let last = config.lines().count() + 2;
-    assert!(said.contains(&format!("line {last}")) || said.contains("nonsense"), "{said}");
+    assert!(said.contains("unknown field `nonsense`"), "{said}");
 }
 
-/// What a browser makes of a page, and its log of the network; none without a browser.
-fn browse(page: &Path, folder: &Path) -> Option<(String, String)> {
+/// What a browser makes of a page.
+struct Browsed {
+    dom: String,
+    /// Its log of the network.
+    network: String,
+    /// What it said, complaints of pages included.
+    said: String,
+}
+
+/// Opens a page in a browser; none without one.
+fn browse(page: &Path, folder: &Path) -> Option<Browsed> {
     let log = folder.join("net.json");
     let output = Command::new("chromium")
         .args([
@@ -279,31 +287,37 @@ fn browse(page: &Path, folder: &Path) -> Option<(String, String)> {
     let output = output.ok()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
-    assert!(!said.contains("CONSOLE"), "the page made the browser complain: {said}");
     let dom = String::from_utf8(output.stdout).unwrap();
-    Some((dom, std::fs::read_to_string(log).unwrap_or_default()))
+    let network = std::fs::read_to_string(log).unwrap();
+    Some(Browsed { dom, network, said })
 }
 
 #[test]
 fn a_browser_shows_the_page_fetches_nothing_and_hostile_names_are_inert() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("out.html");
-    let own = page(&recording("live/close-wait.jsonl.gz"), folder.path());
-    let Some((dom, _)) = browse(&file, folder.path()) else {
+    // That it would be seen when a page did what ours must not.
+    let control = folder.path().join("control.html");
+    let acting = "<img src='http://evil.example/x.png'><script>console.log('control')</script>";
+    std::fs::write(&control, acting).unwrap();
+    let Some(seen) = browse(&control, folder.path()) else {
         return println!("SKIPPED: chromium is not installed");
     };
-    for part in ["class=\"chart\"", "class=\"line\"", "class=\"x-tick\"", "class=\"y-label\""] {
-        assert_eq!(count(&dom, part), count(&own, part), "{part}");
-        assert!(count(&dom, part) > 0, "{part}");
+    assert!(seen.network.contains("evil.example") && seen.said.contains("CONSOLE"));
+
+    let file = folder.path().join("out.html");
+    for recording in [recording("live/close-wait.jsonl.gz"), hostile(folder.path())] {
+        let own = page(&recording, folder.path());
+        let Browsed { dom, network, said } = browse(&file, folder.path()).unwrap();
+        assert!(!said.contains("CONSOLE"), "the page made the browser complain: {said}");
+        for part in ["class=\"chart\"", "class=\"line\"", "class=\"x-tick\"", "class=\"y-label\""] {
+            assert_eq!(count(&dom, part), count(&own, part), "{part}");
+            assert!(count(&dom, part) > 0, "{part}");
+        }
+        let acting = ["<script", "<img", "<svg onload", "onerror=\"", "onload=\"", "href=\"java"];
+        for acting in acting {
+            assert!(!dom.contains(acting), "{acting}");
+        }
+        assert!(!network.contains("evil.example"), "something was fetched");
+        assert_eq!(recording.contains("hostile"), dom.contains("evil.example"));
     }
-    let evil = page(&hostile(folder.path()), folder.path());
-    let (dom, log) = browse(&file, folder.path()).unwrap();
-    assert!(evil.contains("evil.example") && dom.contains("evil.example"));
-    for acting in ["<script", "<img", "<svg onload", "onerror=\"", "onload=\"", "href=\"javascript"]
-    {
-        assert!(!dom.contains(acting), "{acting}");
-    }
-    assert!(log.contains("file://") || !log.is_empty());
-    assert!(!log.contains("evil.example"), "something was fetched");
-    assert_eq!(count(&dom, "<figure"), count(&evil, "<figure"));
 }
