@@ -13,9 +13,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const HOLDER: &str = "--hold-handles";
+const LEAKER: &str = "--leak";
 const TARGETS: usize = 300;
-/// Handles of each: 50,100 together with the standard streams.
+/// Handles of each beside its standard streams.
 const HANDLES: usize = 164;
+const STREAMS: usize = 3;
+/// One in so many leaks a file a second, so that engines stand.
+const LEAKS: usize = 10;
 /// The beat that the bound is about, and the one that is measured.
 const BEAT: Duration = Duration::from_secs(15);
 const MEASURED: Duration = Duration::from_secs(1);
@@ -52,13 +56,21 @@ fn hold() {
         (sockets.len() + 1..HANDLES).map(|_| File::open("/proc/self/stat").unwrap()).collect();
     std::io::stdout().write_all(b"ready\n").unwrap();
     std::io::stdout().flush().unwrap();
+    let leaks = std::env::args().any(|argument| argument == LEAKER);
+    let mut leaked = Vec::new();
+    while leaks {
+        leaked.push(File::open("/proc/self/stat").unwrap());
+        std::thread::sleep(Duration::from_secs(1));
+    }
     let _ = std::io::stdin().read(&mut [0]);
     drop(files);
 }
 
-fn start(program: &Path) -> Child {
+fn start(program: &Path, nth: usize) -> Child {
+    let leaks = (nth % LEAKS == 0).then_some(LEAKER);
     let mut child = Command::new(program)
         .arg(HOLDER)
+        .args(leaks)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -102,7 +114,7 @@ fn measure() -> bool {
         MEASURED.as_millis(),
     );
     std::fs::write(&config, text).unwrap();
-    let mut holders: Vec<Child> = (0..TARGETS).map(|_| start(&program)).collect();
+    let mut holders: Vec<Child> = (0..TARGETS).map(|nth| start(&program, nth)).collect();
     let poolscan = std::env::var_os("POOLSCAN");
     let poolscan = poolscan.unwrap_or_else(|| env!("CARGO_BIN_EXE_poolscan").into());
     let mut agent = Command::new(&poolscan)
@@ -139,7 +151,7 @@ fn measure() -> bool {
     let share = per_beat / BEAT.as_secs_f64();
     println!(
         "agent: {watched} targets, {} handles: {:.0} ms a beat, {:.2} % of a core at {} s; {} MiB",
-        watched * HANDLES,
+        watched * (HANDLES + STREAMS),
         per_beat * 1000.0,
         share * 100.0,
         BEAT.as_secs(),
@@ -150,7 +162,7 @@ fn measure() -> bool {
         for child in holders.drain(..TARGETS / 3) {
             end(child);
         }
-        holders.extend((0..TARGETS / 3).map(|_| start(&program)));
+        holders.extend((0..TARGETS / 3).map(|nth| start(&program, nth)));
         std::thread::sleep(Duration::from_secs(12));
     }
     let last = spent(agent.id());

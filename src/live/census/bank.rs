@@ -177,8 +177,10 @@ impl Bank {
             if age > timing.window_ms(scale) / 2 || now < start + age {
                 continue;
             }
-            let old = lives.iter().filter_map(|life| life.born(clock));
-            let old = old.filter(|&born| born <= now - age).take(timing.least_old).count();
+            let counts =
+                |born: Millis| born <= now - age && (born > Millis::MIN || !timing.only_promoted);
+            let old = lives.iter().filter_map(|life| life.born(clock)).filter(|&born| counts(born));
+            let old = old.take(timing.least_old).count();
             if old < timing.least_old {
                 continue;
             }

@@ -22,6 +22,8 @@ pub struct Timing {
     skipped: usize,
     /// Handles past the age that a group needs before anything is computed about it.
     pub least_old: usize,
+    /// Only those of them count that were born under our eyes.
+    pub only_promoted: bool,
     /// Groups of one target about which anything is computed.
     pub most_judged: usize,
 }
@@ -61,18 +63,19 @@ impl Timing {
             bucket_ms,
             skipped: 0,
             least_old: 1,
+            only_promoted: false,
             most_judged: usize::MAX,
         }
     }
 
     /// The same for a beat of so many milliseconds over very many targets: without windows whose
-    /// buckets are shorter than the beat, and with engines only where five handles are old, for 64
-    /// groups of a target.
+    /// buckets are shorter than the beat, and with engines only where five handles were born under our
+    /// eyes and are old, for 64 groups of a target.
     #[must_use]
     pub fn frugal(self, beat_ms: Millis) -> Self {
         let fits = |skipped: usize| self.bucket_ms << (2 * skipped) >= beat_ms;
         let skipped = (0..SCALES).find(|&skipped| fits(skipped)).unwrap_or(SCALES - 1);
-        Self { skipped, least_old: 5, most_judged: 64, ..self }
+        Self { skipped, least_old: 5, only_promoted: true, most_judged: 64, ..self }
     }
 
     /// Number of window lengths.

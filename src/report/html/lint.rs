@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::finding::{LintFinding, Region, Severity};
 use crate::lint::Report;
-use crate::report::lint::{Counts, Window, issue_line, label, offer};
+use crate::report::lint::{Counts, Window, issue_line, label, offer, some};
 use crate::report::number::grouped;
 
 /// Findings shown with their lines.
@@ -83,7 +83,8 @@ struct Excerpt {
 
 #[derive(Serialize)]
 struct Line {
-    number: u32,
+    /// Its number, as wide as that of the last line.
+    number: String,
     text: String,
     /// What is said of it.
     marks: Vec<String>,
@@ -103,9 +104,9 @@ impl Page {
         }
         Self {
             about: format!(
-                "{} files, {} lines, poolscan {}",
-                grouped(report.stats.files),
-                grouped(report.stats.lines),
+                "{}, {}, poolscan {}",
+                some(report.stats.files, "file"),
+                some(report.stats.lines, "line"),
                 env!("CARGO_PKG_VERSION")
             ),
             errors: grouped(counts.errors),
@@ -200,6 +201,7 @@ fn lines(source: &str, places: &[(&Region, String)]) -> Vec<Line> {
             number.saturating_add(AROUND) >= r.line && number <= r.line.saturating_add(AROUND)
         })
     };
+    let width = last.saturating_add(AROUND).to_string().len();
     let numbered = window.text.split('\n').zip(window.first..);
     let shown = numbered.filter(|&(_, number)| near(number)).take(EXCERPT);
     shown
@@ -208,6 +210,7 @@ fn lines(source: &str, places: &[(&Region, String)]) -> Vec<Line> {
             let marks: Vec<String> =
                 here.clone().map(|(_, label)| label.clone()).filter(|l| !l.is_empty()).collect();
             let text = text.chars().take(WIDTH).collect();
+            let number = format!("{number:>width$}");
             Line { number, text, marked: here.count() > 0, marks }
         })
         .collect()

@@ -15,6 +15,7 @@ use crate::live::history::{History, Past, Series};
 use crate::live::outcome::{Outcome, ResourceOutcome, TargetOutcome};
 use crate::report::human::{amount, headline, name, pids, place, signed, table_name};
 use crate::report::json::{event, started, status};
+use crate::report::lint::some;
 use crate::report::listing::{age, idle};
 use crate::report::number::{duration, grouped, short};
 
@@ -163,8 +164,8 @@ impl Page {
             threads: gauge(target, "threads"),
         });
         let mut about = format!(
-            "{} targets watched for {}",
-            outcome.targets.len(),
+            "{} watched for {}",
+            some(outcome.targets.len() as u64, "target"),
             duration(outcome.now as f64 / 1000.0)
         );
         if let Some(when) = started(outcome.wall_start_ms) {

@@ -33,7 +33,7 @@ pub use sarif::sarif;
 
 pub(super) use human::{label, offer};
 pub(super) use snippet::Window;
-pub(super) use summary::{Counts, issue_line};
+pub(super) use summary::{Counts, issue_line, some};
 
 use super::Style;
 

@@ -161,6 +161,6 @@ pub(super) fn skipped_by_reason(report: &Report) -> BTreeMap<&'static str, u64> 
 }
 
 /// A number and its noun.
-fn some(count: u64, noun: &str) -> String {
+pub(in crate::report) fn some(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
