@@ -2,6 +2,8 @@
 
 mod lint;
 
+#[cfg(target_os = "linux")]
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +41,9 @@ pub(super) enum Command {
     /// Sample running processes and judge what grows
     #[cfg(target_os = "linux")]
     Watch(WatchArgs),
+    /// Watch many processes all the time, for Prometheus (docs/prometheus.md)
+    #[cfg(target_os = "linux")]
+    Agent(AgentArgs),
     /// Show which process is near its limit of open files
     #[cfg(target_os = "linux")]
     Top(TopArgs),
@@ -120,6 +125,9 @@ pub(super) struct Judging {
     /// Exit with 4 when there was too little to judge by
     #[arg(long)]
     pub(super) require_verdict: bool,
+    /// At the end, write a page with charts to this file (HTML, docs/report.md)
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
 }
 
 #[cfg(target_os = "linux")]
@@ -129,6 +137,8 @@ pub(super) struct Judging {
     poolscan watch nginx --for 15min            a tree of processes as one target\n  \
     poolscan watch :5432 --once                 one look: limits, kinds, first-sample rule\n  \
     poolscan watch redis.service --record r.jsonl.gz\n  \
+    poolscan watch 4711 --for 15min --report out.html\n  \
+    poolscan watch nginx --serve :9464          numbers for Prometheus at /metrics\n  \
     poolscan watch --lifetime 5s -- ./my-test   gate a test: exit 1 when it leaks")]
 pub(super) struct WatchArgs {
     /// pid, name, :PORT, unit NAME.service, container:ID or cgroup:/PATH
@@ -151,9 +161,39 @@ pub(super) struct WatchArgs {
     /// Stop recording at this size (such as 100MB)
     #[arg(long, value_name = "SIZE", requires = "record", value_parser = size)]
     pub(super) record_max: Option<u64>,
+    #[command(flatten)]
+    pub(super) metrics: MetricsArgs,
     /// Start this program and watch it to its end
     #[arg(last = true, value_name = "CMD", conflicts_with = "selectors")]
     pub(super) program: Vec<String>,
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  poolscan agent --config /etc/poolscan/agent.toml\n\n\
+    The file:\n  serve = \":9464\"                    # and, or: textfile = \"/…/poolscan.prom\"\n  \
+    interval = \"15s\"                  # how often handles are looked at\n  \
+    discover = \"60s\"                  # how often new processes are looked for\n  \
+    lifetime = \"10min\"                # longest normal life of a handle; default: per kind\n  \
+    targets = [\"nginx\", \":5432\", \"redis.service\", \"container:api\"]\n\n\
+    Exit codes: 2 usage, configuration or internal error, 130 interrupted")]
+pub(super) struct AgentArgs {
+    /// What to watch and where numbers go (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
+}
+
+/// Where numbers for Prometheus go.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct MetricsArgs {
+    /// Answer Prometheus at this address: /metrics and /healthz; without a host only from this
+    /// machine (such as :9464, docs/prometheus.md)
+    #[arg(long, value_name = "ADDR", value_parser = super::serve::address)]
+    pub(super) serve: Option<SocketAddr>,
+    /// Keep the same numbers in a file, for the textfile collector of another exporter
+    #[arg(long, value_name = "FILE")]
+    pub(super) textfile: Option<PathBuf>,
 }
 
 #[cfg(target_os = "linux")]
@@ -243,7 +283,8 @@ pub(super) struct DiffArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  poolscan replay incident.jsonl.gz --format json")]
+#[command(after_help = "Examples:\n  poolscan replay incident.jsonl.gz --format json\n  \
+    poolscan replay incident.jsonl.gz --report incident.html")]
 pub(super) struct ReplayArgs {
     /// Recordings
     #[arg(value_name = "FILE", required = true)]
@@ -261,7 +302,7 @@ pub(super) struct DemoArgs {
 }
 
 /// Reads `90s`, `500ms`, `10min`, `2h`, or plain seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: f64 =

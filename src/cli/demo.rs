@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::args::{DemoArgs, FailOn, Format, Judging, WatchArgs};
+use super::args::{DemoArgs, FailOn, Format, Judging, MetricsArgs, WatchArgs};
 use super::exit::Exit;
 use super::output::Output;
 use super::watch;
@@ -40,12 +40,14 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
             lifetime: Some(LIFETIME),
             fail_on: FailOn::Never,
             require_verdict: false,
+            report: None,
         },
         interval: None,
         time: Some(args.time),
         once: false,
         record: None,
         record_max: None,
+        metrics: MetricsArgs::default(),
         program: Vec::new(),
     });
     drop(service);

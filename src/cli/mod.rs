@@ -1,5 +1,7 @@
 //! The command line: arguments to settings, one file a subcommand, exit codes.
 
+#[cfg(target_os = "linux")]
+mod agent;
 mod args;
 mod catalogue;
 #[cfg(target_os = "linux")]
@@ -13,12 +15,17 @@ mod lint;
 #[cfg(target_os = "linux")]
 mod ls;
 mod lsp;
+#[cfg(target_os = "linux")]
+mod metrics;
 mod output;
+mod page;
 mod progress;
 #[cfg(target_os = "linux")]
 mod recorder;
 mod replay;
 mod rules;
+#[cfg(target_os = "linux")]
+mod serve;
 #[cfg(target_os = "linux")]
 mod snapshot;
 #[cfg(target_os = "linux")]
@@ -32,6 +39,7 @@ mod top;
 mod tui;
 #[cfg(target_os = "linux")]
 mod watch;
+mod whole;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -54,6 +62,8 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         #[cfg(target_os = "linux")]
         Command::Watch(args) => watch::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Agent(args) => agent::run(&args),
         #[cfg(target_os = "linux")]
         Command::Top(args) => top::run(&args),
         #[cfg(target_os = "linux")]

@@ -8,6 +8,7 @@ use super::args::ReplayArgs;
 use super::complain;
 use super::exit::{self, Exit};
 use super::output::Output;
+use super::page::Page;
 use crate::live::facts::Fact;
 use crate::live::record::{Header, Item, Reader};
 use crate::live::watch::{Settings, Watch};
@@ -16,6 +17,10 @@ use crate::live::watch::{Settings, Watch};
 const BATCH: usize = 4096;
 
 pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
+    anyhow::ensure!(
+        args.judging.report.is_none() || args.files.len() == 1,
+        "--report shows one recording; name only one"
+    );
     let mut worst = Exit::Nothing;
     for file in &args.files {
         let exit = replay(file, args).with_context(|| format!("{}", file.display()))?;
@@ -39,11 +44,13 @@ fn replay(file: &Path, args: &ReplayArgs) -> anyhow::Result<Exit> {
         .lifetime
         .map(|lifetime| i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX));
     let mut watch: Option<Watch> = None;
+    let mut page = Page::of(&args.judging);
     let mut facts: Vec<Fact> = Vec::with_capacity(BATCH);
     // Settings come from the header, which is the first line if there is one.
     let settings = |header: Option<&Header>| Settings {
         lifetime_ms: stated.or(header.and_then(|h| h.lifetime_ms)),
         wall_start_ms: header.and_then(|h| h.wall_start_ms),
+        frugal_beat_ms: None,
     };
     for item in reader.by_ref() {
         match item? {
@@ -55,12 +62,14 @@ fn replay(file: &Path, args: &ReplayArgs) -> anyhow::Result<Exit> {
         if facts.len() >= BATCH {
             let watch = watch.get_or_insert_with(|| Watch::new(settings(None)));
             let changes = watch.step(&facts);
+            page.tick(&facts, &changes);
             facts.clear();
             output.tick(&changes, false)?;
         }
     }
     let mut watch = watch.unwrap_or_else(|| Watch::new(settings(None)));
     let changes = watch.step(&facts);
+    page.tick(&facts, &changes);
     let outcome = watch.outcome();
     output.tick(&changes, false)?;
     for complaint in complaints(&reader) {
@@ -71,6 +80,7 @@ fn replay(file: &Path, args: &ReplayArgs) -> anyhow::Result<Exit> {
         "the recording holds no facts: nothing was recorded, or it is of another program"
     );
     output.finish(&outcome)?;
+    page.write(&outcome)?;
     Ok(exit::of_outcome(&outcome, &args.judging))
 }
 

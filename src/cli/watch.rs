@@ -5,10 +5,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 
-use super::args::{Format, WatchArgs};
+use super::args::{Format, MetricsArgs, WatchArgs};
 use super::complain;
 use super::exit::{self, Exit};
+use super::metrics::Metrics;
 use super::output::Output;
+use super::page::Page;
 use super::recorder::Recording;
 use super::stop::Stop;
 use super::targets;
@@ -62,21 +64,31 @@ fn watch_targets(
     output: &mut Output,
 ) -> anyhow::Result<Exit> {
     let lifetime_ms = args.judging.lifetime.map(millis);
-    let timing = Timing::new(lifetime_ms);
-    let settings = Settings { lifetime_ms, wall_start_ms: wall_clock_ms() };
+    let settings = Settings { lifetime_ms, wall_start_ms: wall_clock_ms(), frugal_beat_ms: None };
+    let timing = settings.timing();
     let mut watch = Watch::new(settings);
-    let mut recording = match &args.record {
+    let recording = match &args.record {
         Some(path) => Recording::start(path, &header(args, &settings, &timing), args.record_max)?,
         None => Recording::none(),
     };
+    let page = Page::of(&args.judging);
+    let beat = Duration::from_millis(u64::try_from(timing.bucket_ms()).unwrap_or(0));
+    let MetricsArgs { serve, textfile } = &args.metrics;
+    let metrics = Metrics::start(*serve, textfile.as_deref(), beat)?;
+    if let Some(at) = metrics.at() {
+        output.note(&format!("metrics at http://{at}/metrics"))?;
+    }
     announce(args, &timing, output)?;
     let mut sampler = Sampler::new(targets, timing.bucket_ms(), timing.start_up_ms());
     let screens = screens(args, stop)?;
-    let shown = (&mut *output, screens.as_ref());
-    let end = sample(args, &mut sampler, &mut watch, &timing, &mut recording, stop, shown);
+    let mut sinks = Sinks { recording, page, metrics, screens, output };
+    let end = sample(args, &mut sampler, &mut watch, &timing, &mut sinks, stop);
+    let Sinks { recording, page, mut metrics, screens, output } = sinks;
     screens.map_or(Ok(()), Screens::finish).context("the terminal")?;
     let (end, outcome) = (end?, watch.outcome());
+    metrics.update(|| outcome.clone());
     output.finish(&outcome)?;
+    page.write(&outcome)?;
     let recorded = recording.finish(match end {
         End::TimeUp => "time is up",
         End::TargetGone => "target ended",
@@ -87,6 +99,16 @@ fn watch_targets(
         _ if !recorded => Exit::Usage,
         _ => exit::of_outcome(&outcome, &args.judging),
     })
+}
+
+/// Where what was seen and what was made of it goes.
+struct Sinks<'a> {
+    recording: Recording,
+    page: Page,
+    metrics: Metrics,
+    /// Instead of what `output` would say in between.
+    screens: Option<Screens>,
+    output: &'a mut Output,
 }
 
 /// The screens, where they are wanted and a terminal can show them. A program of ours writes to the
@@ -105,9 +127,8 @@ fn sample(
     sampler: &mut Sampler,
     watch: &mut Watch,
     timing: &Timing,
-    recording: &mut Recording,
+    sinks: &mut Sinks<'_>,
     stop: &Stop,
-    (output, screens): (&mut Output, Option<&Screens>),
 ) -> anyhow::Result<End> {
     let bucket = timing.bucket_ms();
     let count_every =
@@ -115,6 +136,8 @@ fn sample(
     let until = args.time.map(millis);
     let start = Instant::now();
     let mut facts = sampler.describe();
+    // For people: a report of this watch, or of its recording, says where it ran.
+    facts.extend(sampler.environment());
     let mut next_beat: Millis = 0;
     let mut at: Millis = 0;
     loop {
@@ -128,12 +151,16 @@ fn sample(
         } else {
             sampler.count_tick(at, &mut facts)
         };
-        recording.tick(&facts);
+        sinks.recording.tick(&facts);
         let changes = watch.step(&facts);
+        sinks.page.tick(&facts, &changes);
         facts.clear();
-        match screens {
+        if beat {
+            sinks.metrics.update(|| watch.outcome());
+        }
+        match &sinks.screens {
             Some(screens) => screens.show(watch),
-            None => output.tick(&changes, args.once)?,
+            None => sinks.output.tick(&changes, args.once)?,
         }
         if args.once {
             return Ok(End::TimeUp);
@@ -153,7 +180,7 @@ fn sample(
         }
         let deadline = start + Duration::from_millis(u64::try_from(at).unwrap_or(0));
         let answer = || {
-            screens.inspect(|screens| screens.answer(watch));
+            sinks.screens.as_ref().inspect(|screens| screens.answer(watch));
             false
         };
         if !stop.wait_until(deadline, answer) {
@@ -241,7 +268,7 @@ fn header(args: &WatchArgs, settings: &Settings, timing: &Timing) -> Header {
     }
 }
 
-fn millis(duration: Duration) -> Millis {
+pub(super) fn millis(duration: Duration) -> Millis {
     Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::durations::Durations;
 use super::facts::{Lifecycle, Millis, SourceStatus, TargetFacts, TargetId};
 use crate::finding::{Confidence, Evidence, Severity, Verdict};
 
@@ -75,6 +76,8 @@ pub struct TargetOutcome {
     pub processes: BTreeMap<u32, BTreeMap<String, f64>>,
     /// Latest gauges of the whole target.
     pub gauges: BTreeMap<String, f64>,
+    /// How long closed connections lived that were seen to open, by role. Untrusted text.
+    pub durations: BTreeMap<String, Durations>,
     /// What happened to its processes.
     pub lifecycle: Vec<(Millis, u32, Lifecycle)>,
     /// Whether it ended before the watch did.

@@ -3,6 +3,7 @@
 mod candidates;
 mod comparison;
 mod doctor;
+mod html;
 mod human;
 mod json;
 pub mod lint;
@@ -10,6 +11,7 @@ mod listing;
 mod live_rules;
 mod live_view;
 mod number;
+mod prometheus;
 #[cfg(test)]
 mod samples;
 mod text;
@@ -21,10 +23,12 @@ mod wrap;
 pub use candidates::{Candidate, candidates};
 pub use comparison::{comparison, comparison_json};
 pub use doctor::{doctor, doctor_json};
+pub use html::{lint_page, watch_page};
 pub use human::{Style, human_changes, human_summary};
 pub use json::{json, ndjson_change, ndjson_diagnosis, ndjson_summary};
 pub use listing::{Listing, gap, listing, listing_json};
 pub use live_rules::{explain_live, explain_live_json, live_rules};
 pub use live_view::LiveView;
+pub use prometheus::{classic, lint_metrics, metric_names, watch_metrics};
 pub use text::sanitise;
 pub use top::{Top, top, top_json};

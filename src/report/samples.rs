@@ -76,6 +76,7 @@ fn target(id: u32, verdict: Verdict, resources: Vec<ResourceOutcome>) -> TargetO
         )]),
         processes: BTreeMap::from([(10, gauges.clone()), (11, BTreeMap::new())]),
         gauges,
+        durations: BTreeMap::new(),
         lifecycle: vec![(0, 10, crate::live::facts::Lifecycle::Joined)],
         ended_at: None,
     }

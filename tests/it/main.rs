@@ -21,6 +21,7 @@ mod own_rules;
 mod pages;
 mod reach;
 mod recordings;
+mod reports;
 mod robust;
 mod rules;
 #[cfg(target_os = "linux")]

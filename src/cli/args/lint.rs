@@ -29,6 +29,8 @@ pub(in crate::cli) enum LintFormat {
     Github,
     /// A line a finding
     Agent,
+    /// Counts, for the textfile collector of Prometheus
+    Prometheus,
 }
 
 /// A format and where it goes.
@@ -114,6 +116,7 @@ pub(in crate::cli) struct Choosing {
     poolscan lint src/pool.rs --notes           one file, with what is only worth a note\n  \
     poolscan lint --select child-not-waited     one rule; `poolscan rules` lists them\n  \
     poolscan lint --format json                 one document\n  \
+    poolscan lint --report findings.html        a page for people\n  \
     poolscan lint --format github --format sarif=poolscan.sarif\n                                              \
     annotations in the log, and a file for code scanning\n  \
     poolscan lint --why src/pool.rs:42          what was looked at on a line, and why it is silent\n  \
@@ -138,10 +141,13 @@ pub(in crate::cli) struct LintArgs {
     /// Files and folders; the working directory when absent
     #[arg(value_name = "PATH")]
     pub(in crate::cli) paths: Vec<PathBuf>,
-    /// How to show the answer: human, json, sarif, github or agent. FORMAT=FILE writes it to a file
+    /// How to show the answer: human, json, sarif, github, agent or prometheus. FORMAT=FILE writes it to a file
     /// and may be repeated; the terminal then still gets `human`, unless another one is named
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = output)]
     pub(in crate::cli) format: Vec<Output>,
+    /// Write a page with all findings and their lines to this file, too (HTML, docs/report.md)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["diff", "show_config"])]
+    pub(in crate::cli) report: Option<PathBuf>,
     /// Least severity that makes the exit code 1; warning when nobody says
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub(in crate::cli) fail_on: Option<FailOnSeverity>,

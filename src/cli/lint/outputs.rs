@@ -9,10 +9,11 @@ use super::policies::Chosen;
 use super::root::base;
 use crate::cli::args::{LintArgs, LintFormat, Output};
 use crate::cli::terminal::{file_style, page_style};
+use crate::cli::whole;
 use crate::finding::Severity;
 use crate::lint::Report;
-use crate::report::Style;
 use crate::report::lint as render;
+use crate::report::{Style, lint_metrics, lint_page};
 
 /// What is to be written, checked before anything is analysed.
 pub(super) struct Outputs<'a> {
@@ -55,13 +56,39 @@ impl<'a> Outputs<'a> {
             let Some(file) = &output.file else { continue };
             let mut text = Vec::new();
             self.render(output.format, file_style(), report, chosen, elapsed, &mut text)?;
+            if output.format == LintFormat::Prometheus {
+                // Its reader may come at any time.
+                whole::write(file, &text)?;
+                continue;
+            }
             std::fs::write(file, text)
                 .with_context(|| format!("`{}` cannot be written", file.display()))?;
+        }
+        if let Some(file) = &self.args.report {
+            let notes = self.view(LintFormat::Human, file_style(), chosen, elapsed).notes;
+            let page = lint_page(report, notes, &whole::command_line())?;
+            whole::write(file, page.as_bytes())?;
         }
         let mut out = BufWriter::new(io::stdout().lock());
         let style = page_style(self.args.color);
         self.render(self.terminal, style, report, chosen, elapsed, &mut out)?;
         Ok(out.flush()?)
+    }
+
+    fn view(
+        &self,
+        format: LintFormat,
+        style: Style,
+        chosen: &Chosen,
+        elapsed: Duration,
+    ) -> render::View {
+        render::View {
+            style,
+            // What makes the run fail must be seen.
+            notes: self.args.choosing.notes || chosen.fails_from(Severity::Note),
+            stats: self.args.stats,
+            elapsed: (format == LintFormat::Human).then_some(elapsed),
+        }
     }
 
     fn render(
@@ -74,19 +101,14 @@ impl<'a> Outputs<'a> {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let args = self.args;
-        let view = render::View {
-            style,
-            // What makes the run fail must be seen.
-            notes: args.choosing.notes || chosen.fails_from(Severity::Note),
-            stats: args.stats,
-            elapsed: (format == LintFormat::Human).then_some(elapsed),
-        };
+        let view = self.view(format, style, chosen, elapsed);
         match format {
             LintFormat::Human => render::human(report, view, out),
             LintFormat::Json => render::json(report, args.stats.then_some(elapsed), out),
             LintFormat::Sarif => render::sarif(report, &chosen.rules(), &base(&args.paths), out),
             LintFormat::Github => render::github(report, view, &base(&args.paths), out),
             LintFormat::Agent => render::agent(report, view, out),
+            LintFormat::Prometheus => lint_metrics(report, out),
         }
     }
 }

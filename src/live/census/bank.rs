@@ -6,7 +6,7 @@
 use crate::live::detect::clock::{Clock, Life};
 use crate::live::detect::engine::{Engine, Geometry, Stats};
 use crate::live::detect::rules::WindowStats;
-use crate::live::detect::scale::{Ages, SCALES, Timing};
+use crate::live::detect::scale::{Ages, Timing};
 use crate::live::facts::Millis;
 
 /// What an engine is for.
@@ -96,7 +96,7 @@ impl Bank {
 
     /// Scale and window start of engines that may still be missing at `now`.
     pub(super) fn due(&self, timing: &Timing, origin: Millis, now: Millis) -> Vec<usize> {
-        (0..SCALES)
+        (0..timing.scales())
             .filter(|&scale| {
                 Self::open_windows(timing, scale, origin, now).any(|(window, start)| {
                     now > start
@@ -125,7 +125,7 @@ impl Bank {
     ) {
         self.slots
             .retain(|slot| now <= slot.engine.geometry().start + timing.window_ms(slot.scale));
-        for scale in 0..SCALES {
+        for scale in 0..timing.scales() {
             if (now - origin) % (timing.bucket_ms() << (2 * scale)) != 0 {
                 for slot in self.slots.iter_mut().filter(|slot| slot.scale == scale) {
                     if slot.engine.lost_some() {
@@ -177,8 +177,11 @@ impl Bank {
             if age > timing.window_ms(scale) / 2 || now < start + age {
                 continue;
             }
-            let first = lives.iter().filter_map(|life| life.born(clock)).min();
-            if first.is_none_or(|born| born > now - age) {
+            let counts =
+                |born: Millis| born <= now - age && (born > Millis::MIN || !timing.only_promoted);
+            let old = lives.iter().filter_map(|life| life.born(clock)).filter(|&born| counts(born));
+            let old = old.take(timing.least_old).count();
+            if old < timing.least_old {
                 continue;
             }
             let guarded = purpose != Purpose::Suspect;

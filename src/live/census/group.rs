@@ -56,6 +56,8 @@ pub struct Group {
     history: Vec<u32>,
     history_stride: u32,
     history_skipped: u32,
+    /// It was not judged for want of room.
+    passed_over: bool,
 }
 
 impl Group {
@@ -84,6 +86,7 @@ impl Group {
             history: Vec::new(),
             history_stride: 1,
             history_skipped: 0,
+            passed_over: false,
         }
     }
 
@@ -148,6 +151,17 @@ impl Group {
         let life_times = &self.life_times;
         let learned = |clock: Clock| life_times.normal_life(clock, lives, now);
         self.bank.step(timing, (&kind, &state), visible, origin, now, lives, learned);
+        self.record_history();
+        self.mark();
+    }
+
+    /// Closes the buckets that end now without judging it: too many others are judged. It is
+    /// counted once, if there is something to judge.
+    pub(super) fn pass_over(&mut self, counted: &mut u64) {
+        if !self.passed_over && !self.members.is_empty() {
+            self.passed_over = true;
+            *counted += 1;
+        }
         self.record_history();
         self.mark();
     }

@@ -9,7 +9,7 @@ mod group;
 mod life_times;
 pub mod path;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub use bank::GroupStats;
@@ -17,6 +17,7 @@ pub use group::{Group, GroupId, LATELY};
 
 use crate::live::detect::clock::Life;
 use crate::live::detect::scale::Timing;
+use crate::live::durations::Durations;
 use crate::live::facts::{Activity, Change, HandleFacts, HandleId, Millis};
 
 /// Most groups of one target; what comes later is counted in `other`.
@@ -25,6 +26,8 @@ pub const MAX_GROUPS: usize = 4096;
 pub const MAX_HANDLES: usize = 2_000_000;
 /// Deepest path.
 pub const MAX_DEPTH: usize = 6;
+/// Most roles of connections whose lengths of life are told apart.
+const MAX_ROLES: usize = 32;
 /// Name of the group that takes what exceeds the bounds.
 pub const OTHER: &str = "(other)";
 
@@ -39,6 +42,8 @@ pub struct Census {
     free: Vec<u32>,
     by_id: HashMap<HandleId, u32>,
     evictions: u64,
+    /// Lengths of life of closed connections, by role.
+    durations: BTreeMap<Arc<str>, Durations>,
 }
 
 /// One handle as the census keeps it.
@@ -91,7 +96,13 @@ impl Census {
             free: Vec::new(),
             by_id: HashMap::new(),
             evictions: 0,
+            durations: BTreeMap::new(),
         }
+    }
+
+    /// Lengths of life of closed connections that were seen to open, by role.
+    pub fn durations(&self) -> &BTreeMap<Arc<str>, Durations> {
+        &self.durations
     }
 
     /// All groups, in order of their appearance.
@@ -211,8 +222,22 @@ impl Census {
             return;
         };
         self.part(slot, 0, at);
-        self.slots[slot as usize] = None;
+        if let Some(handle) = self.slots[slot as usize].take() {
+            self.lived(&handle, at);
+        }
         self.free.push(slot);
+    }
+
+    /// Takes in how long a connection lived that was seen to open.
+    fn lived(&mut self, handle: &Handle, at: Millis) {
+        let born = handle.entered[0];
+        if &*handle.facts.kind != "socket" || born == Millis::MIN {
+            return;
+        }
+        let role = &handle.facts.role;
+        let known = self.durations.contains_key(role) || self.durations.len() < MAX_ROLES;
+        let role = if known { Arc::clone(role) } else { Arc::from(OTHER) };
+        self.durations.entry(role).or_default().add((at - born) as f64 / 1000.0);
     }
 
     /// A handle changed.
@@ -379,8 +404,14 @@ impl Census {
     ///
     /// `origin` is the time of the first sample, where the first windows start.
     pub fn step(&mut self, origin: Millis, now: Millis) {
+        let mut judged = self.groups.iter().filter(|group| group.bank.engines() > 0).count();
         for index in 0..self.groups.len() {
             let id = GroupId(index as u32);
+            let before = self.groups[index].bank.engines() > 0;
+            if !before && judged >= self.timing.most_judged {
+                self.groups[index].pass_over(&mut self.evictions);
+                continue;
+            }
             let due = self.groups[index].bank.due(&self.timing, origin, now);
             if due.is_empty() {
                 self.groups[index].step(&self.timing, origin, now, &[]);
@@ -388,6 +419,8 @@ impl Census {
             }
             let lives: Vec<Life> = self.members(id).map(|(_, life)| life).collect();
             self.groups[index].step(&self.timing, origin, now, &lives);
+            let after = self.groups[index].bank.engines() > 0;
+            judged = judged + usize::from(after && !before) - usize::from(before && !after);
         }
     }
 

@@ -98,22 +98,8 @@ impl Sampler {
     /// Watches targets. `bucket_ms` is the bucket width, at least 1; handles that appear in a
     /// process younger than `start_up_ms` are marked.
     pub fn new(targets: Vec<Target>, bucket_ms: Millis, start_up_ms: Millis) -> Self {
-        let watched = targets.into_iter().map(|target| Watched {
-            target,
-            first: true,
-            fds: Fds::new(),
-            fds_cost: Duration::ZERO,
-            sockets_cost: Duration::ZERO,
-            hidden: Hidden::default(),
-            hidden_cost: Duration::ZERO,
-            inherited: Inherited::default(),
-            inherited_cost: Duration::ZERO,
-            others: Others::default(),
-            remotes: Vec::new(),
-            time_wait: BTreeMap::new(),
-        });
         Self {
-            watched: watched.collect(),
+            watched: targets.into_iter().map(Watched::new).collect(),
             namespaces: BTreeMap::new(),
             ids: HandleIds::default(),
             bucket_ms: bucket_ms.max(1),
@@ -145,17 +131,19 @@ impl Sampler {
 
     /// Who is watched: each target, and each of its processes as joined at event time 0.
     pub fn describe(&self) -> Vec<Fact> {
-        let mut out = Vec::new();
-        for Watched { target, .. } in &self.watched {
-            out.push(Fact::Target { target: target.id, facts: target.facts.clone() });
-            out.extend(target.processes.iter().map(|process| Fact::Lifecycle {
-                at: 0,
-                target: target.id,
-                pid: process.pid,
-                event: Lifecycle::Joined,
-            }));
-        }
-        out
+        self.watched.iter().flat_map(|watched| introduce(&watched.target, 0)).collect()
+    }
+
+    /// Watches one more target from now on, and says who it is.
+    pub fn add(&mut self, target: Target, at: Millis, out: &mut Vec<Fact>) {
+        out.extend(introduce(&target, at));
+        self.watched.push(Watched::new(target));
+    }
+
+    /// Stops to watch targets without living processes; gives them.
+    pub fn remove_ended(&mut self) -> Vec<TargetId> {
+        let ended = |watched: &Watched| watched.target.processes.is_empty();
+        self.watched.extract_if(.., |watched| ended(watched)).map(|w| w.target.id).collect()
     }
 
     /// Reads only what costs next to nothing: numbers of fds and threads. Gives the number of
@@ -256,6 +244,11 @@ impl Sampler {
         }
         self.cost += cpu_time().saturating_sub(begin);
         living
+    }
+
+    /// Who is watched now.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.watched.iter().map(|watched| &watched.target)
     }
 
     /// The processes of each target.
@@ -370,7 +363,36 @@ impl Sampler {
     }
 }
 
+/// Who a target is, and its processes as joined.
+fn introduce(target: &Target, at: Millis) -> impl Iterator<Item = Fact> {
+    let facts = Fact::Target { target: target.id, facts: target.facts.clone() };
+    let joined = target.processes.iter().map(move |process| Fact::Lifecycle {
+        at,
+        target: target.id,
+        pid: process.pid,
+        event: Lifecycle::Joined,
+    });
+    std::iter::once(facts).chain(joined)
+}
+
 impl Watched {
+    fn new(target: Target) -> Self {
+        Self {
+            target,
+            first: true,
+            fds: Fds::new(),
+            fds_cost: Duration::ZERO,
+            sockets_cost: Duration::ZERO,
+            hidden: Hidden::default(),
+            hidden_cost: Duration::ZERO,
+            inherited: Inherited::default(),
+            inherited_cost: Duration::ZERO,
+            others: Others::default(),
+            remotes: Vec::new(),
+            time_wait: BTreeMap::new(),
+        }
+    }
+
     /// Tells the TCP states of the target's network namespace, whoever holds the sockets: all that
     /// can be read of them without rights. Gives them in words.
     fn tell_states(&self, at: Millis, out: &mut Vec<Fact>) -> Option<String> {

@@ -16,7 +16,16 @@ pub const SCALES: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Timing {
     lifetime_ms: Option<Millis>,
+    /// Of the shortest window that there could be.
     bucket_ms: Millis,
+    /// Windows that are too short for the beat.
+    skipped: usize,
+    /// Handles past the age that a group needs before anything is computed about it.
+    pub least_old: usize,
+    /// Only those of them count that were born under our eyes.
+    pub only_promoted: bool,
+    /// Groups of one target about which anything is computed.
+    pub most_judged: usize,
 }
 
 /// Ages and spans for one kind of handle at one window length, all in milliseconds.
@@ -49,18 +58,40 @@ impl Timing {
             Some(l) => (l / 19).max(MIN_BUCKET_MS),
             None => DEFAULT_LIFETIME_MS / 19,
         };
-        Self { lifetime_ms: lifetime_ms.map(|l| l.max(2 * MIN_BUCKET_MS)), bucket_ms }
+        Self {
+            lifetime_ms: lifetime_ms.map(|l| l.max(2 * MIN_BUCKET_MS)),
+            bucket_ms,
+            skipped: 0,
+            least_old: 1,
+            only_promoted: false,
+            most_judged: usize::MAX,
+        }
+    }
+
+    /// The same for a beat of so many milliseconds over very many targets: without windows whose
+    /// buckets are shorter than the beat, and with engines only where five handles were born under our
+    /// eyes and are old, for 64 groups of a target.
+    #[must_use]
+    pub fn frugal(self, beat_ms: Millis) -> Self {
+        let fits = |skipped: usize| self.bucket_ms << (2 * skipped) >= beat_ms;
+        let skipped = (0..SCALES).find(|&skipped| fits(skipped)).unwrap_or(SCALES - 1);
+        Self { skipped, least_old: 5, only_promoted: true, most_judged: 64, ..self }
+    }
+
+    /// Number of window lengths.
+    pub fn scales(&self) -> usize {
+        SCALES - self.skipped
     }
 
     /// Width of a bucket, and the longest useful interval between identifications.
     pub fn bucket_ms(&self) -> Millis {
-        self.bucket_ms
+        self.bucket_at(0)
     }
 
     /// Scales a duration that is given for the default lifetime.
     pub fn scaled(&self, default_ms: Millis) -> Millis {
         match self.lifetime_ms {
-            Some(l) => (default_ms * l / DEFAULT_LIFETIME_MS).max(self.bucket_ms),
+            Some(l) => (default_ms * l / DEFAULT_LIFETIME_MS).max(self.bucket_ms()),
             None => default_ms,
         }
     }
@@ -76,7 +107,7 @@ impl Timing {
     }
 
     fn bucket_at(&self, scale: usize) -> Millis {
-        self.bucket_ms << (2 * scale)
+        self.bucket_ms << (2 * (scale + self.skipped))
     }
 
     /// Ages for a kind and state at a window length; `learned` is the group's own normal life.
@@ -89,12 +120,13 @@ impl Timing {
             _ => 30_000,
         };
         let base_old = self.lifetime_ms.unwrap_or(default_old);
+        let (bucket, scale) = (self.bucket_at(scale), scale + self.skipped);
         let old = (base_old << scale).max(learned);
         let base_suspect = base_old.min(self.scaled(30_000));
         let spread = |default_ms: Millis| self.scaled(default_ms) << (2 * scale);
         let close_wait = close_wait && self.lifetime_ms.is_none();
         Ages {
-            bucket: self.bucket_at(scale),
+            bucket,
             old,
             suspect: (base_suspect << scale).max(learned.min(old)).min(old),
             span: spread(if close_wait { 60_000 } else { 120_000 }),
@@ -111,7 +143,7 @@ impl Timing {
         let ages = self.ages("socket", "", 0, 0);
         Scale {
             lifetime_ms: self.lifetime_ms,
-            bucket_ms: self.bucket_ms,
+            bucket_ms: self.bucket_ms(),
             age_ms: ages.old,
             start_up_ms: self.start_up_ms(),
             shortest_ms: ages.old + ages.span,
@@ -134,6 +166,19 @@ mod tests {
         let close_wait = timing.ages("socket", "CLOSE_WAIT", 0, 0);
         assert_eq!((close_wait.old, close_wait.suspect, close_wait.span), (15_000, 15_000, 60_000));
         assert_eq!(timing.ages("socket", "", 2, 0).old, 380_000);
+    }
+
+    #[test]
+    fn a_slow_beat_leaves_out_windows_that_are_too_short_for_it() {
+        let (whole, frugal) = (Timing::new(None), Timing::new(None).frugal(15_000));
+        assert_eq!((frugal.bucket_ms(), frugal.scales()), (20_000, SCALES - 1));
+        for scale in 0..frugal.scales() {
+            let ages = |timing: &Timing, scale| timing.ages("socket", "", scale, 0);
+            assert_eq!(ages(&frugal, scale), ages(&whole, scale + 1));
+            assert_eq!(frugal.window_ms(scale), whole.window_ms(scale + 1));
+        }
+        assert_eq!(whole.frugal(5_000).bucket_ms(), 5_000);
+        assert_eq!(whole.frugal(Millis::MAX).scales(), 1);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Selectors: how a person names what to watch, resolved to targets.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -126,17 +127,72 @@ pub fn resolve(selectors: &[Selector]) -> Result<Vec<Target>, SelectError> {
     Ok(targets)
 }
 
-fn resolve_one(selector: &Selector, id: TargetId, zero_ms: i64) -> Result<Target, SelectError> {
-    let (found, shown) = match selector {
-        Selector::Pid(pid) => (Found { pids: vec![*pid], follow: Follow::Fixed }, pid.to_string()),
-        Selector::Name(name) => (discover::by_name(name)?, name.clone()),
-        Selector::Port(port) => (discover::by_port(*port)?, format!(":{port}")),
-        Selector::Unit(unit) => (discover::by_unit(unit)?, unit.clone()),
-        Selector::Container(name) => (discover::by_container(name)?, format!("container:{name}")),
-        Selector::Cgroup(path) => {
-            (discover::by_cgroup(path)?, format!("cgroup:{}", path.display()))
+/// Finds everything that a selector fits: unrelated processes of one name are targets of their own.
+/// Those whose first process `known` knows are left out. `next` counts up targets.
+///
+/// # Errors
+/// When nothing fits.
+pub fn resolve_all(
+    selector: &Selector,
+    zero_ms: i64,
+    next: &mut u32,
+    known: impl Fn(u32) -> bool,
+) -> Result<Vec<Target>, SelectError> {
+    let all = match find(selector) {
+        Err(SelectError::Ambiguous { candidates, .. }) => {
+            let found = candidates.into_iter().filter_map(|candidate| {
+                let root = Process::open(candidate.pid, zero_ms).ok()?;
+                Some(Found { pids: vec![candidate.pid], follow: Follow::Tree(root.comm) })
+            });
+            found.collect()
         }
+        found => vec![found?],
     };
+    let fresh = all.into_iter().filter(|found| found.pids.first().is_some_and(|&pid| !known(pid)));
+    let mut targets = Vec::new();
+    for found in fresh {
+        // One that ended meanwhile, or that may not be read, does not stop the others.
+        if let Ok(target) = target_of(found, selector.to_string(), TargetId(*next), zero_ms) {
+            *next += 1;
+            targets.push(target);
+        }
+    }
+    Ok(targets)
+}
+
+fn resolve_one(selector: &Selector, id: TargetId, zero_ms: i64) -> Result<Target, SelectError> {
+    target_of(find(selector)?, selector.to_string(), id, zero_ms)
+}
+
+fn find(selector: &Selector) -> Result<Found, SelectError> {
+    match selector {
+        Selector::Pid(pid) => Ok(Found { pids: vec![*pid], follow: Follow::Fixed }),
+        Selector::Name(name) => discover::by_name(name),
+        Selector::Port(port) => discover::by_port(*port),
+        Selector::Unit(unit) => discover::by_unit(unit),
+        Selector::Container(name) => discover::by_container(name),
+        Selector::Cgroup(path) => discover::by_cgroup(path),
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pid(pid) => write!(f, "{pid}"),
+            Self::Name(name) | Self::Unit(name) => f.write_str(name),
+            Self::Port(port) => write!(f, ":{port}"),
+            Self::Container(name) => write!(f, "container:{name}"),
+            Self::Cgroup(path) => write!(f, "cgroup:{}", path.display()),
+        }
+    }
+}
+
+fn target_of(
+    found: Found,
+    shown: String,
+    id: TargetId,
+    zero_ms: i64,
+) -> Result<Target, SelectError> {
     let mut processes = Vec::new();
     let mut first_error = None;
     for pid in &found.pids {

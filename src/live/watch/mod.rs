@@ -25,6 +25,16 @@ pub struct Settings {
     pub lifetime_ms: Option<Millis>,
     /// Wall clock at event time 0, milliseconds since the Unix epoch.
     pub wall_start_ms: Option<i64>,
+    /// A watch over very many targets with this beat: it computes less (docs/prometheus.md).
+    pub frugal_beat_ms: Option<Millis>,
+}
+
+impl Settings {
+    /// The timing of judgement.
+    pub fn timing(&self) -> Timing {
+        let timing = Timing::new(self.lifetime_ms);
+        self.frugal_beat_ms.map_or(timing, |beat| timing.frugal(beat))
+    }
 }
 
 /// The state of judgement over any number of targets.
@@ -47,7 +57,7 @@ impl Watch {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            timing: Timing::new(settings.lifetime_ms),
+            timing: settings.timing(),
             targets: BTreeMap::new(),
             owners: HashMap::new(),
             now: 0,
@@ -80,6 +90,12 @@ impl Watch {
         }
         self.now = self.targets.values().map(TargetWatch::seen).max().unwrap_or(self.now);
         changes
+    }
+
+    /// Forgets a target that is over and done with.
+    pub fn forget(&mut self, target: TargetId) {
+        self.targets.remove(&target);
+        self.owners.retain(|_, owner| *owner != target);
     }
 
     fn take(&mut self, fact: &Fact) {

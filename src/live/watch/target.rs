@@ -12,7 +12,7 @@ use crate::live::census::{Census, Group, GroupId};
 use crate::live::detect::first_sample::{MIN_UPTIME, SpreadOfSilence, spread_of_silence};
 use crate::live::detect::gauge::GaugeDetector;
 use crate::live::detect::rules::{self, Context, Judged};
-use crate::live::detect::scale::{SCALES, Timing};
+use crate::live::detect::scale::Timing;
 use crate::live::detect::water::Water;
 use crate::live::facts::{
     Activity, Change, Fact, Lifecycle, Millis, SourceStatus, TargetFacts, TargetId,
@@ -313,7 +313,7 @@ impl TargetWatch {
             self.boundary();
             judged_any = true;
             // A gap that outlasts every window leaves nothing to judge in between.
-            let longest = 2 * self.timing.window_ms(SCALES - 1);
+            let longest = 2 * self.timing.window_ms(self.timing.scales() - 1);
             if until - self.next_boundary > longest {
                 let skipped = (until - self.next_boundary - bucket) / longest * longest;
                 self.next_boundary += skipped;
@@ -508,6 +508,12 @@ impl TargetWatch {
             limits: self.limits.clone(),
             processes: self.processes.clone(),
             gauges: self.gauges.iter().map(|(n, g)| (n.clone(), g.value)).collect(),
+            durations: self
+                .census
+                .durations()
+                .iter()
+                .map(|(role, durations)| (role.to_string(), durations.clone()))
+                .collect(),
             lifecycle: self.lifecycle.clone(),
             ended_at: self.ended_at,
         }

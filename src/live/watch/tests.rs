@@ -181,3 +181,64 @@ fn what_comes_late_is_counted() {
     history.beat(15_000, facts);
     assert_eq!(history.watch.outcome().late_facts, 1);
 }
+
+/// The settings of an agent that looks every 15 s.
+fn frugal() -> Settings {
+    Settings { frugal_beat_ms: Some(15_000), ..Settings::default() }
+}
+
+#[test]
+fn an_agent_finds_the_leak_at_its_slow_beat() {
+    let history = leak(1, 80, frugal(), 15_000);
+    let found = history.first(Verdict::Leaking).expect("a leak");
+    assert_eq!(found.resource.group, ["tcp client", "10.0.0.2:80", "ESTABLISHED"]);
+    let shortest = frugal().timing().shown().shortest_ms;
+    assert!(found.at >= shortest && found.at < 2 * shortest, "{} of {shortest}", found.at);
+}
+
+#[test]
+fn an_agent_computes_only_where_handles_it_saw_appear_are_old() {
+    let mut history = History::new(frugal(), 100_000_000);
+    let peers = |facts: &mut Vec<Fact>, history: &mut History, at: Millis, count: usize, each| {
+        for peer in 0..count {
+            for _ in 0..each {
+                let place = connection(&format!("{at} {peer}"), Activity::Awake);
+                history.open(facts, at, place);
+            }
+        }
+    };
+    // 30 groups that were there before, 30 with too few, then 300 with enough.
+    let mut facts = Vec::new();
+    peers(&mut facts, &mut history, 0, 30, 9);
+    history.beat(0, facts);
+    let mut facts = Vec::new();
+    peers(&mut facts, &mut history, 15_000, 30, 4);
+    history.beat(15_000, facts);
+    for k in 2..30 {
+        history.beat(k * 15_000, Vec::new());
+    }
+    let judged = |history: &History| {
+        let target = &history.watch.targets[&TargetId(0)];
+        target.census.groups().filter(|(_, group)| group.bank().engines() > 0).count()
+    };
+    // All of the new ones share a kind and a role: those two have enough.
+    assert_eq!(judged(&history), 2);
+    assert_eq!(history.watch.outcome().cost.evictions, 0);
+    let mut facts = Vec::new();
+    peers(&mut facts, &mut history, 450_000, 300, 6);
+    history.beat(450_000, facts);
+    for k in 31..70 {
+        history.beat(k * 15_000, Vec::new());
+    }
+    assert_eq!(judged(&history), 64);
+    let outcome = history.watch.outcome();
+    assert!(outcome.cost.evictions > 300, "{}", outcome.cost.evictions);
+}
+
+#[test]
+fn a_target_that_is_forgotten_leaves_nothing() {
+    let mut history = leak(2, 20, Settings::default(), 5_000);
+    history.watch.forget(TargetId(0));
+    assert!(history.watch.targets.is_empty() && history.watch.owners.is_empty());
+    assert!(history.watch.outcome().targets.is_empty());
+}

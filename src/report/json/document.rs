@@ -426,7 +426,7 @@ pub(super) struct SummaryLine<'a> {
 }
 
 /// RFC 3339; `None` outside the years that it can write.
-fn started(ms: Option<i64>) -> Option<String> {
+pub(in crate::report) fn started(ms: Option<i64>) -> Option<String> {
     jiff::Timestamp::from_millisecond(ms?).ok().map(|t| t.to_string())
 }
 
@@ -447,7 +447,8 @@ pub(in crate::report) fn status(status: SourceStatus) -> &'static str {
     }
 }
 
-fn event(event: Lifecycle) -> &'static str {
+/// The name of what happened to a process.
+pub(in crate::report) fn event(event: Lifecycle) -> &'static str {
     match event {
         Lifecycle::Joined => "joined",
         Lifecycle::Exec => "exec",

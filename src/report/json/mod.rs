@@ -6,8 +6,8 @@ mod tests;
 
 use std::io;
 
-pub(super) use document::status;
 use document::{ChangeLine, DiagnosisLine, Document, SummaryLine};
+pub(super) use document::{event, started, status};
 
 use crate::live::outcome::{DiagnosisChange, FindingChange, Outcome};
 

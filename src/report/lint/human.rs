@@ -130,7 +130,7 @@ fn rendered(finding: &LintFinding, report: &Report, style: Style) -> String {
 }
 
 /// How a fix is had.
-pub(super) fn offer(fix: &Fix) -> String {
+pub(in crate::report) fn offer(fix: &Fix) -> String {
     let options = match fix.applicability {
         Applicability::Safe => "--fix",
         Applicability::Unsafe => "--fix --unsafe-fixes",
@@ -170,7 +170,7 @@ fn by_file(finding: &LintFinding) -> Vec<Vec<Marked<'_>>> {
 }
 
 /// What stands at a place: its own words, or those of its role.
-pub(super) fn label(related: &Related) -> &str {
+pub(in crate::report) fn label(related: &Related) -> &str {
     match related.role {
         _ if !related.label.is_empty() => &related.label,
         Role::Acquired => "begins here",

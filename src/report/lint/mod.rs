@@ -11,7 +11,7 @@ mod mistakes;
 mod pages;
 pub(super) mod rules;
 #[cfg(test)]
-mod samples;
+pub(super) mod samples;
 mod sarif;
 mod snippet;
 mod summary;
@@ -30,6 +30,10 @@ pub use mistakes::mistakes;
 pub use pages::{Page, pages, section};
 pub use rules::{rules, rules_json};
 pub use sarif::sarif;
+
+pub(super) use human::{label, offer};
+pub(super) use snippet::Window;
+pub(super) use summary::{Counts, issue_line, some};
 
 use super::Style;
 

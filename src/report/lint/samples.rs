@@ -56,7 +56,7 @@ pub(super) fn finding(region: Region, severity: Severity) -> LintFinding {
 }
 
 /// A finding over two files, a note, two issues.
-pub(super) fn full() -> Report {
+pub(in crate::report) fn full() -> Report {
     let related = |region, role, label: &str| Related { region, role, label: label.to_owned() };
     let own = region("src/start.rs", 4, 17, 52);
     let mut leak = finding(own.clone(), Severity::Warning);

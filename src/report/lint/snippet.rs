@@ -10,18 +10,18 @@ use crate::report::text::harmless;
 /// Some lines of a file. Every character that must not reach a terminal is replaced by one other
 /// character, so columns stay what they were; bytes do not.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(in crate::report) struct Window {
     /// Number of the first line, from 1.
-    pub(super) first: u32,
+    pub(in crate::report) first: u32,
     /// The lines, with `\n` between them.
-    pub(super) text: String,
+    pub(in crate::report) text: String,
     /// Where each line begins in `text`.
     starts: Vec<usize>,
 }
 
 impl Window {
     /// The lines from `first` to `last`; the last line of the file if it is shorter than that.
-    pub(super) fn new(source: &str, first: u32, last: u32, unicode: bool) -> Self {
+    pub(in crate::report) fn new(source: &str, first: u32, last: u32, unicode: bool) -> Self {
         let (first, last) = (first.max(1), last.max(first).max(1));
         let mut window = Self { first, text: String::new(), starts: Vec::new() };
         let mut end = ("", 1);

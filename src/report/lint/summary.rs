@@ -17,18 +17,18 @@ const MAX_ISSUES: usize = 20;
 
 /// Findings by severity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(in crate::report) struct Counts {
     /// See [`Severity::Error`].
-    pub(super) errors: u64,
+    pub(in crate::report) errors: u64,
     /// See [`Severity::Warning`].
-    pub(super) warnings: u64,
+    pub(in crate::report) warnings: u64,
     /// See [`Severity::Note`].
-    pub(super) notes: u64,
+    pub(in crate::report) notes: u64,
 }
 
 impl Counts {
     /// Counts a report.
-    pub(super) fn of(report: &Report) -> Self {
+    pub(in crate::report) fn of(report: &Report) -> Self {
         let mut counts = Self::default();
         for finding in &report.findings {
             counts.add(finding.severity);
@@ -36,7 +36,8 @@ impl Counts {
         counts
     }
 
-    fn add(&mut self, severity: Severity) {
+    /// Counts one more.
+    pub(in crate::report) fn add(&mut self, severity: Severity) {
         match severity {
             Severity::Error => self.errors += 1,
             Severity::Warning => self.warnings += 1,
@@ -93,7 +94,8 @@ pub(super) fn issue_lines(report: &Report) -> Vec<String> {
     lines
 }
 
-fn issue_line(issue: &Issue) -> String {
+/// What could not be analysed, in one line.
+pub(in crate::report) fn issue_line(issue: &Issue) -> String {
     match issue.line {
         0 => format!("issue: {}: {}", issue.path, issue.message),
         line => format!("issue: {}:{line}: {}", issue.path, issue.message),
@@ -159,6 +161,6 @@ pub(super) fn skipped_by_reason(report: &Report) -> BTreeMap<&'static str, u64> 
 }
 
 /// A number and its noun.
-fn some(count: u64, noun: &str) -> String {
+pub(in crate::report) fn some(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }

@@ -1,0 +1,230 @@
+//! Metrics as text: OpenMetrics by the official library, and the older text format made of that.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use crate::live::durations::{BOUNDS_S, Durations};
+use crate::report::number::rounded;
+use crate::report::text::sanitise;
+
+/// Longest label value, in characters.
+const LABEL: usize = 128;
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A number that goes up and down.
+    Gauge,
+    /// A number that only grows, until its process starts anew.
+    Counter,
+    /// How many of what length there were.
+    Histogram,
+}
+
+/// A metric: its name without `poolscan_` (and of counters, without `_total`), and what it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Description {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) help: &'static str,
+}
+
+impl Description {
+    /// The name that queries use.
+    pub(super) fn shown(&self) -> String {
+        let end = if self.kind == Kind::Counter { "_total" } else { "" };
+        format!("{PREFIX}_{}{end}", self.name)
+    }
+}
+
+/// What all names begin with.
+const PREFIX: &str = "poolscan";
+
+/// Labels of a sample.
+pub(super) type Labels = Vec<(&'static str, String)>;
+
+/// What a sample says.
+#[derive(Debug)]
+enum Value {
+    Number(f64),
+    Durations(Durations),
+}
+
+/// All metrics of one moment.
+#[derive(Debug)]
+pub(super) struct Exposition {
+    families: Vec<(Description, Vec<(Labels, Value)>)>,
+}
+
+impl Exposition {
+    /// Metrics without samples yet, in the order in which they are shown.
+    pub(super) fn new(all: &[Description]) -> Self {
+        Self { families: all.iter().map(|&description| (description, Vec::new())).collect() }
+    }
+
+    /// Adds a sample of a metric that was described. What is not finite is not known, and left out.
+    pub(super) fn add(&mut self, name: &str, labels: &[(&'static str, &str)], value: f64) {
+        if let Some(value) = rounded(value) {
+            self.push(name, labels, Value::Number(value));
+        }
+    }
+
+    /// The same of a histogram.
+    pub(super) fn add_durations(
+        &mut self,
+        name: &str,
+        labels: &[(&'static str, &str)],
+        durations: &Durations,
+    ) {
+        self.push(name, labels, Value::Durations(durations.clone()));
+    }
+
+    fn push(&mut self, name: &str, labels: &[(&'static str, &str)], value: Value) {
+        let labels = labels.iter().map(|&(name, value)| (name, label(value))).collect();
+        let family = self.families.iter_mut().find(|(description, _)| description.name == name);
+        debug_assert!(family.is_some(), "{name} is not described");
+        if let Some((_, samples)) = family {
+            samples.push((labels, value));
+        }
+    }
+
+    /// Samples of all metrics.
+    pub(super) fn len(&self) -> usize {
+        self.families.iter().map(|(_, samples)| samples.len()).sum()
+    }
+
+    /// The text, in OpenMetrics 1.0.
+    ///
+    /// # Errors
+    /// None: a text takes everything.
+    pub(super) fn text(self) -> Result<String, fmt::Error> {
+        let mut registry = Registry::with_prefix(PREFIX);
+        registry.register_collector(Box::new(self));
+        let mut out = String::new();
+        text::encode(&mut out, &registry)?;
+        Ok(out)
+    }
+}
+
+/// Untrusted text as a label: nothing hidden, and of bounded length. The library escapes the rest.
+fn label(value: &str) -> String {
+    sanitise(value).chars().take(LABEL).collect()
+}
+
+impl Collector for Exposition {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        for (Description { name, kind, help }, samples) in &self.families {
+            let kind = match kind {
+                Kind::Gauge => MetricType::Gauge,
+                Kind::Counter => MetricType::Counter,
+                Kind::Histogram => MetricType::Histogram,
+            };
+            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+            for (labels, value) in samples {
+                if labels.is_empty() {
+                    encode(value, kind, &mut family)?;
+                } else {
+                    encode(value, kind, &mut family.encode_family(labels)?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn encode(
+    value: &Value,
+    kind: MetricType,
+    metric: &mut MetricEncoder<'_>,
+) -> Result<(), fmt::Error> {
+    match (value, kind) {
+        (Value::Number(value), MetricType::Counter) => {
+            metric.encode_counter::<NoLabelSet, _, f64>(value, None)
+        }
+        (Value::Number(value), _) => metric.encode_gauge(value),
+        (Value::Durations(durations), _) => {
+            let bounds = BOUNDS_S.into_iter().chain([f64::INFINITY]);
+            let buckets: Vec<(f64, u64)> = bounds.zip(durations.counts).collect();
+            let (sum, count) = (durations.sum_s, durations.total());
+            metric.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+        }
+    }
+}
+
+/// The same in the text format 0.0.4, which files for other exporters and older readers need: there
+/// a counter is described under the name that its samples have.
+pub fn classic(open_metrics: &str) -> String {
+    let mut out = String::with_capacity(open_metrics.len() + 256);
+    let mut lines = open_metrics.lines().peekable();
+    while let Some(line) = lines.next() {
+        let counter = |line: &str| line.starts_with("# TYPE ") && line.ends_with(" counter");
+        if line == "# EOF" || line.starts_with("# UNIT ") {
+            continue;
+        }
+        // The description of a metric stands right before its type.
+        let described = line.starts_with("# HELP ") && lines.peek().is_some_and(|l| counter(l));
+        if described || counter(line) {
+            let mut words = line.splitn(4, ' ');
+            let mut next = || words.next().unwrap_or_default();
+            out.push_str(&format!("{} {} {}_total {}", next(), next(), next(), next()));
+        } else {
+            out.push_str(line);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Description; 3] = [
+        Description { name: "handles", kind: Kind::Gauge, help: "Handles held" },
+        Description { name: "handle_births", kind: Kind::Counter, help: "Handles seen to appear" },
+        Description { name: "duration_seconds", kind: Kind::Histogram, help: "Lengths of life" },
+    ];
+
+    #[test]
+    fn hostile_labels_stay_in_their_quotes() {
+        let mut all = Exposition::new(&ALL);
+        let hostile = "a\"} 1\npoolscan_handles{x=\"\\\x1b[2J\u{202e}";
+        all.add("handles", &[("target", hostile)], 3.0);
+        all.add("handles", &[("target", "unknown")], f64::NAN);
+        let text = all.text().expect("a text");
+        assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), 1, "{text}");
+        assert!(!text.contains(['\x1b', '\u{202e}']));
+        assert!(text.contains("poolscan_handles{target=\"a\\\"} 1\\\\u{a}"), "{text}");
+        assert!(label(&"x".repeat(9_999)).len() <= LABEL);
+    }
+
+    #[test]
+    fn both_formats_hold_the_same() {
+        let mut all = Exposition::new(&ALL);
+        all.add("handle_births", &[("target", "api")], 7.0);
+        let mut durations = Durations::default();
+        durations.add(3.0);
+        durations.add(1e6);
+        all.add_durations("duration_seconds", &[("role", "tcp client")], &durations);
+        let text = all.text().expect("a text");
+        assert!(
+            text.ends_with("# EOF\n") && text.contains("# TYPE poolscan_handle_births counter")
+        );
+        let classic = classic(&text);
+        for line in [
+            "# HELP poolscan_handle_births_total Handles seen to appear",
+            "# TYPE poolscan_handle_births_total counter",
+            "poolscan_handle_births_total{target=\"api\"} 7.0",
+            "poolscan_duration_seconds_bucket{le=\"5.0\",role=\"tcp client\"} 1",
+            "poolscan_duration_seconds_bucket{le=\"+Inf\",role=\"tcp client\"} 2",
+            "poolscan_duration_seconds_count{role=\"tcp client\"} 2",
+        ] {
+            assert!(classic.lines().any(|l| l == line), "{line} in {classic}");
+        }
+        assert!(!classic.contains("EOF"));
+    }
+}

@@ -1,0 +1,111 @@
+//! The numbers of a watch or of a lint run as Prometheus metrics.
+
+mod exposition;
+mod lint;
+mod watch;
+
+use std::io;
+
+pub use exposition::classic;
+
+use crate::lint::Report;
+use crate::live::outcome::Outcome;
+
+/// The metrics of a watch, in OpenMetrics 1.0.
+///
+/// # Errors
+/// None that depend on the data.
+pub fn watch_metrics(outcome: &Outcome) -> io::Result<String> {
+    watch::metrics(outcome).text().map_err(io::Error::other)
+}
+
+/// Writes the metrics of a lint run in the text format 0.0.4, which the textfile collector reads.
+///
+/// # Errors
+/// What `out` returns.
+pub fn lint_metrics(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
+    let text = lint::metrics(report).text().map_err(io::Error::other)?;
+    out.write_all(classic(&text).as_bytes())
+}
+
+/// The names of all metrics, as queries use them; those of histograms without their endings.
+pub fn metric_names() -> Vec<String> {
+    watch::ALL.iter().chain(&lint::ALL).map(|description| description.shown()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::live::durations::Durations;
+    use crate::live::outcome::SourceOutcome;
+    use crate::report::samples;
+
+    fn lines(text: &str) -> Vec<&str> {
+        text.lines().filter(|line| !line.starts_with('#')).collect()
+    }
+
+    #[test]
+    fn a_leak_is_told_with_its_rate_and_place() {
+        let mut outcome = samples::full();
+        outcome.targets.truncate(1);
+        outcome.targets[0].durations =
+            BTreeMap::from([("tcp client".to_owned(), Durations::default())]);
+        let text = watch_metrics(&outcome).expect("a text");
+        let group = "socket > tcp client > 10.0.3.7:5432 > CLOSE_WAIT";
+        let place = format!("target=\"api\",pid=\"10\",resource=\"fds\",group=\"{group}\"");
+        for want in [
+            format!("poolscan_verdict{{{place}}} 7.0"),
+            format!("poolscan_leak_rate{{{place}}} 0.09"),
+            format!("poolscan_seconds_to_limit{{{place}}} 11000.0"),
+            "poolscan_verdict{target=\"api\",pid=\"10\",resource=\"fds\",group=\"\"} 3.0"
+                .to_owned(),
+            "poolscan_source_status{target=\"api\",pid=\"10\",source=\"sockets\"} 0.0".to_owned(),
+        ] {
+            assert!(lines(&text).contains(&want.as_str()), "{want} in {text}");
+        }
+        // What is unknown is absent, not 0.
+        assert!(!text.contains("poolscan_open_fds{") && !text.contains("NaN"));
+    }
+
+    #[test]
+    fn the_number_of_series_is_bounded_and_the_rest_is_counted() {
+        let mut outcome = samples::full();
+        let target = &mut outcome.targets[0];
+        let leak = samples::leak();
+        target.resources = (0..1_000)
+            .flat_map(|n| {
+                let mut kind = samples::unknown();
+                kind.kind = Some(format!("kind {n}"));
+                kind.now = Some(1.0);
+                let mut leak = leak.clone();
+                leak.group = vec![format!("peer {n}")];
+                [kind, leak]
+            })
+            .collect();
+        target.sources = (0..1_000)
+            .map(|n| SourceOutcome { name: n.to_string(), ..target.sources[0].clone() })
+            .collect();
+        target.gauges = (0..1_000).map(|n| (n.to_string(), 1.0)).collect();
+        let text = watch_metrics(&outcome).expect("a text");
+        assert!(lines(&text).len() < 400, "{}", lines(&text).len());
+        let other = "poolscan_handles{target=\"api\",pid=\"10\",kind=\"other\"} 976.0";
+        assert!(lines(&text).contains(&other), "{text}");
+        assert!(lines(&text).contains(&"poolscan_label_overflow 3904.0"), "{text}");
+    }
+
+    #[test]
+    fn every_name_is_described_whether_or_not_it_has_samples() {
+        let mut lint = Vec::new();
+        lint_metrics(&crate::report::lint::samples::full(), &mut lint).expect("a text");
+        let lint = String::from_utf8(lint).expect("UTF-8");
+        assert!(lint.contains(
+            "poolscan_lint_findings{package=\"jobs\",family=\"process\",severity=\"warning\"} 1"
+        ));
+        let all = classic(&watch_metrics(&samples::empty()).expect("a text")) + &lint;
+        let described = all.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let described: Vec<&str> = described.filter_map(|l| l.split(' ').next()).collect();
+        assert_eq!(described, metric_names());
+    }
+}

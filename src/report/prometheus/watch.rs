@@ -1,0 +1,207 @@
+//! Metrics of a watch: what is held, born and gone, verdicts, rates, time to limits.
+
+use super::exposition::{Description, Exposition, Kind};
+use crate::finding::Verdict;
+use crate::live::facts::SourceStatus;
+use crate::live::outcome::{Level, Outcome, ResourceOutcome, TargetOutcome};
+use crate::report::human::name;
+
+/// Kinds, findings, diagnoses, sources, roles and gauges of one target that are told apart.
+const MOST: usize = 24;
+/// Samples of all targets together; later targets are counted.
+const SAMPLES: usize = 60_000;
+/// What exceeds the bounds is summed up under this name.
+const OTHER: &str = "other";
+
+const fn gauge(name: &'static str, help: &'static str) -> Description {
+    Description { name, kind: Kind::Gauge, help }
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Description {
+    Description { name, kind: Kind::Counter, help }
+}
+
+/// All metrics of a watch (docs/prometheus.md).
+pub(super) const ALL: [Description; 27] = [
+    gauge("handles", "Handles held now, by kind"),
+    counter(
+        "handle_births",
+        "Handles seen to appear since the watch began, by kind; a lower bound",
+    ),
+    counter("handle_deaths", "Handles seen to go since the watch began, by kind; a lower bound"),
+    gauge("open_fds", "Open files of all kinds"),
+    gauge("threads", "Threads"),
+    gauge("resident_memory_bytes", "Resident memory in bytes"),
+    gauge("limit", "The nearest limit of a resource, in handles"),
+    gauge("limit_bytes", "The nearest limit of memory, in bytes"),
+    gauge("limit_used_ratio", "Share of the nearest limit that is used, 0 to 1"),
+    gauge("water_level", "Level against the limit: 0 normal, 1 mid, 2 high, 3 critical"),
+    gauge(
+        "verdict",
+        "0 stable, 1 cleared, 2 leak stopped, 3 insufficient data, 4 plateauing, 5 growing in use, \
+         6 suspect, 7 leaking",
+    ),
+    gauge("leak_rate", "Growth of what survives, in handles per second"),
+    gauge("leak_rate_upper", "Upper end of its 95 % interval, in handles per second"),
+    gauge("memory_growth_bytes_per_second", "Growth of resident memory"),
+    gauge("seconds_to_limit", "Seconds until the limit is reached at the present rate"),
+    gauge("seconds_to_limit_earliest", "The same at the upper end of the rate"),
+    gauge("diagnoses", "What is wrong now, by rule and severity"),
+    Description {
+        name: "connection_duration_seconds",
+        kind: Kind::Histogram,
+        help: "How long closed connections lived that were seen to open",
+    },
+    gauge("reading", "Other numbers of a target; the unit is in the label `name`"),
+    gauge("source_status", "What a source delivers: 0 nothing, 1 a part, 2 everything"),
+    gauge("target_up", "1 while a target runs, 0 once it has ended"),
+    gauge("targets", "Targets that are watched"),
+    gauge("watch_seconds", "Event time of the last sample, in seconds since the watch began"),
+    counter("watch_cpu_seconds", "Processor time that the sources used"),
+    counter("dropped", "Facts, groups and handles that were dropped to bound memory"),
+    counter("late_facts", "Facts that came too late to be judged"),
+    gauge(
+        "label_overflow",
+        "Series that are summed up as `other`, or left out, to bound their number",
+    ),
+];
+
+/// Fills in the metrics of an outcome.
+pub(super) fn metrics(outcome: &Outcome) -> Exposition {
+    let mut all = Exposition::new(&ALL);
+    let mut overflow = 0;
+    for target in &outcome.targets {
+        if all.len() > SAMPLES {
+            overflow += 1;
+            continue;
+        }
+        overflow += of_target(target, &mut all);
+    }
+    all.add("targets", &[], outcome.targets.len() as f64);
+    all.add("watch_seconds", &[], outcome.now as f64 / 1000.0);
+    all.add("watch_cpu_seconds", &[], outcome.cost.cpu_us as f64 / 1e6);
+    all.add("dropped", &[], outcome.cost.evictions as f64);
+    all.add("late_facts", &[], outcome.late_facts as f64);
+    all.add("label_overflow", &[], overflow as f64);
+    all
+}
+
+/// Adds one target; gives how much of it is summed up or left out.
+fn of_target(target: &TargetOutcome, all: &mut Exposition) -> usize {
+    let pid = target.facts.pids.first().map_or_else(String::new, u32::to_string);
+    let who = [("target", name(target)), ("pid", pid.as_str())];
+    let mut add = |metric: &str, more: &[(&'static str, &str)], value: f64| {
+        all.add(metric, &[&who[..], more].concat(), value);
+    };
+    add("target_up", &[], f64::from(u8::from(target.ended_at.is_none())));
+    let mut overflow = 0;
+    let kinds: Vec<&ResourceOutcome> =
+        target.resources.iter().filter(|r| r.kind.is_some() && r.group.is_empty()).collect();
+    let mut rest = [0.0; 3];
+    for (nth, row) in kinds.iter().enumerate() {
+        let values = [row.now.unwrap_or(f64::NAN), row.opened as f64, row.closed as f64];
+        if nth >= MOST {
+            overflow += 1;
+            rest.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+            continue;
+        }
+        let kind = [("kind", row.kind.as_deref().unwrap_or_default())];
+        for (metric, value) in BY_KIND.into_iter().zip(values) {
+            add(metric, &kind, value);
+        }
+    }
+    if kinds.len() > MOST {
+        for (metric, value) in BY_KIND.into_iter().zip(rest) {
+            add(metric, &[("kind", OTHER)], value);
+        }
+    }
+    for total in target.resources.iter().filter(|r| r.kind.is_none()) {
+        let resource = [("resource", total.resource.as_str())];
+        let (used, limit) = match total.resource.as_str() {
+            "rss" => ("resident_memory_bytes", "limit_bytes"),
+            "threads" => ("threads", "limit"),
+            _ => ("open_fds", "limit"),
+        };
+        add(used, &[], total.now.unwrap_or(f64::NAN));
+        if let Some(value) = total.limit {
+            let limit_name = ("limit", total.limit_name.as_deref().unwrap_or_default());
+            add(limit, &[resource[0], limit_name], value as f64);
+            if let (Some(now), true) = (total.now, value > 0) {
+                add("limit_used_ratio", &resource, now / value as f64);
+            }
+        }
+        let level = match total.level {
+            Level::Unknown => f64::NAN,
+            Level::Normal => 0.0,
+            Level::Mid => 1.0,
+            Level::High => 2.0,
+            Level::Critical => 3.0,
+        };
+        add("water_level", &resource, level);
+    }
+    let findings = target.resources.iter().filter(|r| r.kind.is_some() && !r.evidence.is_empty());
+    let mut findings: Vec<&ResourceOutcome> = findings.collect();
+    findings.sort_by_key(|r| std::cmp::Reverse((r.verdict, r.confidence)));
+    let told = findings.len().min(MOST);
+    overflow += findings.len() - told;
+    let totals = target.resources.iter().filter(|r| r.kind.is_none());
+    for row in totals.chain(findings.drain(..told)) {
+        let group = row.kind.iter().chain(&row.group).cloned().collect::<Vec<_>>().join(" > ");
+        let place = [("resource", row.resource.as_str()), ("group", group.as_str())];
+        add("verdict", &place, rank(row.verdict));
+        if let Some(rate) = row.per_minute {
+            if row.resource == "rss" {
+                add("memory_growth_bytes_per_second", &[], rate.value / 60.0);
+            } else {
+                add("leak_rate", &place, rate.value / 60.0);
+                add("leak_rate_upper", &place, rate.high / 60.0);
+            }
+        }
+        if let Some(left) = row.seconds_to_limit {
+            add("seconds_to_limit", &place, left.value);
+            add("seconds_to_limit_earliest", &place, left.earliest);
+        }
+    }
+    let mut diagnoses: std::collections::BTreeMap<(&str, &str), f64> = Default::default();
+    for diagnosis in &target.diagnoses {
+        *diagnoses.entry((&diagnosis.rule, diagnosis.severity.as_str())).or_default() += 1.0;
+    }
+    overflow += diagnoses.len().saturating_sub(MOST);
+    for ((rule, severity), count) in diagnoses.into_iter().take(MOST) {
+        add("diagnoses", &[("rule", rule), ("severity", severity)], count);
+    }
+    let others = target.gauges.iter().filter(|(name, _)| !TOLD.contains(&name.as_str()));
+    for (nth, (gauge, &value)) in others.enumerate() {
+        match nth < MOST {
+            true => add("reading", &[("name", gauge)], value),
+            false => overflow += 1,
+        }
+    }
+    for (nth, source) in target.sources.iter().enumerate() {
+        let status = match source.status {
+            SourceStatus::Unavailable => 0.0,
+            SourceStatus::Partial => 1.0,
+            SourceStatus::Ok => 2.0,
+        };
+        match nth < MOST {
+            true => add("source_status", &[("source", &source.name)], status),
+            false => overflow += 1,
+        }
+    }
+    overflow += target.durations.len().saturating_sub(MOST);
+    for (role, durations) in target.durations.iter().take(MOST) {
+        let labels = [&who[..], &[("role", role.as_str())]].concat();
+        all.add_durations("connection_duration_seconds", &labels, durations);
+    }
+    overflow
+}
+
+/// What is told of every kind, in the order of the numbers.
+const BY_KIND: [&str; 3] = ["handles", "handle_births", "handle_deaths"];
+/// Gauges that have a metric of their own.
+const TOLD: [&str; 3] = ["fds", "threads", "rss_bytes"];
+
+/// The place of a verdict in the public order.
+fn rank(verdict: Verdict) -> f64 {
+    Verdict::ALL.iter().position(|v| *v == verdict).map_or(f64::NAN, |nth| nth as f64)
+}
