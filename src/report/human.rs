@@ -453,8 +453,10 @@ mod tests {
     fn width_is_kept_and_nothing_panics_without_data() {
         for width in [0, 1, 20, 80] {
             let style = Style { color: false, width, unicode: true };
-            assert!(shown(&samples::full(), style).lines().all(|l| l.width() <= width));
-            assert!(shown(&samples::empty(), style).lines().all(|l| l.width() <= width));
+            // What can be pasted is left to the terminal to fold.
+            let fits = |line: &str| line.width() <= width || line.starts_with("  next: ");
+            assert!(shown(&samples::full(), style).lines().all(fits));
+            assert!(shown(&samples::empty(), style).lines().all(fits));
         }
     }
 }

@@ -16,8 +16,6 @@ use crate::report::text::{ascii, fit};
 
 /// Rows for what is told about the selected row, of at least three times as many.
 const DETAILS: u16 = 7;
-/// Columns that the last column keeps, as long as others are wider.
-const LAST: usize = 10;
 
 const KEYS: &str = "q quit  1-8 tabs  enter open  esc back  / filter  s sort  space freeze  ? help";
 const HELP: [&str; 14] = [
@@ -118,7 +116,6 @@ impl Pen {
 
     fn table(&self, page: &Page, at: usize, state: &State, area: Rect) -> Vec<Line<'static>> {
         let room = usize::from(area.height.saturating_sub(1));
-        let widths = widths(page, usize::from(area.width));
         let titles = page.columns.iter().enumerate().map(|(index, column)| {
             let mark = match state.sort {
                 Some((by, down)) if by == index => {
@@ -133,6 +130,7 @@ impl Pen {
             format!("{}{mark}", column.title)
         });
         let titles: Vec<String> = titles.collect();
+        let widths = widths(page, &titles, usize::from(area.width));
         let title = self.joined(titles.iter().map(String::as_str), &page.columns, &widths);
         let mut lines = vec![Line::styled(title, Look::default().add_modifier(Modifier::BOLD))];
         if page.rows.is_empty() {
@@ -212,25 +210,22 @@ impl Pen {
     }
 }
 
-/// As wide as their widest cell. What does not fit is taken from the last column, then from the
-/// widest ones: numbers are short.
-fn widths(page: &Page, room: usize) -> Vec<usize> {
-    let mut widths: Vec<usize> = page
-        .columns
+/// As wide as their widest cell. What does not fit is taken from spare columns, then from the widest
+/// ones: numbers are short.
+fn widths(page: &Page, titles: &[String], room: usize) -> Vec<usize> {
+    let mut widths: Vec<usize> = titles
         .iter()
         .enumerate()
-        .map(|(index, column)| {
+        .map(|(index, title)| {
             let cells = page.rows.iter().filter_map(|row| row.cells.get(index));
-            let widest = cells.map(|cell| cell.text.width()).max().unwrap_or(0);
-            // A mark of the order may stand beside the title.
-            widest.max(column.title.len() + 2)
+            cells.map(|cell| cell.text.width()).max().unwrap_or(0).max(title.width())
         })
         .collect();
     let gaps = 2 * widths.len().saturating_sub(1);
     let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(room);
-    if let Some(last) = widths.last_mut() {
-        let given = excess.min(last.saturating_sub(LAST));
-        *last -= given;
+    for (width, column) in widths.iter_mut().zip(&page.columns) {
+        let given = if column.spare { excess.min(*width) } else { 0 };
+        *width -= given;
         excess -= given;
     }
     while excess > 0 {

@@ -1,6 +1,6 @@
 //! What each tab lists.
 
-use super::page::{Cell, Column, Detail, Page, Row, Tone, left, right};
+use super::page::{Cell, Column, Detail, Page, Row, Tone, left, right, spare};
 use super::state::Tab;
 use super::{Model, Wanted};
 use crate::finding::{Severity, Verdict};
@@ -15,7 +15,7 @@ use crate::report::text::sanitise;
 /// Columns of a sparkline.
 const HISTORY: usize = 20;
 const GROUPS: [Column; 5] =
-    [left("group"), right("held"), right("opened"), right("closed"), left("history")];
+    [left("group"), right("held"), right("opened"), right("closed"), spare("history")];
 const HANDLES: [Column; 8] = [
     right("pid"),
     right("fd"),
@@ -57,7 +57,7 @@ fn resources(target: &TargetOutcome, unicode: bool) -> Page {
         right("per min"),
         right("to limit"),
         left("verdict"),
-        left("history"),
+        spare("history"),
     ];
     let mut shown: Vec<&ResourceOutcome> = target.resources.iter().collect();
     let findings = shown.iter().filter(|r| r.verdict.is_finding() && !r.evidence.is_empty());

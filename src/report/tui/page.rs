@@ -23,14 +23,20 @@ pub(super) struct Column {
     pub(super) title: &'static str,
     /// Numbers stand to the right.
     pub(super) right: bool,
+    /// Gives way where there is too little room.
+    pub(super) spare: bool,
 }
 
 pub(super) const fn left(title: &'static str) -> Column {
-    Column { title, right: false }
+    Column { title, right: false, spare: false }
 }
 
 pub(super) const fn right(title: &'static str) -> Column {
-    Column { title, right: true }
+    Column { title, right: true, spare: false }
+}
+
+pub(super) const fn spare(title: &'static str) -> Column {
+    Column { title, right: false, spare: true }
 }
 
 /// One row.
