@@ -40,8 +40,12 @@ func work(jobs chan func()) {
 }
 
 func main() {
-	// Before the first collection the runtime tells of nobody for how long he has waited.
-	runtime.GC()
+	// A service that works collects now and then; what waits is noticed by that.
+	go func() {
+		for range time.Tick(5 * time.Second) {
+			runtime.GC()
+		}
+	}()
 	listener, err := net.Listen("tcp", os.Args[1])
 	if err != nil {
 		panic(err)

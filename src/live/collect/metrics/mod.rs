@@ -165,7 +165,10 @@ impl Metrics {
             return (SourceStatus::Partial, format!("{address}: {}", missing.join("; ")));
         }
         let (told, samples) = (self.told, self.samples);
-        (SourceStatus::Ok, format!("{address}: {told} pools and numbers in {samples} samples"))
+        (
+            SourceStatus::Ok,
+            format!("{address}: {samples} samples, of which {told} pools and numbers were made"),
+        )
     }
 }
 

@@ -28,7 +28,7 @@ struct Use {
 
 #[derive(Debug, Clone, Copy)]
 enum What {
-    /// The nth number of a pool; [`OPEN`] is no number of its own.
+    /// The nth pool of its mapping, and which of its numbers.
     Pool {
         nth: usize,
         number: usize,
