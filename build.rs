@@ -29,6 +29,7 @@ fn main() -> io::Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
     list(&root, &["apis", "lint"], &out.join("rules.rs"))?;
     list(&root, &["live"], &out.join("live_rules.rs"))?;
+    list(&root, &["pools"], &out.join("pools.rs"))?;
     println!("cargo::rustc-env=POOLSCAN_BUILD={:016x}", build(&package)?);
     Ok(())
 }

@@ -16,7 +16,7 @@ use super::text::{Keys, Text};
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/live_rules.rs"));
 
 /// What a text of a rule may refer to, in braces. A line whose reference has no value is left out.
-pub const PLACEHOLDERS: [&str; 21] = [
+pub const PLACEHOLDERS: [&str; 24] = [
     "count",
     "held",
     "group",
@@ -38,6 +38,9 @@ pub const PLACEHOLDERS: [&str; 21] = [
     "child",
     "equals",
     "worker",
+    "peak",
+    "load",
+    "need",
 ];
 
 /// Stands between a command and what it buys.
@@ -166,6 +169,38 @@ pub enum Predicate {
         /// So many of them must have been seen to come.
         seen: u64,
     },
+    /// A pool that tells how it fares is full, and somebody waits.
+    PoolExhausted {
+        /// More than so much of its maximum is in use, per cent…
+        percent: f64,
+        /// …and somebody has waited at each look for so long, seconds.
+        seconds: f64,
+    },
+    /// Ever more wait for a pool.
+    PoolWaiters {
+        /// So many more a minute.
+        per_minute: f64,
+    },
+    /// A pool is larger than anything it was used for.
+    PoolOversized {
+        /// No more than so much of its maximum was ever in use at a look, per cent.
+        percent: f64,
+        /// Its maximum is at least so much.
+        least: f64,
+        /// It was watched for so long, seconds.
+        seconds: f64,
+    },
+    /// A number of the target has reached a value.
+    Number {
+        /// Name of the gauge.
+        gauge: String,
+        /// The value.
+        least: f64,
+        /// Name of the gauge that it is about…
+        of: String,
+        /// …which must be at least so much.
+        among: f64,
+    },
     /// One of several equals holds nearly everything.
     Skew {
         /// Which handles.
@@ -218,6 +253,8 @@ pub enum Wait {
     /// Nothing in particular: it is in the state.
     #[default]
     State,
+    /// Nothing in particular, and nothing has happened on it.
+    Silent,
     /// We sent last, of a peer that does answer.
     Reply,
     /// Data came last and was not answered.
@@ -359,6 +396,20 @@ impl Predicate {
                 let fits = selects(of) && !of.roles.is_empty() && *seen > 0;
                 (!fits || *note_per_minute <= 0.0 || note_per_minute > per_minute)
                     .then_some("needs kinds, roles, seen, and a note_per_minute up to per_minute")
+            }
+            Self::PoolExhausted { percent, seconds } => {
+                (!percent_fits(*percent) || *seconds < 0.0).then_some("percent is no share")
+            }
+            Self::PoolWaiters { per_minute } => {
+                (*per_minute <= 0.0).then_some("per_minute must be above 0")
+            }
+            Self::PoolOversized { percent, least, seconds } => {
+                (!percent_fits(*percent) || *least < 2.0 || *seconds < 0.0)
+                    .then_some("percent is no share, or a pool of one cannot be too large")
+            }
+            Self::Number { gauge, least, of, among } => {
+                (gauge.is_empty() || of.is_empty() || *least <= 0.0 || *among <= 0.0)
+                    .then_some("needs two gauges, and values above 0")
             }
             Self::Skew { of, least, count, percent, .. } => {
                 (!selects(of) || *least < 2 || *count == 0 || !percent_fits(*percent))

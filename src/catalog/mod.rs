@@ -5,6 +5,7 @@ mod error;
 pub mod live;
 mod load;
 pub mod model;
+pub mod pools;
 mod snippet;
 #[cfg(test)]
 mod tests;

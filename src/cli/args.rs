@@ -130,6 +130,23 @@ pub(super) struct Judging {
     pub(super) report: Option<PathBuf>,
 }
 
+/// Sources beside the process itself.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Default, Args)]
+pub(super) struct SourceArgs {
+    /// Ask a Go program for its goroutines (net/http/pprof), such as http://127.0.0.1:6060; once a
+    /// minute, below 20,000 of them, it stands still while it writes all stacks (0.7 s at 18,500)
+    #[arg(long, value_name = "URL")]
+    pub(super) pprof: Option<String>,
+    /// Read pools from metrics in the text format of Prometheus, such as
+    /// http://127.0.0.1:9090/metrics
+    #[arg(long, value_name = "URL")]
+    pub(super) metrics: Option<String>,
+    /// Names of your own pool metrics (docs/endpoints.md)
+    #[arg(long, value_name = "FILE", requires = "metrics")]
+    pub(super) metrics_map: Option<PathBuf>,
+}
+
 #[cfg(target_os = "linux")]
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -139,6 +156,8 @@ pub(super) struct Judging {
     poolscan watch redis.service --record r.jsonl.gz\n  \
     poolscan watch 4711 --for 15min --report out.html\n  \
     poolscan watch nginx --serve :9464          numbers for Prometheus at /metrics\n  \
+    poolscan watch api --pprof http://127.0.0.1:6060\n  \
+    poolscan watch api --metrics http://127.0.0.1:9090/metrics\n  \
     poolscan watch --lifetime 5s -- ./my-test   gate a test: exit 1 when it leaks")]
 pub(super) struct WatchArgs {
     /// pid, name, :PORT, unit NAME.service, container:ID or cgroup:/PATH
@@ -146,6 +165,8 @@ pub(super) struct WatchArgs {
     pub(super) selectors: Vec<String>,
     #[command(flatten)]
     pub(super) judging: Judging,
+    #[command(flatten)]
+    pub(super) sources: SourceArgs,
     /// How often to count
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) interval: Option<Duration>,
@@ -247,6 +268,8 @@ pub(super) struct SnapshotArgs {
     /// pid, name, :PORT, unit NAME.service, container:ID or cgroup:/PATH
     #[arg(value_name = "SELECTOR", required = true)]
     pub(super) selectors: Vec<String>,
+    #[command(flatten)]
+    pub(super) sources: SourceArgs,
     /// The file, a recording of one tick (compressed if it ends in .gz)
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: PathBuf,
@@ -261,6 +284,8 @@ pub(super) struct DoctorArgs {
     /// A process to try the sources on
     #[arg(value_name = "PID")]
     pub(super) pid: Option<u32>,
+    #[command(flatten)]
+    pub(super) sources: SourceArgs,
     /// How to show it
     #[arg(long, value_enum, default_value = "human")]
     pub(super) format: PageFormat,

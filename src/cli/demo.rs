@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::args::{DemoArgs, FailOn, Format, Judging, MetricsArgs, WatchArgs};
+use super::args::{DemoArgs, FailOn, Format, Judging, MetricsArgs, SourceArgs, WatchArgs};
 use super::exit::Exit;
 use super::output::Output;
 use super::watch;
@@ -42,6 +42,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
             require_verdict: false,
             report: None,
         },
+        sources: SourceArgs::default(),
         interval: None,
         time: Some(args.time),
         once: false,

@@ -1,9 +1,11 @@
 //! `poolscan snapshot`: evidence before a restart, as a recording of one tick.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use super::args::SnapshotArgs;
 use super::exit::Exit;
+use super::sources;
 use super::targets;
 use super::watch::wall_clock_ms;
 use crate::live::collect::sampler::Sampler;
@@ -21,7 +23,12 @@ pub(super) fn run(args: &SnapshotArgs) -> anyhow::Result<Exit> {
         command: format!("snapshot {}", args.selectors.join(" ")),
         ..Header::new(env!("CARGO_PKG_VERSION"))
     };
+    let sources = sources::start(&args.sources, &targets, Duration::from_secs(5), true)?;
+    let first = targets.first().map(|target| target.id).unwrap_or_default();
     let mut sampler = Sampler::new(targets, timing.bucket_ms(), timing.start_up_ms());
+    for source in sources {
+        sampler.attach(first, source);
+    }
     sampler.with_stacks();
     let mut facts = sampler.describe();
     facts.extend(sampler.environment());

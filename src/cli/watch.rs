@@ -12,6 +12,7 @@ use super::metrics::Metrics;
 use super::output::Output;
 use super::page::Page;
 use super::recorder::Recording;
+use super::sources;
 use super::stop::Stop;
 use super::targets;
 use super::terminal::style;
@@ -67,6 +68,9 @@ fn watch_targets(
     let settings = Settings { lifetime_ms, wall_start_ms: wall_clock_ms(), frugal_beat_ms: None };
     let timing = settings.timing();
     let mut watch = Watch::new(settings);
+    let every = Duration::from_millis(u64::try_from(timing.bucket_ms()).unwrap_or(1));
+    let sources = sources::start(&args.sources, &targets, every, args.once)?;
+    let first = targets.first().map(|target| target.id).unwrap_or_default();
     let recording = match &args.record {
         Some(path) => Recording::start(path, &header(args, &settings, &timing), args.record_max)?,
         None => Recording::none(),
@@ -80,6 +84,9 @@ fn watch_targets(
     }
     announce(args, &timing, output)?;
     let mut sampler = Sampler::new(targets, timing.bucket_ms(), timing.start_up_ms());
+    for source in sources {
+        sampler.attach(first, source);
+    }
     let screens = screens(args, stop)?;
     let mut sinks = Sinks { recording, page, metrics, screens, output };
     let end = sample(args, &mut sampler, &mut watch, &timing, &mut sinks, stop);

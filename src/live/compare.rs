@@ -92,7 +92,9 @@ type Identity<'a> = (&'a str, Option<u64>, Option<u32>, Option<u32>, &'a str);
 fn identity(held: &Held) -> Identity<'_> {
     let facts = &held.facts;
     match (&*facts.kind, facts.inode) {
-        ("socket" | "pipe", Some(inode)) => (&facts.kind, Some(inode), None, None, ""),
+        ("socket" | "pipe" | "goroutine", Some(inode)) => {
+            (&facts.kind, Some(inode), None, None, "")
+        }
         (kind, inode) => (kind, inode, facts.pid, facts.fd, &facts.label),
     }
 }

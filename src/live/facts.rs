@@ -152,6 +152,32 @@ pub enum Fact {
         /// How much of it the target uses, where the limit is not about one gauge of the target.
         used: Option<u64>,
     },
+    /// Things of one kind were counted that cannot be told apart.
+    Tally {
+        /// When.
+        at: Millis,
+        /// Of which target.
+        target: TargetId,
+        /// `goroutine`, `task`: what a handle of it would be called.
+        kind: Arc<str>,
+        /// Their group below the kind. Untrusted text.
+        group: Arc<[Arc<str>]>,
+        /// How many.
+        count: u64,
+        /// Each of them is proved to be leaked: nobody can reach what it waits for.
+        proved: bool,
+    },
+    /// A pool told how it fares.
+    Pool {
+        /// When.
+        at: Millis,
+        /// Of which target.
+        target: TargetId,
+        /// Its name. Untrusted text.
+        name: Arc<str>,
+        /// What it told. Boxed, as it is large and most facts are not.
+        reading: Box<PoolReading>,
+    },
     /// Connections to a peer were counted that ended within the last minute (TIME_WAIT) in the
     /// network namespace of the target, whoever had opened them.
     TimeWait {
@@ -203,6 +229,67 @@ pub enum Fact {
         /// What happened.
         event: Lifecycle,
     },
+}
+
+/// What a pool tells of itself; `None`: it does not. What is counted "so far" only grows, until its
+/// program starts anew.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct PoolReading {
+    /// Connections (threads, permits) that are taken now.
+    pub in_use: Option<f64>,
+    /// Those that are there and free.
+    pub idle: Option<f64>,
+    /// How many there may be.
+    pub max: Option<f64>,
+    /// Who waits for one now.
+    pub waiting: Option<f64>,
+    /// How often somebody had to wait, so far.
+    pub waits: Option<f64>,
+    /// For how long in all, seconds so far.
+    pub wait_seconds: Option<f64>,
+    /// How often the wait ended with an error, so far.
+    pub timeouts: Option<f64>,
+    /// How often one was taken, so far.
+    pub taken: Option<f64>,
+    /// How often one was given back, so far.
+    pub returned: Option<f64>,
+    /// For how long those had been held in all, seconds so far.
+    pub held_seconds: Option<f64>,
+}
+
+impl PoolReading {
+    /// Its numbers by name, in a fixed order.
+    pub fn numbers(&self) -> [(&'static str, Option<f64>); 10] {
+        [
+            ("in_use", self.in_use),
+            ("idle", self.idle),
+            ("max", self.max),
+            ("waiting", self.waiting),
+            ("waits", self.waits),
+            ("wait_seconds", self.wait_seconds),
+            ("timeouts", self.timeouts),
+            ("taken", self.taken),
+            ("returned", self.returned),
+            ("held_seconds", self.held_seconds),
+        ]
+    }
+
+    /// The number of a name; `None`: there is no such name.
+    pub fn number(&mut self, name: &str) -> Option<&mut Option<f64>> {
+        Some(match name {
+            "in_use" => &mut self.in_use,
+            "idle" => &mut self.idle,
+            "max" => &mut self.max,
+            "waiting" => &mut self.waiting,
+            "waits" => &mut self.waits,
+            "wait_seconds" => &mut self.wait_seconds,
+            "timeouts" => &mut self.timeouts,
+            "taken" => &mut self.taken,
+            "returned" => &mut self.returned,
+            "held_seconds" => &mut self.held_seconds,
+            _ => return None,
+        })
+    }
 }
 
 /// What a handle changed.
@@ -277,6 +364,8 @@ impl Fact {
             | Self::Close { at, .. }
             | Self::Gauge { at, .. }
             | Self::Limit { at, .. }
+            | Self::Tally { at, .. }
+            | Self::Pool { at, .. }
             | Self::TimeWait { at, .. }
             | Self::Environment { at, .. }
             | Self::Source { at, .. }

@@ -136,7 +136,19 @@ impl Inventory {
                 self.handles.remove(&id);
             }
             Fact::Gauge { target, pid: None, name, value, .. } => {
-                self.gauges.insert((target, name.to_string()), value);
+                self.number(target, name.to_string(), value);
+            }
+            Fact::Tally { target, kind, group, count, proved, .. } => {
+                let leaked = if proved { "leaked " } else { "" };
+                let name = format!("{leaked}{kind} > {}", group.join(" > "));
+                self.number(target, name, count as f64);
+            }
+            Fact::Pool { target, name, reading, .. } => {
+                for (number, value) in reading.numbers() {
+                    if let Some(value) = value {
+                        self.number(target, format!("pool {name}: {number}"), value);
+                    }
+                }
             }
             Fact::Environment { target, name, text, .. } => {
                 if self.environment.len() < MAX_TEXTS {
@@ -151,6 +163,12 @@ impl Inventory {
             | Fact::Limit { .. }
             | Fact::TimeWait { .. }
             | Fact::Lifecycle { .. } => {}
+        }
+    }
+
+    fn number(&mut self, target: TargetId, name: String, value: f64) {
+        if self.gauges.len() < MAX_TEXTS || self.gauges.contains_key(&(target, name.clone())) {
+            self.gauges.insert((target, name), value);
         }
     }
 }

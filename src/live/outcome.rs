@@ -72,6 +72,8 @@ pub struct TargetOutcome {
     pub sources: Vec<SourceOutcome>,
     /// Limits by name; `None` is unlimited.
     pub limits: BTreeMap<String, LimitOutcome>,
+    /// Pools that tell how they fare.
+    pub pools: Vec<PoolOutcome>,
     /// Latest gauges per process: pid -> name -> value.
     pub processes: BTreeMap<u32, BTreeMap<String, f64>>,
     /// Latest gauges of the whole target.
@@ -82,6 +84,82 @@ pub struct TargetOutcome {
     pub lifecycle: Vec<(Millis, u32, Lifecycle)>,
     /// Whether it ended before the watch did.
     pub ended_at: Option<Millis>,
+}
+
+/// A pool that tells how it fares; `None`: it does not tell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PoolOutcome {
+    /// Its name. Untrusted text.
+    pub name: String,
+    /// Taken now.
+    pub in_use: Option<f64>,
+    /// There and free.
+    pub idle: Option<f64>,
+    /// How many there may be.
+    pub max: Option<f64>,
+    /// Who waits now.
+    pub waiting: Option<f64>,
+    /// How full it is.
+    pub level: PoolLevel,
+    /// `in_use` over `max`.
+    pub share: Option<f64>,
+    /// Most that were in use at any reading.
+    pub peak: Option<f64>,
+    /// For how long it has been watched.
+    pub watched_ms: Millis,
+    /// For how long somebody has waited at each reading; `None`: nobody waits now.
+    pub waiting_ms: Option<Millis>,
+    /// How often somebody had to wait, since the watch began.
+    pub waits: Option<f64>,
+    /// For how long in all, seconds since the watch began.
+    pub wait_seconds: Option<f64>,
+    /// How often a wait ended with an error, since the watch began.
+    pub timeouts: Option<f64>,
+    /// Growth of the number of those who wait, where it grows by more than noise explains.
+    pub waiters_per_minute: Option<f64>,
+    /// How often one is taken.
+    pub per_second: Option<f64>,
+    /// For how long one is held, on average.
+    pub hold_seconds: Option<f64>,
+    /// What the measured load needs.
+    pub need: Option<PoolNeed>,
+}
+
+/// How full a pool is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PoolLevel {
+    /// Use or maximum are not known.
+    Unknown,
+    /// Below 70 % of the maximum.
+    Low,
+    /// From 70 % on.
+    Mid,
+    /// Above 90 %.
+    High,
+    /// Above 90 %, and somebody has waited for 10 s.
+    Exhausted,
+}
+
+impl PoolLevel {
+    /// The name used in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Low => "low",
+            Self::Mid => "mid",
+            Self::High => "high",
+            Self::Exhausted => "exhausted",
+        }
+    }
+}
+
+/// How large a pool has to be for the load that was measured: ends of the 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PoolNeed {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
 }
 
 /// A limit and how much of it is used.
@@ -108,7 +186,7 @@ impl LimitOutcome {
 pub struct ResourceOutcome {
     /// Stable id of the finding: target, resource, group and rule.
     pub id: String,
-    /// `fds`, `threads`, `children`, `rss`.
+    /// `fds`, `threads`, `children`, `rss`, `goroutines`, `tasks`, `pools`, `counts`.
     pub resource: String,
     /// `socket`, `file` …; `None` for the total of a resource.
     pub kind: Option<String>,

@@ -12,7 +12,7 @@ use super::text::{ascii, fit, sanitise};
 use crate::finding::{Severity, Verdict};
 use crate::live::facts::SourceStatus;
 use crate::live::outcome::{
-    ChangeKind, Changes, Diagnosis, DiagnosisChange, FindingChange, Level, Outcome,
+    ChangeKind, Changes, Diagnosis, DiagnosisChange, FindingChange, Level, Outcome, PoolOutcome,
     ResourceOutcome, TargetOutcome,
 };
 
@@ -203,6 +203,7 @@ impl Page {
             );
         }
         self.table(&ranked);
+        self.pools(target);
         self.limits(target);
         for resource in ranked
             .iter()
@@ -214,6 +215,11 @@ impl Page {
         }
         for source in target.sources.iter().filter(|s| s.status != SourceStatus::Ok) {
             self.wrapped("33", "  ", &gap(&source.name, source.status, &source.reason));
+        }
+        // What a complete source has to say, such as how long the program stood still for it.
+        let complete = target.sources.iter().filter(|s| s.status == SourceStatus::Ok);
+        for source in complete.filter(|source| !source.reason.is_empty()) {
+            self.wrapped("2", "  ", &format!("{}: {}", source.name, source.reason));
         }
     }
 
@@ -323,6 +329,36 @@ impl Page {
             {
                 self.add("33", &format!("  {name}: {used} of {value} used"));
             }
+        }
+    }
+
+    fn pools(&mut self, target: &TargetOutcome) {
+        if target.pools.is_empty() {
+            return;
+        }
+        // The fullest tell most.
+        let mut pools: Vec<&PoolOutcome> = target.pools.iter().collect();
+        pools.sort_by(|a, b| {
+            let share = |pool: &PoolOutcome| pool.share.unwrap_or(-1.0);
+            b.level.cmp(&a.level).then(share(b).total_cmp(&share(a)))
+        });
+        let mut table = Builder::default();
+        table.push_record(["pool", "in use", "idle", "max", "waiting", "level"]);
+        let hidden = pools.len().saturating_sub(MAX_ROWS);
+        for pool in pools.into_iter().take(MAX_ROWS) {
+            let cell = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), short);
+            table.push_record([
+                fit(&sanitise(&pool.name), 40, "..."),
+                cell(pool.in_use),
+                cell(pool.idle),
+                cell(pool.max),
+                cell(pool.waiting),
+                pool.level.as_str().to_owned(),
+            ]);
+        }
+        self.tabled(table);
+        if hidden > 0 {
+            self.add("2", &format!("  and {hidden} more"));
         }
     }
 

@@ -70,6 +70,7 @@ fn target(id: u32, verdict: Verdict, resources: Vec<ResourceOutcome>) -> TargetO
             reason: "permission denied".into(),
             cost_us: 5,
         }],
+        pools: vec![pool()],
         limits: BTreeMap::from([(
             "nproc".to_owned(),
             LimitOutcome { value: None, used: None, per_minute: None },
@@ -110,6 +111,29 @@ pub(crate) fn unknown() -> ResourceOutcome {
         sites: Vec::new(),
         history: Vec::new(),
         since: 0,
+    }
+}
+
+/// A pool that is exhausted, with everything known but what the load needs.
+pub(crate) fn pool() -> PoolOutcome {
+    PoolOutcome {
+        name: "HikariCP \x1b[31mmain".into(),
+        in_use: Some(10.0),
+        idle: Some(0.0),
+        max: Some(10.0),
+        waiting: Some(7.0),
+        level: PoolLevel::Exhausted,
+        share: Some(1.0),
+        peak: Some(10.0),
+        watched_ms: 120_000,
+        waiting_ms: Some(45_000),
+        waits: None,
+        wait_seconds: Some(812.5),
+        timeouts: Some(3.0),
+        waiters_per_minute: Some(f64::NAN),
+        per_second: Some(18.25),
+        hold_seconds: Some(0.125),
+        need: Some(PoolNeed { low: 4.0, high: 6.0 }),
     }
 }
 

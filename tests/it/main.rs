@@ -10,6 +10,8 @@ mod command;
 mod config;
 #[cfg(unix)]
 mod editor;
+#[cfg(target_os = "linux")]
+mod endpoints;
 mod fixes;
 mod fixtures;
 mod linted;

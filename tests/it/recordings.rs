@@ -107,6 +107,30 @@ fn a_leak_put_into_them_is_found() {
     }
 }
 
+#[test]
+fn leaking_goroutines_of_a_real_program_are_named_by_their_lines() {
+    let path =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/recordings/goroutines/leaking.jsonl.gz");
+    let mut watch = Watch::new(Settings::default());
+    let changes = watch.step(&facts(Path::new(path))).findings;
+    let mut sites: Vec<String> = Vec::new();
+    for change in changes.iter().filter(|c| c.resource.verdict == Verdict::Leaking) {
+        assert_eq!(change.resource.resource, "goroutines");
+        // One dump a minute: not before the eighth.
+        let fresh = !change.resource.sites.iter().all(|site| sites.contains(site));
+        assert!(!fresh || change.at <= 600_000, "{} ms", change.at);
+        sites.extend(change.resource.sites.iter().cloned());
+    }
+    sites.sort();
+    sites.dedup();
+    // Fifty workers that wait for work are there, too.
+    assert_eq!(sites, ["main.ask (/src/main.go:21)", "main.follow (/src/main.go:32)"]);
+    let outcome = watch.outcome();
+    let rules: Vec<&str> =
+        outcome.targets[0].diagnoses.iter().map(|found| found.rule.as_str()).collect();
+    assert!(rules.contains(&"goroutines-blocked-sending"), "{rules:?}");
+}
+
 /// One look each at a program that shows something, named after the rule, or at a healthy one.
 #[test]
 fn one_look_names_what_is_wrong() {

@@ -64,6 +64,11 @@ impl<T: Send + 'static> Feed<T> {
         }
     }
 
+    /// What comes next, waited for; `None` when nothing came in time.
+    pub fn wait(&mut self, longest: Duration) -> Option<T> {
+        self.queue.recv_timeout(longest).ok()
+    }
+
     /// Whether the thread is done and everything it left was taken.
     pub fn ended(&self) -> bool {
         self.ended

@@ -1,10 +1,13 @@
-//! A diagnostics socket in the network namespace of a process.
+//! The network namespace of a process: a diagnostics socket in it, and asking from within.
 
 use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, statat};
 use rustix::io::Errno;
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use super::endpoint::Address;
 use super::own;
 use crate::live::host::sock_diag::SockDiag;
 use crate::live::target::Process;
@@ -37,4 +40,41 @@ pub(super) fn open(process: &Process, key: (u64, u64)) -> Result<SockDiag, Refus
         .map_err(Into::into)
         .and_then(SockDiag::open_in)
         .map_err(|error| refusal(error, ", needs CAP_SYS_ADMIN", "entering the network namespace"))
+}
+
+/// The namespace to ask an address from, where it is not ours: an address of a machine itself means
+/// that of the process. Beside it, what could not be found out.
+pub(super) fn to_ask_from(
+    address: &Address,
+    process: Option<&Process>,
+) -> (Option<OwnedFd>, String) {
+    let Some(process) = process.filter(|_| address.is_loopback()) else {
+        return (None, String::new());
+    };
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let ours = statat(CWD, "/proc/thread-self/ns/net", AtFlags::empty());
+    let theirs = openat(process.dir(), "ns/net", flags, Mode::empty());
+    let same = |theirs: &OwnedFd| {
+        let (ours, theirs) = (ours.ok()?, fstat(theirs).ok()?);
+        Some((ours.st_dev, ours.st_ino) == (theirs.st_dev, theirs.st_ino))
+    };
+    match theirs {
+        Ok(theirs) if same(&theirs) == Some(true) => (None, String::new()),
+        Ok(theirs) => (Some(theirs), String::new()),
+        Err(error) => {
+            let doubt = "it is asked from our own network namespace, as that of the process cannot \
+                         be told";
+            (None, format!("{doubt}: {}", own::why(error)))
+        }
+    }
+}
+
+/// Moves this thread into a network namespace, for good.
+///
+/// # Errors
+/// In words.
+pub(super) fn enter(namespace: &OwnedFd) -> Result<(), String> {
+    let network = Some(LinkNameSpaceType::Network);
+    move_into_link_name_space(namespace.as_fd(), network)
+        .map_err(|error| format!("entering its network namespace: {error}, needs CAP_SYS_ADMIN"))
 }

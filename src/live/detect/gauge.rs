@@ -83,13 +83,22 @@ impl GaugeDetector {
     /// The growth, if it is more than load and noise explain; `min_growth` is the smallest that
     /// counts, in the gauge's unit.
     pub fn growth(&self, min_growth: f64) -> Option<GaugeGrowth> {
+        self.growth_among(min_growth, 0.0)
+    }
+
+    /// The same for one of several that are looked at: `ln_number` is the natural logarithm of how
+    /// many they are (Bonferroni).
+    pub fn growth_among(&self, min_growth: f64, ln_number: f64) -> Option<GaugeGrowth> {
         let least = self.floors.iter().map(|f| f.1).fold(f64::INFINITY, f64::min);
         let start = self.floors.iter().rposition(|f| f.1 <= least)?;
         let rising = &self.floors[start..];
         let (&(onset, first), &(end, last)) = (rising.first()?, rising.last()?);
         let growth = last - first;
         let ln_e = self.bet.ln_e();
-        if ln_e < LN_E_SUSPECT || end - onset < self.min_growth_time || growth < min_growth {
+        if ln_e < LN_E_SUSPECT + ln_number
+            || end - onset < self.min_growth_time
+            || growth < min_growth
+        {
             return None;
         }
         let middle = onset + (end - onset) / 2;

@@ -143,6 +143,10 @@ pub(super) fn since(handle: &Handle<'_>, wait: Wait, view: &View<'_>) -> Option<
         // While data flows nothing else is known.
         _ if facts.activity == Activity::Awake => None,
         Wait::State => Some(in_state(handle, view)),
+        Wait::Silent => match facts.activity {
+            Activity::SilentSince(since) => Some(since),
+            Activity::Awake | Activity::Unseen => None,
+        },
         Wait::Reply => flow.sent.filter(|&sent| later(sent, flow.received, gap)),
         Wait::Answer => flow.received.filter(|&received| later(received, flow.sent, gap)),
         Wait::Read => flow.received.filter(|_| flow.unread.is_some_and(|bytes| bytes > 0)),

@@ -6,7 +6,9 @@
 mod group;
 mod held;
 mod limit;
+mod number;
 mod peer;
+mod pool;
 mod say;
 mod skew;
 mod starved;
@@ -22,7 +24,7 @@ use crate::catalog::live::{LiveRule, Predicate, Selection, rules};
 use crate::finding::Severity;
 use crate::live::census::Turnover;
 use crate::live::facts::{HandleFacts, Millis};
-use crate::live::outcome::{Diagnosis, LimitOutcome};
+use crate::live::outcome::{Diagnosis, LimitOutcome, PoolOutcome};
 
 /// Most diagnoses of one rule; the ones about most handles stay.
 const PER_RULE: usize = 5;
@@ -50,6 +52,8 @@ pub struct View<'a> {
     pub processes: &'a BTreeMap<u32, BTreeMap<String, f64>>,
     /// Limits by name.
     pub limits: &'a BTreeMap<String, LimitOutcome>,
+    /// Pools that tell how they fare.
+    pub pools: Vec<PoolOutcome>,
     /// The stated longest life of a handle over the default one.
     pub scale: f64,
 }
@@ -144,6 +148,16 @@ fn by_rule(rule: &LiveRule, view: &View<'_>) -> Vec<Diagnosis> {
                 seen: *seen,
             };
             turnover::find(&asked, view)
+        }
+        Predicate::PoolExhausted { percent, seconds } => {
+            pool::exhausted(*percent, view.ms(*seconds), view)
+        }
+        Predicate::PoolWaiters { per_minute } => pool::waiters(*per_minute, view),
+        Predicate::PoolOversized { percent, least, seconds } => {
+            pool::oversized(*percent, *least, view.ms(*seconds), view)
+        }
+        Predicate::Number { gauge, least, of, among } => {
+            number::find(gauge, *least, of, *among, view).into_iter().collect()
         }
         Predicate::Skew { of, among, least, count, percent } => {
             let asked =

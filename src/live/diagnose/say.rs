@@ -37,7 +37,9 @@ pub(super) fn diagnosis(rule: &LiveRule, found: Match, view: &View<'_>) -> Optio
     };
     // A number and its limit are one condition, whichever group happens to hold most.
     let id = match rule.when {
-        Predicate::Limit { .. } | Predicate::Amount { .. } => rule.id.clone(),
+        Predicate::Limit { .. } | Predicate::Amount { .. } | Predicate::Number { .. } => {
+            rule.id.clone()
+        }
         _ => format!("{}/{}", rule.id, found.group.stable()),
     };
     Some(Diagnosis {

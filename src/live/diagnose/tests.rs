@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::live::facts::{Activity, Flow};
+use crate::live::outcome::{PoolLevel, PoolNeed};
 
 const NOW: Millis = 1_000_000;
 
@@ -17,6 +18,8 @@ struct Scene {
     turnovers: Vec<(HandleFacts, u64, u64)>,
     time_wait: BTreeMap<String, u64>,
     threads: Option<f64>,
+    numbers: Vec<(&'static str, f64)>,
+    pools: Vec<PoolOutcome>,
     watched: Millis,
 }
 
@@ -70,7 +73,13 @@ impl Scene {
                 .collect(),
             lately_ms: 60_000,
             time_wait: &self.time_wait,
-            gauges: self.threads.iter().map(|&threads| ("threads", threads)).collect(),
+            gauges: self
+                .threads
+                .iter()
+                .map(|&threads| ("threads", threads))
+                .chain(self.numbers.iter().copied())
+                .collect(),
+            pools: self.pools.clone(),
             handles: self
                 .handles
                 .iter()
@@ -466,4 +475,107 @@ fn the_worker_that_holds_most_is_to_be_restarted_first() {
     // The root of the tree (7) is no worker.
     let found = Scene::default().with(8, &by(7)).with(4, &by(8)).diagnoses().remove(0);
     assert!(!found.next_steps.iter().any(|step| step.starts_with("kill ")), "{found:?}");
+}
+
+fn pool(in_use: f64, waiting: f64, waited_s: Option<i64>) -> Scene {
+    let pool = PoolOutcome {
+        name: "HikariCP $(reboot)".to_owned(),
+        in_use: Some(in_use),
+        idle: Some(40.0 - in_use),
+        max: Some(40.0),
+        waiting: Some(waiting),
+        level: PoolLevel::Unknown,
+        share: Some(in_use / 40.0),
+        peak: Some(in_use),
+        watched_ms: 900_000,
+        waiting_ms: waited_s.map(|seconds| seconds * 1000),
+        waits: None,
+        wait_seconds: None,
+        timeouts: None,
+        waiters_per_minute: None,
+        per_second: None,
+        hold_seconds: None,
+        need: None,
+    };
+    Scene { pools: vec![pool], ..Scene::default() }
+}
+
+#[test]
+fn a_full_pool_is_trouble_only_for_those_who_wait() {
+    let found = only(&pool(40.0, 7.0, Some(12)), "pool-exhausted", Severity::Error);
+    assert!(found.message.contains("40 of 40") && found.message.contains("7 callers"), "{found:?}");
+    // What may be pasted holds nothing that a program chose.
+    assert!(!found.next_steps.iter().any(|step| step.contains("reboot")), "{found:?}");
+    for healthy in [pool(40.0, 0.0, None), pool(40.0, 3.0, Some(9)), pool(36.0, 7.0, Some(60))] {
+        assert_eq!(healthy.rules(), []);
+    }
+    let mut counted = pool(40.0, 0.0, Some(60));
+    counted.pools[0].waiting = None;
+    let found = only(&counted, "pool-exhausted", Severity::Error);
+    assert!(found.message.contains("and callers wait"), "{found:?}");
+    let mut grows = pool(20.0, 9.0, Some(5));
+    grows.pools[0].waiters_per_minute = Some(2.5);
+    only(&grows, "pool-waiters-growing", Severity::Warning);
+}
+
+#[test]
+fn a_pool_that_is_too_large_is_a_note_and_its_size_an_interval() {
+    let found = only(&pool(3.0, 0.0, None), "pool-oversized", Severity::Note);
+    assert!(found.message.contains("at most 3 of 40"), "{found:?}");
+    // Nothing was measured: no size is proposed.
+    assert!(!found.next_steps.iter().any(|step| step.contains("Little")), "{found:?}");
+    let mut measured = pool(3.0, 0.0, None);
+    measured.pools[0].per_second = Some(20.0);
+    measured.pools[0].hold_seconds = Some(0.1);
+    measured.pools[0].need = Some(PoolNeed { low: 4.0, high: 6.0 });
+    let found = only(&measured, "pool-oversized", Severity::Note);
+    assert!(found.next_steps[0].contains("needs 4 to 6"), "{found:?}");
+    // It needs more than it was seen to use; it is used; nobody used it; it is small; too early.
+    measured.pools[0].need = Some(PoolNeed { low: 8.0, high: 11.0 });
+    let mut small = pool(3.0, 0.0, None);
+    small.pools[0].max = Some(12.0);
+    let mut early = pool(3.0, 0.0, None);
+    early.pools[0].watched_ms = 60_000;
+    for healthy in [measured, pool(11.0, 0.0, None), pool(0.0, 0.0, None), small, early] {
+        assert_eq!(healthy.rules(), []);
+    }
+}
+
+fn goroutine(state: &str, silent_s: Option<i64>) -> HandleFacts {
+    HandleFacts {
+        state: state.into(),
+        site: "main.ask (/src/main.go:20)".into(),
+        activity: silent_s.map_or(Activity::Awake, |s| Activity::SilentSince(NOW - s * 1000)),
+        label: "goroutine 7 in main.ask.func1 (/src/main.go:21)".into(),
+        ..HandleFacts::of_kind("goroutine")
+    }
+}
+
+#[test]
+fn goroutines_that_nobody_will_wake() {
+    let of = |count, state, silent| Scene::default().with(count, &goroutine(state, silent));
+    let found =
+        only(&of(12, "chan send", Some(400)), "goroutines-blocked-sending", Severity::Warning);
+    assert!(found.message.contains("main.ask (/src/main.go:20)"), "{found:?}");
+    assert_eq!(found.group, ["main.ask (/src/main.go:20)", "chan send"]);
+    only(&of(4, "chan send", Some(400)), "goroutines-blocked-sending", Severity::Note);
+    only(&of(6, "sync.Mutex.Lock", Some(70)), "goroutines-blocked-on-lock", Severity::Warning);
+    for healthy in [
+        of(500, "chan receive", Some(4000)),
+        of(500, "select", Some(4000)),
+        of(12, "chan send", None),
+        of(12, "chan send", Some(200)),
+        of(2, "chan send", Some(4000)),
+        of(6, "semacquire", Some(4000)),
+    ] {
+        assert_eq!(healthy.rules(), []);
+    }
+    let share = |percent, all| Scene {
+        numbers: vec![("goroutines_blocked_percent", percent), ("goroutines", all)],
+        ..Scene::default()
+    };
+    let found = only(&share(40.0, 200.0), "goroutines-mostly-waiting", Severity::Note);
+    assert!(found.message.contains("40 % of 200"), "{found:?}");
+    assert_eq!(share(34.0, 200.0).rules(), []);
+    assert_eq!(share(90.0, 60.0).rules(), []);
 }

@@ -7,8 +7,8 @@ use super::format::{FIRST_NAMED_ID, FirstTick, Header, MAX_TIME_MS};
 use super::intern::{HandleNames, NameError, Texts};
 use super::line::{FlowPart, Id, Line, Probe, Text, Value};
 use crate::live::facts::{
-    Activity, Change, Fact, Flow, HandleFacts, HandleId, Lifecycle, Millis, SourceStatus,
-    TargetFacts, TargetId,
+    Activity, Change, Fact, Flow, HandleFacts, HandleId, Lifecycle, Millis, PoolReading,
+    SourceStatus, TargetFacts, TargetId,
 };
 
 /// What a line says.
@@ -88,6 +88,23 @@ impl Decoder {
                 },
                 used: line.used,
             },
+            "tally" => Fact::Tally {
+                at: self.time(line)?,
+                target: target(line),
+                kind: match &line.kind {
+                    Some(Text(kind)) => self.texts.share(kind),
+                    None => return Err("no \"kind\"".into()),
+                },
+                group: self.group(line).unwrap_or_default(),
+                count: whole(line)?,
+                proved: line.proved.unwrap_or(false),
+            },
+            "pool" => Fact::Pool {
+                at: self.time(line)?,
+                target: target(line),
+                name: self.name(line)?,
+                reading: Box::new(pool(line)?),
+            },
             "inherited" => Fact::Change {
                 at: self.time(line)?,
                 id: self.id(line, |names, name| Ok(names.changed(name)))?,
@@ -119,10 +136,7 @@ impl Decoder {
                     Some(_) => self.shared(&line.peer),
                     None => return Err("no \"peer\"".into()),
                 },
-                count: match line.value {
-                    Some(Value::Unsigned(count)) => count,
-                    _ => return Err("no \"value\": a whole number".into()),
-                },
+                count: whole(line)?,
             },
             "source" => Fact::Source {
                 at: self.time(line)?,
@@ -201,10 +215,7 @@ impl Decoder {
             peer: self.shared(&line.peer),
             state: self.shared(&line.state),
             site: self.shared(&line.site),
-            group: line
-                .group
-                .as_ref()
-                .map(|levels| levels.iter().map(|Text(level)| self.texts.share(level)).collect()),
+            group: self.group(line),
             activity: activity(line)?,
             // labels rarely repeat: sharing them would only push out what does
             label: match &line.label {
@@ -219,6 +230,11 @@ impl Decoder {
             born: in_range(line.born_ms)?.map(Box::new),
             flow: line.flow.map(flow).transpose()?.map(Arc::new),
         })
+    }
+
+    fn group(&mut self, line: &Line<'_>) -> Option<Arc<[Arc<str>]>> {
+        let levels = line.group.as_ref()?;
+        Some(levels.iter().map(|Text(level)| self.texts.share(level)).collect())
     }
 
     fn shared(&mut self, text: &Option<Text<'_>>) -> Arc<str> {
@@ -272,7 +288,9 @@ fn of_misfit(bytes: &[u8]) -> Option<Decoded> {
             }
         }
         "open" | "change" | "flow" | "inherited" | "stack" | "environment" | "close" | "gauge"
-        | "limit" | "time_wait" | "source" | "lifecycle" | "target" | "end" => None,
+        | "limit" | "tally" | "pool" | "time_wait" | "source" | "lifecycle" | "target" | "end" => {
+            None
+        }
         _ => Some(Decoded::Unknown),
     }
 }
@@ -313,6 +331,25 @@ fn flow(part: FlowPart) -> Result<Flow, LineError> {
         waiting_since: in_range(part.waiting_since_ms)?,
         opening: part.opening.unwrap_or(false),
     })
+}
+
+fn whole(line: &Line<'_>) -> Result<u64, LineError> {
+    match line.value {
+        Some(Value::Unsigned(count)) => Ok(count),
+        _ => Err("no \"value\": a whole number".into()),
+    }
+}
+
+/// Numbers of names yet to come are left out.
+fn pool(line: &Line<'_>) -> Result<PoolReading, LineError> {
+    let numbers = line.numbers.as_ref().ok_or("no \"numbers\"")?;
+    let mut reading = PoolReading::default();
+    for (Text(name), value) in numbers {
+        if let Some(number) = reading.number(name) {
+            *number = value.gauge();
+        }
+    }
+    Ok(reading)
 }
 
 fn status(line: &Line<'_>) -> Result<SourceStatus, LineError> {

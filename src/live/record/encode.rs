@@ -94,6 +94,28 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
             used: *used,
             ..of_type("limit")
         },
+        Fact::Tally { at, target, kind, group, count, proved } => Line {
+            t_ms: Some(*at),
+            target: number_of(*target),
+            kind: Some(Text::from(&**kind)),
+            group: Some(group.iter().map(|level| Text::from(&**level)).collect()),
+            value: Some(Value::Unsigned(*count)),
+            proved: proved.then_some(true),
+            ..of_type("tally")
+        },
+        Fact::Pool { at, target, name, reading } => Line {
+            t_ms: Some(*at),
+            target: number_of(*target),
+            name: Some(Text::from(&**name)),
+            numbers: Some(
+                reading
+                    .numbers()
+                    .into_iter()
+                    .filter_map(|(name, value)| Some((Text::from(name), Value::of_gauge(value?))))
+                    .collect(),
+            ),
+            ..of_type("pool")
+        },
         Fact::TimeWait { at, target, peer, count } => Line {
             t_ms: Some(*at),
             target: number_of(*target),
@@ -142,13 +164,15 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
             let HandleFacts { kind, role, peer, state, site, label, .. } = Arc::make_mut(facts);
             [kind, role, peer, state, site, label].into_iter().for_each(cut);
             if let Some(group) = &mut Arc::make_mut(facts).group {
-                let mut levels: Vec<_> = group.iter().take(SHORT_GROUP).cloned().collect();
-                levels.iter_mut().for_each(cut);
-                *group = levels.into();
+                *group = short_group(group);
             }
         }
         Fact::Change { change: Change::State(state), .. } => cut(state),
-        Fact::Gauge { name, .. } | Fact::Limit { name, .. } => cut(name),
+        Fact::Gauge { name, .. } | Fact::Limit { name, .. } | Fact::Pool { name, .. } => cut(name),
+        Fact::Tally { kind, group, .. } => {
+            cut(kind);
+            *group = short_group(group);
+        }
         Fact::TimeWait { peer, .. } => cut(peer),
         Fact::Environment { name, text, .. } => {
             cut(name);
@@ -171,6 +195,12 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
         | Fact::Lifecycle { .. } => {}
     }
     short
+}
+
+fn short_group(group: &[Arc<str>]) -> Arc<[Arc<str>]> {
+    let mut levels: Vec<_> = group.iter().take(SHORT_GROUP).cloned().collect();
+    levels.iter_mut().for_each(cut);
+    levels.into()
 }
 
 fn cut(text: &mut Arc<str>) {

@@ -1,13 +1,14 @@
 //! One line of a recording as it is in JSON; fields that a type does not use stay `None`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Text borrowed from the line where it holds no escapes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
@@ -74,6 +75,10 @@ pub(super) struct Line<'a> {
     pub(super) name: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) value: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) proved: Option<bool>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) numbers: Option<BTreeMap<Text<'a>, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) used: Option<u64>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]

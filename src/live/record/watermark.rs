@@ -60,6 +60,8 @@ impl Watermarks {
             | Fact::Open { target, .. }
             | Fact::Gauge { target, .. }
             | Fact::Limit { target, .. }
+            | Fact::Tally { target, .. }
+            | Fact::Pool { target, .. }
             | Fact::TimeWait { target, .. }
             | Fact::Environment { target, .. }
             | Fact::Source { target, .. }

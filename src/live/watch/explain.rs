@@ -1,7 +1,10 @@
 //! Turns the state of a target into resources with verdicts, evidence in words, and next steps.
 
 mod advice;
+mod counted;
 mod words;
+
+use std::sync::Arc;
 
 use crate::finding::{Confidence, Evidence, Severity, Verdict};
 use crate::live::census::{Group, GroupId, LATELY};
@@ -10,7 +13,7 @@ use crate::live::detect::engine::Stats;
 use crate::live::detect::first_sample::SpreadOfSilence;
 use crate::live::detect::rules::Judged;
 use crate::live::diagnose::{self, Handle, View};
-use crate::live::facts::{Activity, Millis, SourceStatus};
+use crate::live::facts::{Activity, HandleFacts, Millis, SourceStatus};
 use crate::live::outcome::{
     ConfidenceReport, Diagnosis, Level, Rate, ResourceOutcome, TimeToLimit,
 };
@@ -58,6 +61,7 @@ pub(super) fn resources(target: &TargetWatch, groups: usize) -> Vec<ResourceOutc
             let already = target.reported.contains(&id);
             (!already).then(|| silence_resource(target, id, spread))
         }))
+        .chain(counted::findings(target))
         .collect();
     reported.sort_by_key(|r| std::cmp::Reverse(r.verdict));
     let mut all = totals(target, &reported);
@@ -71,13 +75,17 @@ fn resource_of(kind: &str) -> &'static str {
     match kind {
         "thread" => "threads",
         "child" => "children",
+        "goroutine" => "goroutines",
+        "task" => "tasks",
         _ => "fds",
     }
 }
 
 fn totals(target: &TargetWatch, reported: &[ResourceOutcome]) -> Vec<ResourceOutcome> {
     let mut rows = Vec::new();
-    for (resource, gauge) in [("fds", "fds"), ("threads", "threads"), ("rss", "rss_bytes")] {
+    for (resource, gauge) in
+        [("fds", "fds"), ("threads", "threads"), ("goroutines", "goroutines"), ("rss", "rss_bytes")]
+    {
         if let Some(row) = gauge_total(target, resource, gauge, reported) {
             rows.push(row);
         }
@@ -146,12 +154,8 @@ fn gauge_total(
         row.verdict = Verdict::Suspect;
         row.confidence = Confidence::Low;
         row.conclusive = false;
-        row.missing = "a count alone cannot tell a leak from load".to_owned();
-        row.per_minute = Some(Rate {
-            value: growth.rate * 60.0,
-            low: growth.rate_low * 60.0,
-            high: growth.rate_high * 60.0,
-        });
+        row.missing = words::ONLY_A_COUNT.to_owned();
+        row.per_minute = Some(counted::per_minute(&growth));
         row.evidence.push(Evidence::new(words::gauge_growth(resource, &growth, target.seen())));
         row.next_steps = advice::for_gauge(resource);
         row.id = format!("{}/{}/gauge", target.target.0, resource);
@@ -182,6 +186,7 @@ fn water_level(target: &TargetWatch, resource: &str, headroom: &Headroom, rate_h
 fn gauge_of(resource: &str) -> &'static str {
     match resource {
         "threads" => "threads",
+        "goroutines" => "goroutines",
         "rss" => "rss_bytes",
         _ => "fds",
     }
@@ -406,8 +411,8 @@ fn group_resource(target: &TargetWatch, id: GroupId, groups: usize) -> Option<Re
         headroom.as_ref().map(|h| h.left),
         hard_limit(target),
     );
-    row.examples = examples(target, id, judged, standing.leak.as_ref());
-    row.sites = Vec::new();
+    row.examples = survivors(target, id, judged, standing.leak.as_ref(), |facts| &facts.label);
+    row.sites = survivors(target, id, judged, standing.leak.as_ref(), |facts| &facts.site);
     if row.verdict == Verdict::Suspect {
         let ages = target.timing.ages(&group.kind, &group.state, 0, 0);
         let seen = target.judged - target.origin;
@@ -416,11 +421,13 @@ fn group_resource(target: &TargetWatch, id: GroupId, groups: usize) -> Option<Re
     Some(row)
 }
 
-fn examples(
+/// Up to three different texts of the handles that survive.
+fn survivors(
     target: &TargetWatch,
     id: GroupId,
     judged: &Judged,
     leak: Option<&Leak>,
+    text: impl Fn(&HandleFacts) -> &Arc<str>,
 ) -> Vec<String> {
     let from = leak.map_or(judged.stats.first_birth, |l| l.first_birth);
     let until = target.judged - judged.age;
@@ -430,8 +437,8 @@ fn examples(
         .filter(|(_, life)| {
             life.born(judged.clock).is_some_and(|born| born >= from && born <= until)
         })
-        .filter(|(facts, _)| !facts.label.is_empty())
-        .map(|(facts, _)| facts.label.to_string())
+        .map(|(facts, _)| text(facts).to_string())
+        .filter(|text| !text.is_empty())
         .take(64)
         .collect();
     found.sort();
@@ -511,6 +518,7 @@ pub(super) fn diagnoses(target: &TargetWatch) -> Vec<Diagnosis> {
         gauges: target.gauges.iter().map(|(name, gauge)| (&**name, gauge.value)).collect(),
         processes: &target.processes,
         limits: &target.limits,
+        pools: target.pools.outcomes(target.judged.max(target.origin)),
         scale: target.timing.scaled(1_000_000) as f64 / 1_000_000.0,
     };
     let mut found = diagnose::diagnose(&view);

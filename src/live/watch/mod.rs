@@ -2,9 +2,12 @@
 
 mod browse;
 mod explain;
+mod gauge;
+mod pools;
 mod select;
 mod standing;
 mod standing_diagnoses;
+mod tallies;
 mod target;
 
 use std::collections::{BTreeMap, HashMap};
@@ -103,6 +106,8 @@ impl Watch {
             Fact::Target { target, .. }
             | Fact::Gauge { target, .. }
             | Fact::Limit { target, .. }
+            | Fact::Tally { target, .. }
+            | Fact::Pool { target, .. }
             | Fact::TimeWait { target, .. }
             | Fact::Environment { target, .. }
             | Fact::Source { target, .. }

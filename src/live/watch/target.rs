@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::explain;
+use super::gauge::Gauge;
+use super::pools::Pools;
 use super::select;
 use super::standing::Standing;
 use super::standing_diagnoses::StandingDiagnoses;
+use super::tallies::{Key, Tallies};
 use crate::finding::{Confidence, Verdict};
 use crate::live::census::{Census, Group, GroupId};
 use crate::live::detect::first_sample::{MIN_UPTIME, SpreadOfSilence, spread_of_silence};
 use crate::live::detect::gauge::GaugeDetector;
 use crate::live::detect::rules::{self, Context, Judged};
 use crate::live::detect::scale::Timing;
-use crate::live::detect::water::Water;
 use crate::live::facts::{
     Activity, Change, Fact, Lifecycle, Millis, SourceStatus, TargetFacts, TargetId,
 };
@@ -45,6 +47,8 @@ pub(super) struct TargetWatch {
     pub(super) silences: BTreeMap<GroupId, SpreadOfSilence>,
     pub(super) gauges: BTreeMap<String, Gauge>,
     pub(super) limits: BTreeMap<String, LimitOutcome>,
+    pub(super) tallies: Tallies,
+    pub(super) pools: Pools,
     pub(super) sources: BTreeMap<String, Source>,
     pub(super) processes: BTreeMap<u32, BTreeMap<String, f64>>,
     lifecycle: Vec<(Millis, u32, Lifecycle)>,
@@ -63,18 +67,6 @@ pub(super) struct TargetWatch {
     pub(super) time_wait: BTreeMap<String, u64>,
     /// How the use of those limits grows of which it was told.
     limit_use: BTreeMap<String, GaugeDetector>,
-}
-
-/// A gauge of the whole target, and the fullest process.
-#[derive(Debug)]
-pub(super) struct Gauge {
-    pub(super) value: f64,
-    pub(super) fullest: f64,
-    pub(super) detector: GaugeDetector,
-    pub(super) water: Water,
-    pub(super) history: Vec<f64>,
-    stride: u32,
-    skipped: u32,
 }
 
 /// A source's last report.
@@ -99,6 +91,8 @@ impl TargetWatch {
             silences: BTreeMap::new(),
             gauges: BTreeMap::new(),
             limits: BTreeMap::new(),
+            tallies: Tallies::default(),
+            pools: Pools::default(),
             sources: BTreeMap::new(),
             processes: BTreeMap::new(),
             lifecycle: Vec::new(),
@@ -149,6 +143,16 @@ impl TargetWatch {
             Fact::Target { facts, .. } => self.facts = facts.clone(),
             Fact::Gauge { at, pid, name, value, .. } => self.gauge(*at, *pid, name, *value),
             Fact::Limit { at, name, value, used, .. } => self.limit(*at, name, *value, *used),
+            Fact::Tally { at, kind, group, count, proved, .. } => {
+                let key = Key { kind: kind.clone(), group: group.clone(), proved: *proved };
+                let timing = self.timing;
+                let detector = || GaugeDetector::new(|ms| timing.scaled(ms));
+                self.evictions += u64::from(self.tallies.take(*at, key, *count, detector));
+            }
+            Fact::Pool { at, name, reading, .. } => {
+                let over = self.pools.take(*at, name, reading, self.timing);
+                self.evictions += u64::from(over);
+            }
             Fact::TimeWait { peer, count, .. } => {
                 if self.time_wait.len() < MAX_NAMES || self.time_wait.contains_key(&**peer) {
                     self.time_wait.insert(peer.to_string(), *count);
@@ -216,32 +220,14 @@ impl TargetWatch {
             .copied()
             .fold(f64::NAN, f64::max);
         let timing = self.timing;
-        let gauge = self.gauges.entry(name.to_string()).or_insert_with(|| Gauge {
-            value,
-            fullest: value,
+        let gauge = self.gauges.entry(name.to_string()).or_insert_with(|| {
             // The stated lifetime is about handles; memory keeps its own pace.
-            detector: GaugeDetector::new(|ms| match name {
+            Gauge::new(GaugeDetector::new(|ms| match name {
                 "rss_bytes" => ms,
                 _ => timing.scaled(ms),
-            }),
-            water: Water::default(),
-            history: Vec::new(),
-            stride: 1,
-            skipped: 0,
+            }))
         });
-        gauge.value = value;
-        gauge.fullest = if fullest.is_nan() { value } else { fullest };
-        gauge.detector.push(at, value);
-        gauge.water.push(at, gauge.fullest);
-        gauge.skipped += 1;
-        if gauge.skipped >= gauge.stride {
-            gauge.skipped = 0;
-            gauge.history.push(value);
-            if gauge.history.len() > 60 {
-                gauge.history = gauge.history.iter().copied().step_by(2).collect();
-                gauge.stride = gauge.stride.saturating_mul(2);
-            }
-        }
+        gauge.push(at, value, if fullest.is_nan() { value } else { fullest });
     }
 
     fn lifecycle(&mut self, at: Millis, pid: u32, event: Lifecycle) {
@@ -506,6 +492,7 @@ impl TargetWatch {
                 })
                 .collect(),
             limits: self.limits.clone(),
+            pools: self.pools.outcomes(self.judged.max(self.origin)),
             processes: self.processes.clone(),
             gauges: self.gauges.iter().map(|(n, g)| (n.clone(), g.value)).collect(),
             durations: self

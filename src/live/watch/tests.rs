@@ -242,3 +242,132 @@ fn a_target_that_is_forgotten_leaves_nothing() {
     assert!(history.watch.targets.is_empty() && history.watch.owners.is_empty());
     assert!(history.watch.outcome().targets.is_empty());
 }
+
+/// One dump a minute: each new goroutine has just begun to wait, and the next dump tells since when.
+fn goroutines(per_minute: u64, lives_minutes: Option<u64>, minutes: i64) -> History {
+    let mut history = History::new(Settings::default(), 3_600_000);
+    let place = |activity| HandleFacts {
+        state: "chan send".into(),
+        site: "main.ask (/src/main.go:20)".into(),
+        activity,
+        label: "goroutine in main.ask.func1 (/src/main.go:21)".into(),
+        ..HandleFacts::of_kind("goroutine")
+    };
+    let mut alive: Vec<(HandleId, i64)> = Vec::new();
+    for beat in 0..=minutes * 12 {
+        let at = beat * 5_000;
+        let mut facts = Vec::new();
+        if beat % 12 == 0 {
+            for &(id, born) in &alive {
+                if born == beat - 12 {
+                    let change = Change::Activity(Activity::SilentSince(at - 60_000));
+                    facts.push(Fact::Change { at, id, change });
+                }
+            }
+            if let Some(life) = lives_minutes {
+                alive.retain(|&(id, born)| {
+                    let ended = born + life as i64 * 12 <= beat;
+                    if ended {
+                        facts.push(Fact::Close { at, id });
+                    }
+                    !ended
+                });
+            }
+            for _ in 0..per_minute {
+                alive.push((history.open(&mut facts, at, place(Activity::Awake)), beat));
+            }
+        }
+        history.beat(at, facts);
+    }
+    history
+}
+
+#[test]
+fn goroutines_that_never_end_leak_by_the_line_that_created_them() {
+    let history = goroutines(30, None, 14);
+    let found = history.first(Verdict::Leaking).expect("leaks");
+    // Ten minutes at the most, with one dump a minute.
+    assert!(found.at <= 600_000, "{} s", found.at / 1000);
+    let outcome = history.watch.outcome();
+    let row = outcome.targets[0].resources.iter().find(|row| row.verdict == Verdict::Leaking);
+    assert_eq!(found.resource.resource, "goroutines");
+    assert_eq!(found.resource.sites, ["main.ask (/src/main.go:20)"]);
+    assert!(row.is_some());
+    // As many that end after two or three minutes do not.
+    for life in [1, 2, 3] {
+        let healthy = goroutines(30, Some(life), 14);
+        assert!(healthy.first(Verdict::Leaking).is_none(), "{life} min");
+    }
+}
+
+fn tally(at: Millis, place: &str, count: u64, proved: bool) -> Fact {
+    let group = [std::sync::Arc::from(place)].into();
+    Fact::Tally { at, target: TargetId(0), kind: "goroutine".into(), group, count, proved }
+}
+
+#[test]
+fn a_number_that_grows_is_suspect_at_most_unless_it_is_proved() {
+    let mut history = History::new(Settings::default(), 3_600_000);
+    for beat in 0..=180 {
+        let at = beat * 5_000;
+        history.beat(
+            at,
+            vec![
+                tally(at, "main.work (/src/main.go:36)", 50 + (beat as u64 % 3), false),
+                tally(at, "main.ask.func1 (/src/main.go:21)", 10 + beat as u64, false),
+            ],
+        );
+    }
+    let outcome = history.watch.outcome();
+    let worst: Vec<_> = outcome.targets[0]
+        .resources
+        .iter()
+        .filter(|row| row.verdict.is_finding())
+        .map(|row| (row.resource.as_str(), row.group.join(" "), row.verdict))
+        .collect();
+    let grown = "main.ask.func1 (/src/main.go:21)".to_owned();
+    assert_eq!(worst, [("goroutines", grown.clone(), Verdict::Suspect)]);
+    let at = 181 * 5_000;
+    history.beat(at, vec![tally(at, "main.ask.func1 (/src/main.go:21)", 7, true)]);
+    let outcome = history.watch.outcome();
+    assert_eq!(outcome.verdict, Verdict::Leaking);
+    let proved = outcome.targets[0].resources.iter().find(|row| row.id.ends_with("/proof"));
+    assert_eq!(proved.map(|row| row.confidence), Some(crate::finding::Confidence::Proof));
+    // Where they are told apart, identities are judged and the number is only shown.
+    let at = 182 * 5_000;
+    let mut facts = Vec::new();
+    history.open(&mut facts, at, HandleFacts::of_kind("goroutine"));
+    facts.push(tally(at, &grown, 0, true));
+    history.beat(at, facts);
+    assert_eq!(history.watch.outcome().verdict, Verdict::Stable);
+}
+
+#[test]
+fn the_use_of_a_pool_that_only_grows_is_suspect() {
+    let mut history = History::new(Settings::default(), 3_600_000);
+    for beat in 0..=180 {
+        let (at, target) = (beat * 5_000, TargetId(0));
+        let pool = |name: &str, in_use: f64| Fact::Pool {
+            at,
+            target,
+            name: name.into(),
+            reading: Box::new(crate::live::facts::PoolReading {
+                in_use: Some(in_use),
+                max: Some(200.0),
+                ..Default::default()
+            }),
+        };
+        let busy = 40.0 + (beat * 7 % 11) as f64;
+        history.beat(at, vec![pool("leaks", 5.0 + (beat / 4) as f64), pool("busy", busy)]);
+    }
+    let outcome = history.watch.outcome();
+    let found: Vec<_> =
+        outcome.targets[0].resources.iter().filter(|row| row.verdict.is_finding()).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (found[0].resource.as_str(), &*found[0].group),
+        ("pools", &["leaks".to_owned()][..])
+    );
+    assert_eq!((found[0].verdict, found[0].limit), (Verdict::Suspect, Some(200)));
+    assert_eq!(outcome.targets[0].pools.len(), 2);
+}

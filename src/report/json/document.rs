@@ -91,6 +91,7 @@ pub(super) struct Target<'a> {
     diagnoses: Vec<Diagnosis<'a>>,
     sources: Vec<Source<'a>>,
     limits: Vec<Limit<'a>>,
+    pools: Vec<Pool<'a>>,
     gauges: BTreeMap<&'a str, Option<f64>>,
     processes: Vec<Process<'a>>,
     lifecycle: Vec<Event>,
@@ -117,6 +118,7 @@ impl<'a> Target<'a> {
                     seconds_to_limit: l.seconds_left().and_then(rounded),
                 })
                 .collect(),
+            pools: o.pools.iter().map(Pool::new).collect(),
             gauges: gauges(&o.gauges),
             processes: o
                 .processes
@@ -400,6 +402,57 @@ pub(super) struct Limit<'a> {
     used: Option<u64>,
     per_minute: Option<f64>,
     seconds_to_limit: Option<f64>,
+}
+
+/// JSON: a pool that tells how it fares.
+#[derive(Serialize)]
+pub(super) struct Pool<'a> {
+    name: &'a str,
+    level: &'static str,
+    in_use: Option<f64>,
+    idle: Option<f64>,
+    max: Option<f64>,
+    peak: Option<f64>,
+    waiting: Option<f64>,
+    waiting_seconds: Option<f64>,
+    waits: Option<f64>,
+    wait_total_seconds: Option<f64>,
+    timeouts: Option<f64>,
+    waiters_per_minute: Option<f64>,
+    per_second: Option<f64>,
+    hold_seconds: Option<f64>,
+    need: Option<Need>,
+    watched_seconds: Option<f64>,
+}
+
+/// JSON: how large a pool has to be.
+#[derive(Serialize)]
+pub(super) struct Need {
+    low: Option<f64>,
+    high: Option<f64>,
+}
+
+impl<'a> Pool<'a> {
+    pub(super) fn new(o: &'a outcome::PoolOutcome) -> Self {
+        Self {
+            name: &o.name,
+            level: o.level.as_str(),
+            in_use: o.in_use.and_then(rounded),
+            idle: o.idle.and_then(rounded),
+            max: o.max.and_then(rounded),
+            peak: o.peak.and_then(rounded),
+            waiting: o.waiting.and_then(rounded),
+            waiting_seconds: o.waiting_ms.and_then(seconds),
+            waits: o.waits.and_then(rounded),
+            wait_total_seconds: o.wait_seconds.and_then(rounded),
+            timeouts: o.timeouts.and_then(rounded),
+            waiters_per_minute: o.waiters_per_minute.and_then(rounded),
+            per_second: o.per_second.and_then(rounded),
+            hold_seconds: o.hold_seconds.and_then(rounded),
+            need: o.need.map(|need| Need { low: rounded(need.low), high: rounded(need.high) }),
+            watched_seconds: seconds(o.watched_ms),
+        }
+    }
 }
 
 /// JSON: latest gauges of a process.

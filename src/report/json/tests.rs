@@ -70,6 +70,7 @@ struct Target {
     diagnoses: Vec<Diagnosis>,
     sources: Vec<Source>,
     limits: Vec<Limit>,
+    pools: Vec<Pool>,
     gauges: BTreeMap<String, Option<f64>>,
     processes: Vec<Process>,
     lifecycle: Vec<Event>,
@@ -234,6 +235,52 @@ struct ChangeLine {
 struct Tool {
     name: String,
     version: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Pool {
+    name: String,
+    level: String,
+    #[serde(deserialize_with = "Option::deserialize")]
+    in_use: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    idle: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    max: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    peak: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    waiting: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    waiting_seconds: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    waits: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    wait_total_seconds: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    timeouts: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    waiters_per_minute: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    per_second: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    hold_seconds: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    need: Option<Need>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    watched_seconds: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Need {
+    #[serde(deserialize_with = "Option::deserialize")]
+    low: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    high: Option<f64>,
 }
 
 #[derive(Deserialize)]

@@ -6,7 +6,7 @@ use super::{Model, Wanted};
 use crate::finding::{Severity, Verdict};
 use crate::live::facts::{Millis, SourceStatus};
 use crate::live::inventory::{Age, GroupCount, Held, Members};
-use crate::live::outcome::{Diagnosis, ResourceOutcome, TargetOutcome};
+use crate::live::outcome::{Diagnosis, PoolLevel, PoolOutcome, ResourceOutcome, TargetOutcome};
 use crate::report::human::{self, amount, headline, shout, signed, table_name, words};
 use crate::report::listing;
 use crate::report::number::{bytes, duration, short, sparkline};
@@ -101,7 +101,7 @@ fn resources(target: &TargetOutcome, unicode: bool) -> Page {
     };
     Page {
         columns: COLUMNS.to_vec(),
-        rows: shown.into_iter().map(row).collect(),
+        rows: shown.into_iter().map(row).chain(target.pools.iter().map(pool)).collect(),
         empty: "nothing was counted yet",
         first: worst,
         left_out: None,
@@ -136,6 +136,39 @@ fn text(text: &str) -> Detail {
 
 fn step(text: &str) -> Detail {
     Detail::Step(sanitise(text).into_owned())
+}
+
+/// A pool among the resources: its level stands where a verdict does.
+fn pool(pool: &PoolOutcome) -> Row {
+    let number = |value: Option<f64>| Cell::number(value.map_or_else(String::new, short), value);
+    let told = [
+        ("idle", pool.idle),
+        ("most in use", pool.peak),
+        ("callers that wait", pool.waiting),
+        ("waits since the watch began", pool.waits),
+        ("waits that failed", pool.timeouts),
+    ];
+    let told =
+        told.iter().filter_map(|(name, value)| Some(format!("{name}: {}", short((*value)?))));
+    Row {
+        key: format!("pool {}", pool.name),
+        cells: vec![
+            Cell::text(&format!("pool {}", pool.name)),
+            number(pool.in_use),
+            number(pool.max),
+            Cell::text(""),
+            Cell::text(""),
+            Cell::number(pool.level.as_str().to_owned(), Some(f64::from(pool.level as u8))),
+            Cell::text(""),
+        ],
+        tone: match pool.level {
+            PoolLevel::Exhausted => Tone::Bad,
+            PoolLevel::High => Tone::Warning,
+            PoolLevel::Mid | PoolLevel::Low | PoolLevel::Unknown => Tone::Plain,
+        },
+        details: vec![text(&told.collect::<Vec<_>>().join(", "))],
+        opens: None,
+    }
 }
 
 fn diagnoses(target: &TargetOutcome) -> Page {

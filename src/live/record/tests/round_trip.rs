@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::{read, read_cut, written};
 use crate::live::facts::{
-    Activity, Change, Fact, Flow, HandleFacts, HandleId, Lifecycle, SourceStatus, TargetFacts,
-    TargetId,
+    Activity, Change, Fact, Flow, HandleFacts, HandleId, Lifecycle, PoolReading, SourceStatus,
+    TargetFacts, TargetId,
 };
 use crate::live::record::{MAX_TIME_MS, Reader};
 
@@ -49,6 +49,16 @@ prop_compose! {
             sent: times[0], received: times[1], heard: times[2], waiting_since: times[3],
             unread: queues[0], unsent: queues[1], retries, opening,
         }
+    }
+}
+
+prop_compose! {
+    fn pool()(numbers in vec(option::of(any::<f64>().prop_filter("a number", |f| !f.is_nan())), 10)) -> PoolReading {
+        let mut reading = PoolReading::default();
+        for ((name, _), value) in PoolReading::default().numbers().into_iter().zip(numbers) {
+            *reading.number(name).unwrap() = value;
+        }
+        reading
     }
 }
 
@@ -117,6 +127,22 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         }),
         (time(), target(), name(), any::<u64>())
             .prop_map(|(at, target, peer, count)| Fact::TimeWait { at, target, peer, count }),
+        (time(), target(), name(), vec(name(), 0..3), any::<u64>(), any::<bool>()).prop_map(
+            |(at, target, kind, group, count, proved)| Fact::Tally {
+                at,
+                target,
+                kind,
+                group: group.into(),
+                count,
+                proved,
+            }
+        ),
+        (time(), target(), name(), pool()).prop_map(|(at, target, name, reading)| Fact::Pool {
+            at,
+            target,
+            name,
+            reading: Box::new(reading)
+        }),
         (time(), target(), name(), status, name(), option::of(time()), any::<u64>()).prop_map(
             |(at, target, name, status, reason, watermark, cost_us)| {
                 Fact::Source { at, target, name, status, reason, watermark, cost_us }

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::{open, read, repository, written};
 use crate::live::facts::{
-    Activity, Change, Fact, Flow, HandleFacts, HandleId, Lifecycle, SourceStatus, TargetFacts,
-    TargetId,
+    Activity, Change, Fact, Flow, HandleFacts, HandleId, Lifecycle, PoolReading, SourceStatus,
+    TargetFacts, TargetId,
 };
 use crate::live::record::{Header, Item, Reader, Recorder};
 
@@ -94,6 +94,13 @@ fn every_key_written_is_in_the_schema() {
         Fact::Gauge { at, target, pid: Some(2), name: some(), value: 1.5 },
         Fact::Limit { at, target, name: some(), value: None, used: Some(2) },
         Fact::TimeWait { at, target, peer: some(), count: 60 },
+        Fact::Tally { at, target, kind: some(), group: [some()].into(), count: 3, proved: true },
+        Fact::Pool {
+            at,
+            target,
+            name: some(),
+            reading: Box::new(PoolReading { max: Some(5.0), ..PoolReading::default() }),
+        },
         Fact::Environment { at, target, name: some(), text: some() },
         Fact::Source {
             at,

@@ -1,5 +1,6 @@
 //! What to do next, per kind of handle and state, with lines that can be pasted.
 
+use super::counted::COUNTS;
 use crate::finding::Verdict;
 use crate::live::diagnose::raise;
 use crate::live::outcome::ResourceOutcome;
@@ -53,7 +54,34 @@ pub(super) fn for_group(
             "threads are started and neither end nor are joined: look for a spawn per request or \
              a blocking call without time-out"
         }
+        "goroutine" if is("chan send") => {
+            "goroutines that send to a channel nobody receives from any more: look for a receiver \
+             that returned early (a time-out, an error); give the channel room for one, or select \
+             on the context as well"
+        }
+        "goroutine" if is("chan receive") || starts("select") => {
+            "goroutines that wait for a message or an end that never comes: look for a missing \
+             cancel(), a channel that is never closed, or a select without ctx.Done()"
+        }
+        "goroutine" if starts("sync.") || is("semacquire") => {
+            "goroutines that wait for a lock or a group: look for a missing Unlock or Done on an \
+             early return"
+        }
+        "goroutine" => {
+            "goroutines that are started and never end: look at who starts them per request, and \
+             at what would end them"
+        }
+        "task" => {
+            "tasks that are spawned and never end: look for a spawn per request without an end"
+        }
+        "pool" => {
+            "ever more of the pool is in use: connections taken and not given back, or load that \
+             grows; look for an early return or a cancelled call between take and give back"
+        }
         "child" => "children are started and not waited for: wait for them or kill them on drop",
+        _ if row.resource == COUNTS => {
+            "ever more of them, as the program itself counts: look at what would end them"
+        }
         _ => "handles are opened and not closed: look at who creates them per request",
     };
     let mut steps = vec![cause.to_owned()];
@@ -63,6 +91,8 @@ pub(super) fn for_group(
             "socket" => format!("ss -tanpio | grep -A1 pid={pid},"),
             "thread" => format!("ps -L -o tid,comm,wchan:20,etime -p {pid}"),
             "child" => format!("ps --ppid {pid} -o pid,stat,etime,args"),
+            "goroutine" | "task" | "pool" => return steps,
+            _ if row.resource == COUNTS => return steps,
             _ => format!("ls -l --time-style=full-iso /proc/{pid}/fd | tail -n 40"),
         });
         let (Some(limit), Some(rate), Some(left)) = (row.limit, row.per_minute, left) else {

@@ -11,6 +11,9 @@ use crate::live::facts::Millis;
 use crate::live::outcome::{ResourceOutcome, TimeToLimit};
 use crate::live::watch::standing::Leak;
 
+/// What a verdict about a number without identities lacks.
+pub(super) const ONLY_A_COUNT: &str = "a count alone cannot tell a leak from load";
+
 /// A number with two or three significant digits.
 pub(super) fn number(value: f64) -> String {
     let magnitude = value.abs();
