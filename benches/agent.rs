@@ -56,18 +56,19 @@ fn hold() {
         (sockets.len() + 1..HANDLES).map(|_| File::open("/proc/self/stat").unwrap()).collect();
     std::io::stdout().write_all(b"ready\n").unwrap();
     std::io::stdout().flush().unwrap();
-    let leaks = std::env::args().any(|argument| argument == LEAKER);
-    let mut leaked = Vec::new();
-    while leaks {
-        leaked.push(File::open("/proc/self/stat").unwrap());
-        std::thread::sleep(Duration::from_secs(1));
+    if std::env::args().any(|argument| argument == LEAKER) {
+        let mut leaked = Vec::new();
+        loop {
+            leaked.push(File::open("/proc/self/stat").unwrap());
+            std::thread::sleep(Duration::from_secs(1));
+        }
     }
     let _ = std::io::stdin().read(&mut [0]);
     drop(files);
 }
 
 fn start(program: &Path, nth: usize) -> Child {
-    let leaks = (nth % LEAKS == 0).then_some(LEAKER);
+    let leaks = nth.is_multiple_of(LEAKS).then_some(LEAKER);
     let mut child = Command::new(program)
         .arg(HOLDER)
         .args(leaks)
