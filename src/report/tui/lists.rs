@@ -101,7 +101,7 @@ fn resources(target: &TargetOutcome, unicode: bool) -> Page {
     };
     Page {
         columns: COLUMNS.to_vec(),
-        rows: shown.into_iter().map(row).chain(target.pools.iter().map(pool)).collect(),
+        rows: target.pools.iter().map(pool).chain(shown.into_iter().map(row)).collect(),
         empty: "nothing was counted yet",
         first: worst,
         left_out: None,
