@@ -1,5 +1,7 @@
 //! Metrics of a watch: what is held, born and gone, verdicts, rates, time to limits.
 
+use std::collections::BTreeMap;
+
 use super::exposition::{Description, Exposition, Kind};
 use crate::finding::Verdict;
 use crate::live::facts::SourceStatus;
@@ -89,45 +91,39 @@ pub(super) fn metrics(outcome: &Outcome) -> Exposition {
 /// Adds one target; gives how much of it is summed up or left out.
 fn of_target(target: &TargetOutcome, all: &mut Exposition) -> usize {
     let pid = target.facts.pids.first().map_or_else(String::new, u32::to_string);
-    let who = [("target", name(target)), ("pid", pid.as_str())];
-    let mut add = |metric: &str, more: &[(&'static str, &str)], value: f64| {
-        all.add(metric, &[&who[..], more].concat(), value);
-    };
-    add("target_up", &[], f64::from(u8::from(target.ended_at.is_none())));
-    let mut overflow = 0;
-    let kinds: Vec<&ResourceOutcome> =
-        target.resources.iter().filter(|r| r.kind.is_some() && r.group.is_empty()).collect();
-    let mut rest = [0.0; 3];
-    for (nth, row) in kinds.iter().enumerate() {
-        let values = [row.now.unwrap_or(f64::NAN), row.opened as f64, row.closed as f64];
-        if nth >= MOST {
-            overflow += 1;
-            rest.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-            continue;
-        }
-        let kind = [("kind", row.kind.as_deref().unwrap_or_default())];
-        for (metric, value) in BY_KIND.into_iter().zip(values) {
-            add(metric, &kind, value);
-        }
-    }
-    if kinds.len() > MOST {
-        for (metric, value) in BY_KIND.into_iter().zip(rest) {
-            add(metric, &[("kind", OTHER)], value);
-        }
-    }
+    let mut of = Of { who: [("target", name(target)), ("pid", &pid)], all };
+    of.add("target_up", &[], f64::from(u8::from(target.ended_at.is_none())));
     for total in target.resources.iter().filter(|r| r.kind.is_none()) {
-        let resource = [("resource", total.resource.as_str())];
+        of.total(total);
+    }
+    of.kinds(target) + of.verdicts(target) + of.diagnoses(target) + of.sources(target)
+}
+
+/// Samples of one target.
+struct Of<'a> {
+    who: [(&'static str, &'a str); 2],
+    all: &'a mut Exposition,
+}
+
+impl Of<'_> {
+    fn add(&mut self, metric: &str, more: &[(&'static str, &str)], value: f64) {
+        self.all.add(metric, &[&self.who[..], more].concat(), value);
+    }
+
+    /// A resource against its limit.
+    fn total(&mut self, total: &ResourceOutcome) {
+        let resource = ("resource", total.resource.as_str());
         let (used, limit) = match total.resource.as_str() {
             "rss" => ("resident_memory_bytes", "limit_bytes"),
             "threads" => ("threads", "limit"),
             _ => ("open_fds", "limit"),
         };
-        add(used, &[], total.now.unwrap_or(f64::NAN));
+        self.add(used, &[], total.now.unwrap_or(f64::NAN));
         if let Some(value) = total.limit {
             let limit_name = ("limit", total.limit_name.as_deref().unwrap_or_default());
-            add(limit, &[resource[0], limit_name], value as f64);
+            self.add(limit, &[resource, limit_name], value as f64);
             if let (Some(now), true) = (total.now, value > 0) {
-                add("limit_used_ratio", &resource, now / value as f64);
+                self.add("limit_used_ratio", &[resource], now / value as f64);
             }
         }
         let level = match total.level {
@@ -137,63 +133,97 @@ fn of_target(target: &TargetOutcome, all: &mut Exposition) -> usize {
             Level::High => 2.0,
             Level::Critical => 3.0,
         };
-        add("water_level", &resource, level);
+        self.add("water_level", &[resource], level);
     }
-    let findings = target.resources.iter().filter(|r| r.kind.is_some() && !r.evidence.is_empty());
-    let mut findings: Vec<&ResourceOutcome> = findings.collect();
-    findings.sort_by_key(|r| std::cmp::Reverse((r.verdict, r.confidence)));
-    let told = findings.len().min(MOST);
-    overflow += findings.len() - told;
-    let totals = target.resources.iter().filter(|r| r.kind.is_none());
-    for row in totals.chain(findings.drain(..told)) {
-        let group = row.kind.iter().chain(&row.group).cloned().collect::<Vec<_>>().join(" > ");
-        let place = [("resource", row.resource.as_str()), ("group", group.as_str())];
-        add("verdict", &place, rank(row.verdict));
-        if let Some(rate) = row.per_minute {
-            if row.resource == "rss" {
-                add("memory_growth_bytes_per_second", &[], rate.value / 60.0);
+
+    /// What is held, born and gone by kind; gives how many kinds are summed up.
+    fn kinds(&mut self, target: &TargetOutcome) -> usize {
+        let kinds = target.resources.iter().filter(|r| r.kind.is_some() && r.group.is_empty());
+        let mut rest = [0.0; 3];
+        let mut overflow = 0;
+        for (nth, row) in kinds.enumerate() {
+            let values = [row.now.unwrap_or(f64::NAN), row.opened as f64, row.closed as f64];
+            if nth < MOST {
+                let kind = [("kind", row.kind.as_deref().unwrap_or_default())];
+                for (metric, value) in BY_KIND.into_iter().zip(values) {
+                    self.add(metric, &kind, value);
+                }
             } else {
-                add("leak_rate", &place, rate.value / 60.0);
-                add("leak_rate_upper", &place, rate.high / 60.0);
+                overflow += 1;
+                for (sum, value) in rest.iter_mut().zip(values) {
+                    *sum += value;
+                }
             }
         }
-        if let Some(left) = row.seconds_to_limit {
-            add("seconds_to_limit", &place, left.value);
-            add("seconds_to_limit_earliest", &place, left.earliest);
+        if overflow > 0 {
+            for (metric, value) in BY_KIND.into_iter().zip(rest) {
+                self.add(metric, &[("kind", OTHER)], value);
+            }
         }
+        overflow
     }
-    let mut diagnoses: std::collections::BTreeMap<(&str, &str), f64> = Default::default();
-    for diagnosis in &target.diagnoses {
-        *diagnoses.entry((&diagnosis.rule, diagnosis.severity.as_str())).or_default() += 1.0;
-    }
-    overflow += diagnoses.len().saturating_sub(MOST);
-    for ((rule, severity), count) in diagnoses.into_iter().take(MOST) {
-        add("diagnoses", &[("rule", rule), ("severity", severity)], count);
-    }
-    let others = target.gauges.iter().filter(|(name, _)| !TOLD.contains(&name.as_str()));
-    for (nth, (gauge, &value)) in others.enumerate() {
-        match nth < MOST {
-            true => add("reading", &[("name", gauge)], value),
-            false => overflow += 1,
+
+    /// Verdicts of resources and of the worst findings; gives how many findings are left out.
+    fn verdicts(&mut self, target: &TargetOutcome) -> usize {
+        let (totals, below): (Vec<&ResourceOutcome>, Vec<&ResourceOutcome>) =
+            target.resources.iter().partition(|r| r.kind.is_none());
+        let mut findings: Vec<_> = below.into_iter().filter(|r| !r.evidence.is_empty()).collect();
+        findings.sort_by_key(|r| std::cmp::Reverse((r.verdict, r.confidence)));
+        let overflow = findings.len().saturating_sub(MOST);
+        for row in totals.into_iter().chain(findings.into_iter().take(MOST)) {
+            let group = row.kind.iter().chain(&row.group).cloned().collect::<Vec<_>>().join(" > ");
+            let place = [("resource", row.resource.as_str()), ("group", group.as_str())];
+            self.add("verdict", &place, rank(row.verdict));
+            if let Some(rate) = row.per_minute {
+                if row.resource == "rss" {
+                    self.add("memory_growth_bytes_per_second", &[], rate.value / 60.0);
+                } else {
+                    self.add("leak_rate", &place, rate.value / 60.0);
+                    self.add("leak_rate_upper", &place, rate.high / 60.0);
+                }
+            }
+            if let Some(left) = row.seconds_to_limit {
+                self.add("seconds_to_limit", &place, left.value);
+                self.add("seconds_to_limit_earliest", &place, left.earliest);
+            }
         }
+        overflow
     }
-    for (nth, source) in target.sources.iter().enumerate() {
-        let status = match source.status {
-            SourceStatus::Unavailable => 0.0,
-            SourceStatus::Partial => 1.0,
-            SourceStatus::Ok => 2.0,
-        };
-        match nth < MOST {
-            true => add("source_status", &[("source", &source.name)], status),
-            false => overflow += 1,
+
+    /// What is wrong now; gives how many rules are left out.
+    fn diagnoses(&mut self, target: &TargetOutcome) -> usize {
+        let mut counts: BTreeMap<(&str, &str), f64> = BTreeMap::new();
+        for diagnosis in &target.diagnoses {
+            *counts.entry((&diagnosis.rule, diagnosis.severity.as_str())).or_default() += 1.0;
         }
+        let overflow = counts.len().saturating_sub(MOST);
+        for ((rule, severity), count) in counts.into_iter().take(MOST) {
+            self.add("diagnoses", &[("rule", rule), ("severity", severity)], count);
+        }
+        overflow
     }
-    overflow += target.durations.len().saturating_sub(MOST);
-    for (role, durations) in target.durations.iter().take(MOST) {
-        let labels = [&who[..], &[("role", role.as_str())]].concat();
-        all.add_durations("connection_duration_seconds", &labels, durations);
+
+    /// Sources, other numbers and lengths of life; gives how many are left out.
+    fn sources(&mut self, target: &TargetOutcome) -> usize {
+        for source in target.sources.iter().take(MOST) {
+            let status = match source.status {
+                SourceStatus::Unavailable => 0.0,
+                SourceStatus::Partial => 1.0,
+                SourceStatus::Ok => 2.0,
+            };
+            self.add("source_status", &[("source", &source.name)], status);
+        }
+        let others = || target.gauges.iter().filter(|(name, _)| !TOLD.contains(&name.as_str()));
+        for (gauge, &value) in others().take(MOST) {
+            self.add("reading", &[("name", gauge)], value);
+        }
+        for (role, durations) in target.durations.iter().take(MOST) {
+            let labels = [&self.who[..], &[("role", role.as_str())]].concat();
+            self.all.add_durations("connection_duration_seconds", &labels, durations);
+        }
+        let counts = [target.sources.len(), others().count(), target.durations.len()];
+        counts.into_iter().map(|count| count.saturating_sub(MOST)).sum()
     }
-    overflow
 }
 
 /// What is told of every kind, in the order of the numbers.
