@@ -9,6 +9,7 @@ use crate::lint::cfg::{
     Call, Edge, Exit, Graph, LocalId, NodeId, NodeKind, Operand, Part, Place, Test, Value,
 };
 use crate::lint::flow::Loss;
+use crate::lint::ir::{ExprKind, Span};
 use crate::lint::names::FnId;
 use crate::lint::types::Target;
 
@@ -131,8 +132,34 @@ fn ends_process(checker: &Checker<'_>, id: FnId, depth: u32) -> bool {
             let call = call.filter(|call| matches!(call.target, Target::Own(_)));
             // A panic in a task, or in a closure that somebody runs, may end only that.
             let plain = caller.parent.is_none() && caller.function != Some(id);
-            plain && call.is_some_and(|call| gives_up(checker, caller, call, depth - 1))
+            plain
+                && call.is_some_and(|call| {
+                    panics(checker, caller, caller.graph.node(*node).span)
+                        || gives_up(checker, caller, call, depth - 1)
+                })
         })
+}
+
+/// Whether `unwrap` or `expect` stands behind a call, its await, or what methods make of them.
+fn panics(checker: &Checker<'_>, caller: &Site, call: Span) -> bool {
+    let bodies = &checker.world.names.source(caller.file).file.bodies;
+    let around = |span: Span| span.start <= call.start && call.end <= span.end;
+    let unwrapped = bodies.iter().filter(|body| around(body.span)).any(|body| {
+        body.exprs.iter().filter(|expr| around(expr.span)).any(|expr| {
+            let ExprKind::Method { receiver, name, .. } = &expr.kind else { return false };
+            let mut at = *receiver;
+            while body.expr(at).span.end != call.end {
+                at = match &body.expr(at).kind {
+                    ExprKind::Await(inner) => *inner,
+                    ExprKind::Method { receiver, .. } => *receiver,
+                    _ => return false,
+                };
+            }
+            matches!(name.as_str(), "unwrap" | "expect")
+        })
+    });
+    // A panic in a task ends only that.
+    unwrapped && !caller.graph.is_async
 }
 
 /// Whether the caller panics at a failure of the call, or hands it on to who does.

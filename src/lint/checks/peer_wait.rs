@@ -17,7 +17,6 @@ use crate::lint::types::{Target, Ty, World};
 use super::callers::Callers;
 use super::doing::{Doing, inner, is_lazy};
 use super::near::is_near;
-use super::track::moved_on;
 use super::uses::type_of;
 use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
 
@@ -295,19 +294,10 @@ impl<'a> Search<'a> {
             return Ok(None);
         }
         if let Some((parent, made)) = &site.parent {
-            let made = made.map(|made| parent.graph.node(made));
-            let Some((NodeKind::Assign { to, .. }, span)) =
-                made.map(|made| (&made.kind, made.span))
-            else {
+            let made = made.map(|made| &parent.graph.node(made).kind);
+            let Some(NodeKind::Assign { to, .. }) = made else {
                 return Err(Reason::UnknownOrigin);
             };
-            let params = site.graph.locals.iter().any(|local| local.kind == LocalKind::Param);
-            if (params || !site.graph.is_async) && is_given_out(&parent.graph, to.local) {
-                return Err(Reason::Escapes(
-                    span,
-                    "the closure is given out, and called elsewhere",
-                ));
-            }
             return self.value(parent, to.local, depth - 1);
         }
         let Some(id) = site.function else { return Ok(None) };
@@ -455,12 +445,6 @@ fn elsewhere(reason: Reason, caller: &Site, site: &Site) -> Reason {
         }
         other => other,
     }
-}
-
-/// Whether a closure is returned as it is, or in a box: who calls it is not who calls the function.
-fn is_given_out(graph: &Graph, made: LocalId) -> bool {
-    let all = moved_on(graph, vec![made], |_| true);
-    all.contains(&graph.result)
 }
 
 fn is(operand: &Operand, local: LocalId) -> bool {
