@@ -128,6 +128,19 @@ pub(super) struct Judging {
     /// At the end, write a page with charts to this file (HTML, docs/report.md)
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
+    /// Tell connections opened, active and how long they lived, by direction and peer: estimated by
+    /// what the kernel keeps of them, or exactly, traced in the kernel (docs/connections.md)
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(super) connections: Option<Connections>,
+}
+
+/// How closely connections are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Connections {
+    /// What is seen, and an estimate of the rest
+    Estimate,
+    /// Every connection, by a tracepoint of the kernel; needs CAP_PERFMON
+    Exact,
 }
 
 /// Sources beside the process itself.

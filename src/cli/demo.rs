@@ -41,6 +41,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
             fail_on: FailOn::Never,
             require_verdict: false,
             report: None,
+            connections: None,
         },
         sources: SourceArgs::default(),
         interval: None,

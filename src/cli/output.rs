@@ -12,6 +12,7 @@ pub(super) struct Output {
     form: Form,
     style: Style,
     command: &'static str,
+    connections: bool,
 }
 
 enum Form {
@@ -28,7 +29,13 @@ impl Output {
             Format::Ndjson => Form::Ndjson,
             Format::Auto | Format::Human => Form::Plain,
         };
-        Self { form, style: style(), command }
+        Self { form, style: style(), command, connections: false }
+    }
+
+    /// Tells people about connections, too; documents always do.
+    pub(super) fn with_connections(mut self, wanted: bool) -> Self {
+        self.connections = wanted;
+        self
     }
 
     /// Says something about the run that is not part of the answer; machine formats stay clean.
@@ -73,6 +80,9 @@ impl Output {
             Form::Plain => report::human_summary(outcome, self.style, &mut out)?,
             Form::Json => report::json(outcome, self.command, &mut out)?,
             Form::Ndjson => report::ndjson_summary(outcome, self.command, &mut out)?,
+        }
+        if self.connections && matches!(self.form, Form::Plain) {
+            report::connections(outcome, self.style, &mut out)?;
         }
         out.flush()
     }

@@ -34,7 +34,8 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
 }
 
 fn replay(file: &Path, args: &ReplayArgs) -> anyhow::Result<Exit> {
-    let mut output = Output::new(args.judging.format, "replay");
+    let mut output = Output::new(args.judging.format, "replay")
+        .with_connections(args.judging.connections.is_some());
     if args.files.len() > 1 {
         output.note(&format!("== {}", file.display()))?;
     }

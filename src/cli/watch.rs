@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 
-use super::args::{Format, MetricsArgs, WatchArgs};
+use super::args::{Connections, Format, MetricsArgs, WatchArgs};
 use super::complain;
 use super::exit::{self, Exit};
 use super::metrics::Metrics;
@@ -45,7 +45,8 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<Exit> {
     let stop = Stop::listen().context("cannot listen for Ctrl-C")?;
     let mut program = start_program(&args.program)?;
     let child = program.as_ref().map(Child::id);
-    let mut output = Output::new(args.judging.format, "watch");
+    let mut output = Output::new(args.judging.format, "watch")
+        .with_connections(args.judging.connections.is_some());
     // No `?` before the program is ended.
     let result = targets::find(&args.selectors, child)
         .and_then(|targets| watch_targets(args, targets, &stop, &mut output));
@@ -86,6 +87,14 @@ fn watch_targets(
     let mut sampler = Sampler::new(targets, timing.bucket_ms(), timing.start_up_ms());
     for source in sources {
         sampler.attach(first, source);
+    }
+    if args.judging.connections.is_some() {
+        sampler.with_connections();
+    }
+    if args.judging.connections == Some(Connections::Exact)
+        && let Err(reason) = sampler.with_traced_connections()
+    {
+        complain(&format!("connections are not traced: {reason}; they are estimated"));
     }
     let screens = screens(args, stop)?;
     let mut sinks = Sinks { recording, page, metrics, screens, output };

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::life_spans::LifeSpans;
+
 /// Event time in milliseconds since the watch began; negative for what happened before it.
 pub type Millis = i64;
 
@@ -190,6 +192,15 @@ pub enum Fact {
         /// How many.
         count: u64,
     },
+    /// Connections of one direction to one peer were counted since the watch began.
+    Connections {
+        /// When.
+        at: Millis,
+        /// For which target.
+        target: TargetId,
+        /// All of them so far.
+        counts: Arc<ConnectionCounts>,
+    },
     /// What was true of the surroundings: evidence for people, and for comparing two looks.
     Environment {
         /// When.
@@ -292,6 +303,35 @@ impl PoolReading {
     }
 }
 
+/// Connections since the watch began, of one direction to one peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionCounts {
+    /// What they rest on.
+    pub basis: Basis,
+    /// `tcp client` or `tcp server`, as of handles.
+    pub role: Arc<str>,
+    /// The peer, as handles name it. Untrusted text.
+    pub peer: Arc<str>,
+    /// Established.
+    pub opened: u64,
+    /// Of these, ended.
+    pub closed: u64,
+    /// Tried, and never established.
+    pub failed: u64,
+    /// How long the ended ones lived.
+    pub lives: LifeSpans,
+}
+
+/// What counted connections rest on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Basis {
+    /// The kernel told of each change of state: the target's own connections.
+    Traced,
+    /// The kernel kept those that ended (TIME_WAIT): only `closed` is known, and of the whole
+    /// network namespace.
+    TimeWait,
+}
+
 /// What a handle changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -367,6 +407,7 @@ impl Fact {
             | Self::Tally { at, .. }
             | Self::Pool { at, .. }
             | Self::TimeWait { at, .. }
+            | Self::Connections { at, .. }
             | Self::Environment { at, .. }
             | Self::Source { at, .. }
             | Self::Lifecycle { at, .. } => Some(*at),

@@ -162,6 +162,7 @@ impl Inventory {
             Fact::Gauge { .. }
             | Fact::Limit { .. }
             | Fact::TimeWait { .. }
+            | Fact::Connections { .. }
             | Fact::Lifecycle { .. } => {}
         }
     }

@@ -15,9 +15,14 @@ pub mod history;
 #[cfg(target_os = "linux")]
 pub mod host;
 pub mod inventory;
+pub mod life_spans;
 pub mod outcome;
 pub mod overview;
 pub mod record;
 #[cfg(target_os = "linux")]
+mod sys;
+#[cfg(target_os = "linux")]
 pub mod target;
+#[cfg(target_os = "linux")]
+pub mod trace;
 pub mod watch;

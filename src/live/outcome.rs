@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::durations::Durations;
 use super::facts::{Lifecycle, Millis, SourceStatus, TargetFacts, TargetId};
+use super::life_spans::Bucket;
 use crate::finding::{Confidence, Evidence, Severity, Verdict};
 
 /// Everything the watch can say at `now`.
@@ -80,6 +81,8 @@ pub struct TargetOutcome {
     pub gauges: BTreeMap<String, f64>,
     /// How long closed connections lived that were seen to open, by role. Untrusted text.
     pub durations: BTreeMap<String, Durations>,
+    /// TCP connections by direction and peer, the busiest of each direction first.
+    pub connections: Vec<ConnectionOutcome>,
     /// What happened to its processes.
     pub lifecycle: Vec<(Millis, u32, Lifecycle)>,
     /// Whether it ended before the watch did.
@@ -181,6 +184,54 @@ impl LimitOutcome {
     }
 }
 
+/// TCP connections of one direction to one peer since the watch began.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConnectionOutcome {
+    /// `tcp client`: the target connected; `tcp server`: somebody connected to it.
+    pub role: String,
+    /// Address and port of the other end; of a server, the own port. Untrusted text.
+    pub peer: String,
+    /// Held now.
+    pub active: u64,
+    /// Births that looks have seen: a lower bound.
+    pub opened: u64,
+    /// Deaths that looks have seen: a lower bound.
+    pub closed: u64,
+    /// How long those lived whose birth and death were seen, give or take one look.
+    pub lives: Vec<Bucket>,
+    /// How many were opened in all, seen or not; `None`: the kernel's counters could not be read.
+    pub estimate: Option<OpenedEstimate>,
+    /// The same as the kernel told of each; `None`: it was not asked.
+    pub traced: Option<TracedConnections>,
+}
+
+/// How many connections were opened, by what the network namespace shows of them: what other
+/// processes there did is not told apart.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OpenedEstimate {
+    /// The estimate; `None`: nothing tells where between the bounds.
+    pub opened: Option<f64>,
+    /// Not fewer.
+    pub low: u64,
+    /// Not more.
+    pub high: u64,
+}
+
+/// Connections as the kernel told of each; those that were open before are not among them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TracedConnections {
+    /// Established.
+    pub opened: u64,
+    /// The same, if each event that was lost had been an opening to this peer.
+    pub opened_high: u64,
+    /// Of these, ended.
+    pub closed: u64,
+    /// Tried, and never established.
+    pub failed: u64,
+    /// How long the ended ones lived.
+    pub lives: Vec<Bucket>,
+}
+
 /// One resource of a target: a total, or one group of handles.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResourceOutcome {
@@ -232,8 +283,25 @@ pub struct ResourceOutcome {
     pub sites: Vec<String>,
     /// Counts over the watch for a sparkline, oldest first, at most 60.
     pub history: Vec<f64>,
+    /// Findings that grow with this one: whatever leaks it leaks them, too.
+    pub together: Vec<Together>,
+    /// The finding that tells of this one as well, where another leads.
+    pub part_of: Option<String>,
     /// When this verdict was reached.
     pub since: Millis,
+}
+
+/// Another finding whose survivors were opened together with those of this one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Together {
+    /// Its id.
+    pub id: String,
+    /// Births compared, of the smaller of the two.
+    pub births: u64,
+    /// 0 when they agree in every step of time, about 1 when nothing joins them.
+    pub apart: f64,
+    /// Bound on the probability that two leaks of their own agree so well.
+    pub chance: f64,
 }
 
 /// Growth per minute.

@@ -181,6 +181,8 @@ impl Page {
             .iter()
             .copied()
             .filter(|r| r.verdict.is_finding() && !r.evidence.is_empty())
+            // The one that leads tells of the others.
+            .filter(|r| r.part_of.is_none())
             .collect();
         // What is broken now comes before what will be.
         self.diagnoses(target, Severity::Error);
@@ -253,7 +255,7 @@ impl Page {
         if !explained {
             return;
         }
-        for evidence in finding.evidence.iter().take(2) {
+        for evidence in finding.evidence.iter().take(2 + finding.together.len()) {
             self.wrapped("", "  ", &evidence.0);
         }
         if !finding.examples.is_empty() {
@@ -268,7 +270,7 @@ impl Page {
     }
 
     /// Adds a text over as many lines as it needs.
-    fn wrapped(&mut self, tone: &'static str, indent: &str, text: &str) {
+    pub(super) fn wrapped(&mut self, tone: &'static str, indent: &str, text: &str) {
         let width = self.style.width.max(indent.len() + 20);
         let mut line = indent.to_owned();
         let mut empty = true;

@@ -2,6 +2,7 @@
 
 mod candidates;
 mod comparison;
+mod connections;
 mod doctor;
 mod html;
 mod human;
@@ -22,6 +23,7 @@ mod wrap;
 
 pub use candidates::{Candidate, candidates};
 pub use comparison::{comparison, comparison_json};
+pub use connections::connections;
 pub use doctor::{doctor, doctor_json};
 pub use html::{lint_page, watch_page};
 pub use human::{Style, human_changes, human_summary};

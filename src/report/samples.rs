@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::finding::{Confidence, Evidence, Severity, Verdict};
 use crate::live::facts::{SourceStatus, TargetFacts, TargetId};
+use crate::live::life_spans::LifeSpans;
 use crate::live::outcome::*;
 
 /// No target, nothing known.
@@ -35,6 +36,27 @@ pub(crate) fn full() -> Outcome {
     second.facts.name = "evil\x1b]0;x\x07\u{202e}".to_owned();
     outcome.targets = vec![target(1, Verdict::Leaking, vec![unknown(), leak()]), second];
     outcome
+}
+
+fn connection() -> ConnectionOutcome {
+    let mut lives = LifeSpans::default();
+    [5, 5, 7_000].into_iter().for_each(|length| lives.add(length));
+    ConnectionOutcome {
+        role: "tcp client".into(),
+        peer: "10.0.3.7:5432".into(),
+        active: 23,
+        opened: 61,
+        closed: 40,
+        lives: lives.seen_by(5_000),
+        estimate: Some(OpenedEstimate { opened: Some(59_600.0), low: 61, high: 60_700 }),
+        traced: Some(TracedConnections {
+            opened: 60_001,
+            opened_high: 60_013,
+            closed: 59_978,
+            failed: 2,
+            lives: lives.buckets(),
+        }),
+    }
 }
 
 fn target(id: u32, verdict: Verdict, resources: Vec<ResourceOutcome>) -> TargetOutcome {
@@ -78,6 +100,7 @@ fn target(id: u32, verdict: Verdict, resources: Vec<ResourceOutcome>) -> TargetO
         processes: BTreeMap::from([(10, gauges.clone()), (11, BTreeMap::new())]),
         gauges,
         durations: BTreeMap::new(),
+        connections: vec![connection()],
         lifecycle: vec![(0, 10, crate::live::facts::Lifecycle::Joined)],
         ended_at: None,
     }
@@ -110,6 +133,8 @@ pub(crate) fn unknown() -> ResourceOutcome {
         examples: Vec::new(),
         sites: Vec::new(),
         history: Vec::new(),
+        together: Vec::new(),
+        part_of: None,
         since: 0,
     }
 }
@@ -182,6 +207,12 @@ pub(crate) fn leak() -> ResourceOutcome {
         examples: vec!["10.0.0.1:4 -> \x1b[31m10.0.3.7:5432".into()],
         sites: vec!["src/db.rs:12".into()],
         history: vec![1.0, 8.0, 23.0],
+        together: vec![Together {
+            id: "1/threads/thread > worker/cohort".into(),
+            births: 21,
+            apart: 0.04,
+            chance: 3e-6,
+        }],
         ..unknown()
     }
 }

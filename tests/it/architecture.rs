@@ -103,7 +103,7 @@ fn finding_knows_nobody_above_it() {
 fn the_wings_do_not_know_each_other() {
     keeps_out("live", &["crate/lint"]);
     // Rules about processes are data, too; only diagnoses know of them.
-    let facts = ["census", "detect", "host", "record", "target", "watch"];
+    let facts = ["census", "detect", "host", "record", "target", "trace", "watch"];
     // What metrics mean is data that a collector needs.
     keeps_out("live/collect", &["crate/catalog/live", "crate/catalog/Catalog"]);
     for room in facts {
@@ -143,7 +143,7 @@ fn judgement_does_no_io_and_reads_no_clock() {
 
 #[test]
 fn collectors_do_not_judge_and_reports_do_not_collect() {
-    for room in ["live/collect", "live/host", "live/target"] {
+    for room in ["live/collect", "live/host", "live/target", "live/trace"] {
         keeps_out(
             room,
             &[

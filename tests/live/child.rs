@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, Signal};
 
-use crate::{crowded, healthy, leaks, peer, sick};
+use crate::{connections, crowded, healthy, leaks, peer, sick};
 
 /// Names the variable with the plan.
 pub(crate) const PLAN: &str = "POOLSCAN_TEST_CHILD";
@@ -88,7 +88,9 @@ pub(crate) fn run(plan: &str) {
     rustix::process::setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
     let plan: Plan = serde_json::from_str(plan).unwrap();
     match plan.role.as_str() {
-        "peer" => peer::serve().unwrap(),
+        "peer" => peer::serve(|_| {}).unwrap(),
+        "counting-server" => connections::serve(&plan),
+        "churning-client" => connections::connect(&plan),
         "everything" => leaks::everything(&plan),
         "file-and-connection" => leaks::file_and_connection(&plan),
         "tcp-roles" => leaks::tcp_roles(&plan),

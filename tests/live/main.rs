@@ -9,6 +9,7 @@
 
 mod check;
 mod child;
+mod connections;
 mod crowded;
 mod diagnosed;
 mod healthy;
@@ -72,6 +73,11 @@ fn main() -> ExitCode {
     if !full {
         let fits = |name: &str| wanted.is_none_or(|word| name.contains(word.as_str()));
         diagnoses(&fits, &mut tally);
+    }
+    if !full && wanted.is_none_or(|word| "connections".contains(word.as_str())) {
+        for (name, outcome) in connections::all() {
+            tally.note(&name, outcome);
+        }
     }
     if !full && wanted.is_none_or(|word| "replay".contains(word.as_str())) {
         for (name, outcome) in recordings::replay_all() {

@@ -131,10 +131,15 @@ pub(crate) fn start_peer(plan: &Plan) -> (Guard, std::net::SocketAddr) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().parse().unwrap();
+    let address = address_of(&mut child).unwrap();
     (Guard(child), address)
+}
+
+/// The address that a peer tells; `None` when it has ended before.
+pub(crate) fn address_of(child: &mut Child) -> Option<std::net::SocketAddr> {
+    let mut line = String::new();
+    BufReader::new(child.stdout.take()?).read_line(&mut line).ok()?;
+    line.trim().parse().ok()
 }
 
 /// Leaking turns so far.

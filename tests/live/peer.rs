@@ -9,8 +9,9 @@ use rustix::event::epoll;
 /// Number of the listener among the events.
 const LISTENER: u64 = 0;
 
-/// Prints its address, then answers every byte and keeps each connection as long as its client.
-pub(crate) fn serve() -> io::Result<()> {
+/// Prints its address, then answers every byte and keeps each connection as long as its client;
+/// tells how many it has accepted.
+pub(crate) fn serve(mut accepted: impl FnMut(u64)) -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?);
     io::stdout().flush()?;
@@ -31,6 +32,7 @@ pub(crate) fn serve() -> io::Result<()> {
             if id == LISTENER {
                 let (client, _) = listener.accept()?;
                 last += 1;
+                accepted(last);
                 let data = epoll::EventData::new_u64(last);
                 epoll::add(&events, &client, data, epoll::EventFlags::IN)?;
                 clients.insert(last, client);

@@ -2,7 +2,7 @@
 //!
 //! `cargo test --test sim` runs a few seeds of each family and asserts on counts;
 //! `cargo test --release --test sim -- --full` runs 100 seeds and prints the tables of
-//! docs/detector.md; `-- --trace FAMILY SEED` shows one history's findings over time.
+//! docs/detector.md; `-- --together` only those about leaks that are one; `-- --trace FAMILY SEED` shows one history's findings over time.
 
 // A test program talks to a person.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test program of its own")]
@@ -11,6 +11,7 @@ mod families;
 mod history;
 mod naive;
 mod random;
+mod together;
 
 use std::process::ExitCode;
 
@@ -457,6 +458,12 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let full = args.iter().any(|a| a == "--full");
+    let pairs = if full { 5_000 } else { 300 };
+    if args.iter().any(|a| a == "--together") {
+        let wrong = [together::score(pairs), together::watches(20)].concat();
+        wrong.iter().for_each(|wrong| println!("FAILED: {wrong}"));
+        return if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     if args.iter().any(|a| a == "--list") {
         println!("sim: test");
         return ExitCode::SUCCESS;
@@ -474,6 +481,8 @@ fn main() -> ExitCode {
         "Counts alone: `suspect` for {alarms:.1} % of healthy histories (target <= 4 %) and \
          {recall:.0} % of leaks (target >= 58 %); `leaking` for {leaking}"
     );
+    let joined = [together::score(pairs), together::watches(if full { 100 } else { 10 })].concat();
+    joined.iter().for_each(|wrong| println!("{wrong}"));
     let mut failed = 0;
     let mut check = |name: &str, holds: bool| {
         println!("test {name} ... {}", if holds { "ok" } else { "FAILED" });
@@ -505,10 +514,11 @@ fn main() -> ExitCode {
     check("one sample: no false alarm", wrong == 0);
     check("counts alone: never leaking", leaking == 0);
     check("counts alone: few false alarms", alarms <= 8.0);
+    check("leaks with one cause are one, others are not", joined.is_empty());
     println!(
         "\ntest result: {}. {} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out",
         if failed == 0 { "ok" } else { "FAILED" },
-        14 - failed
+        15 - failed
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -8,6 +8,7 @@ use super::life_times::LifeTimes;
 use crate::live::detect::clock::{Clock, Life};
 use crate::live::detect::scale::Timing;
 use crate::live::facts::Millis;
+use crate::live::life_spans::LifeSpans;
 
 /// Points kept for a sparkline.
 const HISTORY: usize = 60;
@@ -53,6 +54,8 @@ pub struct Group {
     totals: VecDeque<(u64, u64)>,
     /// Buckets since the last mark.
     unmarked: usize,
+    /// How long its connections lived; empty before the first one ended.
+    lives: Option<Box<LifeSpans>>,
     history: Vec<u32>,
     history_stride: u32,
     history_skipped: u32,
@@ -83,6 +86,7 @@ impl Group {
             life_times: LifeTimes::default(),
             totals: VecDeque::new(),
             unmarked: 0,
+            lives: None,
             history: Vec::new(),
             history_stride: 1,
             history_skipped: 0,
@@ -113,6 +117,16 @@ impl Group {
         };
         (self.opened + self.closed > 0)
             .then(|| (self.opened.saturating_sub(opened), self.closed.saturating_sub(closed)))
+    }
+
+    /// How long those lived whose birth and death were seen; `None` before the first death.
+    pub(super) fn lives(&self) -> Option<&LifeSpans> {
+        self.lives.as_deref()
+    }
+
+    /// A connection that was born under our eyes ended.
+    pub(super) fn lived(&mut self, length: Millis) {
+        self.lives.get_or_insert_default().add(length);
     }
 
     /// The engines' numbers at the last boundary.

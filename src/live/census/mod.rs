@@ -19,6 +19,7 @@ use crate::live::detect::clock::Life;
 use crate::live::detect::scale::Timing;
 use crate::live::durations::Durations;
 use crate::live::facts::{Activity, Change, HandleFacts, HandleId, Millis};
+use crate::live::life_spans::LifeSpans;
 
 /// Most groups of one target; what comes later is counted in `other`.
 pub const MAX_GROUPS: usize = 4096;
@@ -45,6 +46,9 @@ pub struct Census {
     /// Lengths of life of closed connections, by role.
     durations: BTreeMap<Arc<str>, Durations>,
 }
+
+/// The level of a path at which a peer stands: below kind and role.
+const PEER_LEVEL: usize = 2;
 
 /// One handle as the census keeps it.
 #[derive(Debug)]
@@ -75,6 +79,25 @@ pub struct Turnover<'a> {
     pub opened: u64,
     /// Deaths seen.
     pub closed: u64,
+}
+
+/// TCP connections of one direction to one peer.
+#[derive(Debug, Clone, Copy)]
+pub struct Connections<'a> {
+    /// `tcp client` or `tcp server`.
+    pub role: &'a Arc<str>,
+    /// The peer.
+    pub peer: &'a Arc<str>,
+    /// Held now.
+    pub active: u64,
+    /// Of these, opened under our eyes.
+    pub active_new: u64,
+    /// Births seen.
+    pub opened: u64,
+    /// Deaths seen.
+    pub closed: u64,
+    /// How long those lived whose birth and death were seen.
+    pub lives: Option<&'a LifeSpans>,
 }
 
 impl Handle {
@@ -157,13 +180,39 @@ impl Census {
         })
     }
 
+    /// When the members of a group were opened, as whole handles; `Millis::MIN` if before we came.
+    pub fn births(&self, id: GroupId) -> impl Iterator<Item = Millis> {
+        let members = self.group(id).members.iter();
+        members
+            .filter_map(|&slot| self.slots[slot as usize].as_ref())
+            .map(|handle| handle.entered[0])
+    }
+
     /// What came and went lately at each peer: of groups just below a role.
     pub fn turnovers(&self) -> impl Iterator<Item = Turnover<'_>> {
-        let peers = self.groups.iter().filter(|group| group.depth == 2);
+        let peers = self.groups.iter().filter(|group| group.depth == PEER_LEVEL);
         peers.filter_map(|group| {
             let (opened, closed) = group.lately()?;
             let role = &self.group(group.parent?).name;
             Some(Turnover { kind: &group.kind, role, peer: &group.name, opened, closed })
+        })
+    }
+
+    /// TCP connections at each peer, in order of their appearance.
+    pub fn connections(&self) -> impl Iterator<Item = Connections<'_>> {
+        let peers = self.groups().filter(|(_, group)| group.depth == PEER_LEVEL);
+        peers.filter_map(|(id, group)| {
+            let role = &self.group(group.parent?).name;
+            is_connection(&group.kind, role).then(|| Connections {
+                role,
+                peer: &group.name,
+                active: group.now() as u64,
+                active_new: self.members(id).filter(|(_, life)| life.entered != Millis::MIN).count()
+                    as u64,
+                opened: group.opened,
+                closed: group.closed,
+                lives: group.lives(),
+            })
         })
     }
 
@@ -345,10 +394,14 @@ impl Census {
     fn part(&mut self, slot: u32, level: usize, at: Millis) {
         let Some(handle) = &self.slots[slot as usize] else { return };
         let (depth, groups, positions) = (handle.depth, handle.groups, handle.positions);
+        let connects = is_connection(&handle.facts.kind, &handle.facts.role);
         let lives: [Life; MAX_DEPTH] = std::array::from_fn(|level| handle.life(level));
         for below in level..depth {
             let group = &mut self.groups[groups[below].index()];
             group.part(&lives[below], at);
+            if below == PEER_LEVEL && connects && lives[below].entered != Millis::MIN {
+                group.lived(at - lives[below].entered);
+            }
             let position = positions[below] as usize;
             group.members.swap_remove(position);
             // Another member took its place.
@@ -428,6 +481,11 @@ impl Census {
     pub fn handles(&self) -> usize {
         self.by_id.len()
     }
+}
+
+/// Whether handles of a kind and role are TCP connections.
+fn is_connection(kind: &str, role: &str) -> bool {
+    kind == "socket" && matches!(role, "tcp client" | "tcp server")
 }
 
 impl Handle {

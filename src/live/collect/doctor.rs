@@ -11,12 +11,15 @@ use super::fd_table;
 use super::netns;
 use super::own;
 use super::threads::run_time;
+use super::traced::{self, Refusal};
 use crate::live::checkup::{Check, Works};
 use crate::live::host::cgroup;
 use crate::live::host::patience;
 use crate::live::host::process_table::ProcessTable;
 use crate::live::host::sock_diag::{Completeness, Family, SockDiag, Table};
 use crate::live::target::Process;
+use crate::live::trace::connections::TRACEPOINT;
+use crate::live::trace::tracepoint;
 
 /// How to get the right that most sources need.
 const AS_ROOT: &str =
@@ -24,7 +27,8 @@ const AS_ROOT: &str =
 
 /// All checks: of the host, then of a process if one is given.
 pub fn examine(process: Option<&Process>) -> Vec<Check> {
-    let mut checks = vec![counting(), processes(), sockets(), idle_times(), budget()];
+    let mut checks =
+        vec![counting(), processes(), sockets(), idle_times(), connections(), budget()];
     checks.extend(host_settings());
     if let Some(process) = process {
         checks.extend([
@@ -115,6 +119,21 @@ fn idle_times() -> Check {
         Ok(true) => yes("idle times", "the kernel tells them, by direction", adds),
         Ok(false) => no("idle times", "TCP_INFO comes without them", "", adds),
         Err(error) => no("idle times", error.to_string(), "allow netlink in the sandbox", adds),
+    }
+}
+
+/// The tracepoint of `--connections exact`, by opening it for a moment.
+fn connections() -> Check {
+    let adds = "every TCP connection, however short it lives (watch --connections exact); costs \
+                about a microsecond for each that is opened or closed on this host";
+    let name = "connections";
+    match traced::open() {
+        Ok(_) if tracepoint::is_mounted() => yes(name, format!("{TRACEPOINT} can be heard"), adds),
+        Ok(_) => {
+            let how = "tracefs is not mounted: a mount that nobody else sees is used";
+            yes(name, format!("{TRACEPOINT} can be heard; {how}"), adds)
+        }
+        Err(Refusal { reason, fix }) => no(name, reason, fix, adds),
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod beat;
 pub mod children;
+mod churn;
+mod connection_counts;
 pub mod doctor;
 pub mod doctor_endpoints;
 pub mod endpoint;
@@ -31,3 +33,4 @@ pub mod socket_facts;
 pub mod sockets;
 pub mod thread_tables;
 pub mod threads;
+mod traced;

@@ -9,6 +9,8 @@ use rustix::fs::{AtFlags, statat};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::beat::{Beat, HandleIds};
+use super::churn::Churn;
+use super::connection_counts::Counts;
 use super::environment;
 use super::fds::Fds;
 use super::feed::Remote;
@@ -18,6 +20,7 @@ use super::netns;
 use super::others::Others;
 use super::own;
 use super::socket_facts::{Ports, endpoint};
+use super::traced::Traced;
 use crate::live::facts::{Fact, Lifecycle, Millis, SourceStatus, TargetId};
 use crate::live::host::net_tables;
 use crate::live::host::process_table::ProcessTable;
@@ -25,11 +28,6 @@ use crate::live::host::sock_diag::{Completeness, Family, SockDiag, TABLES, Table
 use crate::live::host::socket_row::{Proto, SocketRow, TCP_LISTEN, state_name};
 use crate::live::target::{Process, Target};
 
-/// Ended connections are counted on the first pass over a namespace and then on each so many: the
-/// kernel keeps them for a minute.
-const COUNT_ENDED_EVERY: u32 = 6;
-/// Peers of ended connections told apart in one namespace.
-const ENDED_PEERS: usize = 4096;
 /// Fewer of them within a minute are not told.
 const LEAST_ENDED: u64 = 30;
 /// Namespaces whose tables are read on one beat.
@@ -50,6 +48,9 @@ pub struct Sampler {
     cost: Duration,
     fds_name: Arc<str>,
     threads_name: Arc<str>,
+    /// Connections are counted as closely as can be.
+    connections: bool,
+    traced: Option<Traced>,
 }
 
 /// A target and its collectors.
@@ -68,6 +69,7 @@ struct Watched {
     remotes: Vec<Box<dyn Remote>>,
     /// What was told of connections that ended, by peer.
     time_wait: BTreeMap<(IpAddr, u16), u64>,
+    counts: Counts,
 }
 
 /// A network namespace that targets live in.
@@ -75,9 +77,7 @@ struct Watched {
 struct Namespace {
     diag: Option<SockDiag>,
     ports: Ports,
-    passes: u32,
-    /// Client connections that ended within the last minute, by peer.
-    ended: BTreeMap<(IpAddr, u16), u64>,
+    churn: Churn,
     /// Why sock_diag cannot be used here; empty when it can.
     refused: String,
     /// The refusal may pass: it is tried again.
@@ -107,6 +107,8 @@ impl Sampler {
             cost: Duration::ZERO,
             fds_name: "fds".into(),
             threads_name: "threads".into(),
+            connections: false,
+            traced: None,
         }
     }
 
@@ -122,6 +124,21 @@ impl Sampler {
         if let Some(watched) = self.watched.iter_mut().find(|watched| watched.target.id == target) {
             watched.remotes.push(remote);
         }
+    }
+
+    /// Counts ended connections on every beat, so that what was opened is estimated closely.
+    pub fn with_connections(&mut self) {
+        self.connections = true;
+    }
+
+    /// Has the kernel tell of every TCP connection from now on.
+    ///
+    /// # Errors
+    /// Why it does not; the watch goes on without.
+    pub fn with_traced_connections(&mut self) -> Result<(), String> {
+        let traced = self.traced.insert(Traced::start());
+        let failed = traced.failed();
+        if failed.is_empty() { Ok(()) } else { Err(failed.to_owned()) }
     }
 
     /// What is true of the surroundings of each target, at event time 0.
@@ -199,6 +216,9 @@ impl Sampler {
     /// Identifies every handle. Gives the number of living processes.
     pub fn identity_beat(&mut self, at: Millis, out: &mut Vec<Fact>) -> usize {
         let begin = cpu_time();
+        if let Some(traced) = &mut self.traced {
+            traced.take();
+        }
         let table = ProcessTable::read();
         let mut living = 0;
         for watched in &mut self.watched {
@@ -236,6 +256,9 @@ impl Sampler {
             watched.inherited.sample(fds, target, &table, watched.inherited_cost, &mut beat);
             watched.inherited_cost += cpu_time().saturating_sub(begin);
             watched.others.sample(target, &table, &mut beat);
+            if let Some(traced) = &mut self.traced {
+                traced.deliver(target, &fds.sockets, &mut beat);
+            }
             for remote in &mut watched.remotes {
                 remote.deliver(target, &mut beat);
             }
@@ -278,7 +301,8 @@ impl Sampler {
                 pass.status = SourceStatus::Unavailable;
                 pass.complete = false;
             }
-            if !watched.fds.sockets.is_empty() {
+            // Who holds none now may have opened many since the last beat.
+            if self.connections || watched.counts.begun() || !watched.fds.sockets.is_empty() {
                 for (index, process) in watched.target.processes.iter().enumerate() {
                     match statat(process.dir(), "ns/net", AtFlags::empty()) {
                         Ok(stat) => {
@@ -318,6 +342,7 @@ impl Sampler {
                 let process = watched.target.processes.get(index)?;
                 let namespace = self.namespaces.entry(key).or_default();
                 namespace.open(process, key);
+                namespace.churn.begin(process);
                 Some(process.pid)
             }) else {
                 continue;
@@ -326,15 +351,21 @@ impl Sampler {
                 continue;
             };
             let now = (at, self.bucket_ms);
+            let mut present = members.iter().filter_map(|&member| self.watched.get(member));
+            if !self.connections && present.all(|watched| watched.fds.sockets.is_empty()) {
+                namespace.count_opens(&mut self.watched, (owner, index), &members);
+                continue;
+            }
             let watched = &mut self.watched;
-            let outcome = namespace.pass(pid, &mut |row, ports| {
+            let outcome = namespace.pass(pid, self.connections, &mut |row, ports| {
                 for watched in watched.iter_mut() {
                     watched.fds.hear(row, ports, now, out);
                 }
             });
+            namespace.count_opens(&mut self.watched, (owner, index), &members);
             for &member in &members {
                 if let Some(watched) = self.watched.get_mut(member) {
-                    watched.tell_ended(&namespace.ended, at, out);
+                    watched.tell_ended(&namespace.churn.lately, at, out);
                 }
                 if let Some(pass) = passes.get_mut(member) {
                     if !outcome.reason.is_empty() {
@@ -354,6 +385,9 @@ impl Sampler {
                 pass.left_out
             );
             pass.worsen(&reason);
+        }
+        for watched in &mut self.watched {
+            watched.counts.tell(watched.target.id, at, out);
         }
         // The pass is shared; its cost is put down to the first target.
         if let Some(watched) = self.watched.first_mut() {
@@ -390,6 +424,7 @@ impl Watched {
             others: Others::default(),
             remotes: Vec::new(),
             time_wait: BTreeMap::new(),
+            counts: Counts::default(),
         }
     }
 
@@ -481,9 +516,33 @@ impl Namespace {
         }
     }
 
+    /// Reads the counters of opened connections by a process that lives here, and adds what the
+    /// namespace shows to the counts of targets that live here.
+    fn count_opens(
+        &mut self,
+        watched: &mut [Watched],
+        (owner, index): (usize, usize),
+        members: &BTreeSet<usize>,
+    ) {
+        let entered = watched.get(owner).map(|watched| &watched.target.processes);
+        if let Some(process) = entered.and_then(|processes| processes.get(index)) {
+            self.churn.read_opens(process);
+        }
+        for &member in members {
+            if let Some(watched) = watched.get_mut(member) {
+                watched.counts.add(&self.churn, &watched.fds.sockets);
+            }
+        }
+    }
+
     /// Shows every socket to `visit`.
-    fn pass(&mut self, pid: u32, visit: &mut dyn FnMut(&SocketRow<'_>, &Ports)) -> Pass {
-        if let Some(pass) = self.dump(visit) {
+    fn pass(
+        &mut self,
+        pid: u32,
+        connections: bool,
+        visit: &mut dyn FnMut(&SocketRow<'_>, &Ports),
+    ) -> Pass {
+        if let Some(pass) = self.dump(connections, visit) {
             return pass;
         }
         let Self { ports, refused, .. } = self;
@@ -508,31 +567,12 @@ impl Namespace {
         }
     }
 
-    /// Counts client connections that ended lately. What cannot be counted is not known to be many.
-    fn count_ended(&mut self) {
-        self.ended.clear();
-        for family in [Family::V4, Family::V6] {
-            let (Some(diag), ports, ended) = (&mut self.diag, &self.ports, &mut self.ended) else {
-                return;
-            };
-            let counted = diag.dump(Table::TcpTimeWait(family), &mut |row| {
-                let peer = (row.remote.0.to_canonical(), row.remote.1);
-                // One end of it has a port at which somebody listens: there it was a server's.
-                if !ports.has(row.local.1)
-                    && (ended.len() < ENDED_PEERS || ended.contains_key(&peer))
-                {
-                    *ended.entry(peer).or_default() += 1;
-                }
-            });
-            if counted.is_err() {
-                // What is left of this dump would be in the way of the next one.
-                self.diag = None;
-            }
-        }
-    }
-
     /// By sock_diag; `None` when it cannot serve here, with the reason in `refused`.
-    fn dump(&mut self, visit: &mut dyn FnMut(&SocketRow<'_>, &Ports)) -> Option<Pass> {
+    fn dump(
+        &mut self,
+        connections: bool,
+        visit: &mut dyn FnMut(&SocketRow<'_>, &Ports),
+    ) -> Option<Pass> {
         let diag = self.diag.as_mut()?;
         let ports = &mut self.ports;
         let mut missing = Vec::new();
@@ -574,12 +614,10 @@ impl Namespace {
                 }
             }
         }
-        if failed {
+        // What cannot be counted is not known to be many.
+        if failed || !self.churn.count(diag, &self.ports, connections) {
             self.diag = None;
-        } else if self.passes.is_multiple_of(COUNT_ENDED_EVERY) {
-            self.count_ended();
         }
-        self.passes = self.passes.wrapping_add(1);
         Some(Pass {
             status: if missing.is_empty() { SourceStatus::Ok } else { SourceStatus::Partial },
             complete: missing.is_empty(),

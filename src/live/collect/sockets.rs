@@ -11,7 +11,7 @@ use super::socket_facts::{Place, Ports, describe, place, state_of, unlisted};
 use crate::live::facts::{Change, Fact, Flow, HandleFacts, HandleId, Millis};
 use crate::live::host::socket_row::{Proto, SocketRow, TCP_CLOSE, TCP_LISTEN};
 
-/// Peers of client connections remembered.
+/// Peers of client connections remembered, and listening ports.
 const PEERS: usize = 1024;
 
 /// One socket.
@@ -62,6 +62,8 @@ pub struct Sockets {
     by_inode: HashMap<u64, Socket>,
     /// Peers that client connections had.
     peers: BTreeSet<(IpAddr, u16)>,
+    /// Ports at which its sockets listen, or did.
+    ports: BTreeSet<u16>,
     beat: u32,
     unaccepted: Unaccepted,
     /// Listening ones heard on this beat, with their address.
@@ -127,6 +129,11 @@ impl Sockets {
     /// Whether a client connection to this peer was ever held.
     pub fn knows_peer(&self, peer: (IpAddr, u16)) -> bool {
         self.peers.contains(&peer)
+    }
+
+    /// Whether a socket that listens at this port is held, or was.
+    pub fn listens_at(&self, port: u16) -> bool {
+        self.ports.contains(&port)
     }
 
     /// The process that holds a TCP socket, and under which number.
@@ -198,6 +205,9 @@ impl Sockets {
         let last = last_activity(row, at, socket.born);
         let flow = flow::of_row(row, at);
         if row.state == TCP_LISTEN {
+            if self.ports.len() < PEERS {
+                self.ports.insert(row.local.1);
+            }
             // The connections that wait for it are heard after it.
             self.listening.push((row.inode, row.local, flow));
         }

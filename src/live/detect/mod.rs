@@ -6,10 +6,12 @@
 //! e-processes, so looking on every beat costs nothing; Ville's inequality bounds each key's error.
 //! Shape guards on the births then tell a leak from something that fills.
 
+pub mod churn;
 pub mod clock;
 pub mod engine;
 pub mod first_sample;
 pub mod gauge;
 pub mod rules;
 pub mod scale;
+pub mod together;
 pub mod water;

@@ -95,6 +95,8 @@ const BUFFER: usize = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(2);
 const HEADER: usize = 16;
 const INET_RESPONSE: usize = 72;
+/// Offset of the timer in `struct inet_diag_msg`; the parser leaves that of TIME_WAIT out.
+const TIMER: usize = 52;
 const UNIX_RESPONSE: usize = 16;
 const UNIX_DIAG_NAME: u16 = 0;
 const UNIX_DIAG_PEER: u16 = 2;
@@ -335,6 +337,7 @@ fn inet_row(payload: &[u8], proto: Proto, visit: &mut dyn FnMut(&SocketRow<'_>))
             _ if proto == Proto::Tcp => Some(0),
             _ => None,
         },
+        timer_ms: header.timer.as_ref().and_then(|_| number(payload, TIMER)),
         ..SocketRow::inet(u64::from(header.inode), proto, header.state, local, remote)
     });
     Some(())

@@ -31,12 +31,16 @@ pub struct Ago {
 pub const TCP_ESTABLISHED: u8 = 1;
 /// `SYN_SENT` in the numbering of the kernel.
 pub const TCP_SYN_SENT: u8 = 2;
+/// `FIN_WAIT1` in the numbering of the kernel: this side has said its last word first.
+pub const TCP_FIN_WAIT1: u8 = 4;
 /// `TIME_WAIT` in the numbering of the kernel: it ended within the last minute.
 pub const TCP_TIME_WAIT: u8 = 6;
 /// `CLOSE_WAIT` in the numbering of the kernel.
 pub const TCP_CLOSE_WAIT: u8 = 8;
 /// `CLOSE` in the numbering of the kernel; for UDP and UNIX: not connected.
 pub const TCP_CLOSE: u8 = 7;
+/// `LAST_ACK` in the numbering of the kernel: this side has said its last word, after the other.
+pub const TCP_LAST_ACK: u8 = 9;
 /// `LISTEN` in the numbering of the kernel.
 pub const TCP_LISTEN: u8 = 10;
 
@@ -62,10 +66,21 @@ pub struct SocketRow<'a> {
     pub queues: (Option<u32>, Option<u32>),
     /// Retransmissions in a row that were not answered.
     pub retries: Option<u8>,
+    /// Milliseconds until its timer runs out; of one in TIME_WAIT, until it is forgotten.
+    pub timer_ms: Option<u32>,
     /// UNIX: inode of the other end.
     pub peer: Option<u32>,
     /// UNIX: the bound name, abstract ones with a leading NUL. Untrusted bytes.
     pub name: &'a [u8],
+}
+
+/// An end of connections that are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    /// Somebody here connected to this address and port.
+    Client(IpAddr, u16),
+    /// Somebody connected to this port here.
+    Server(u16),
 }
 
 impl<'a> SocketRow<'a> {
@@ -93,6 +108,7 @@ impl<'a> SocketRow<'a> {
             ago: Ago::default(),
             queues: (None, None),
             retries: None,
+            timer_ms: None,
             peer: None,
             name: &[],
         }

@@ -7,9 +7,10 @@ use super::format::{FIRST_NAMED_ID, FirstTick, Header, MAX_TIME_MS};
 use super::intern::{HandleNames, NameError, Texts};
 use super::line::{FlowPart, Id, Line, Probe, Text, Value};
 use crate::live::facts::{
-    Activity, Change, Fact, Flow, HandleFacts, HandleId, Lifecycle, Millis, PoolReading,
-    SourceStatus, TargetFacts, TargetId,
+    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle,
+    Millis, PoolReading, SourceStatus, TargetFacts, TargetId,
 };
+use crate::live::life_spans::LifeSpans;
 
 /// What a line says.
 #[derive(Debug)]
@@ -137,6 +138,22 @@ impl Decoder {
                     None => return Err("no \"peer\"".into()),
                 },
                 count: whole(line)?,
+            },
+            "connections" => Fact::Connections {
+                at: self.time(line)?,
+                target: target(line),
+                counts: Arc::new(ConnectionCounts {
+                    basis: basis(line)?,
+                    role: self.shared(&line.role),
+                    peer: match &line.peer {
+                        Some(_) => self.shared(&line.peer),
+                        None => return Err("no \"peer\"".into()),
+                    },
+                    opened: line.opened.unwrap_or(0),
+                    closed: line.closed.unwrap_or(0),
+                    failed: line.failed.unwrap_or(0),
+                    lives: LifeSpans::of_counts(line.lives.as_deref().unwrap_or_default()),
+                }),
             },
             "source" => Fact::Source {
                 at: self.time(line)?,
@@ -288,9 +305,8 @@ fn of_misfit(bytes: &[u8]) -> Option<Decoded> {
             }
         }
         "open" | "change" | "flow" | "inherited" | "stack" | "environment" | "close" | "gauge"
-        | "limit" | "tally" | "pool" | "time_wait" | "source" | "lifecycle" | "target" | "end" => {
-            None
-        }
+        | "limit" | "tally" | "pool" | "time_wait" | "connections" | "source" | "lifecycle"
+        | "target" | "end" => None,
         _ => Some(Decoded::Unknown),
     }
 }
@@ -350,6 +366,14 @@ fn pool(line: &Line<'_>) -> Result<PoolReading, LineError> {
         }
     }
     Ok(reading)
+}
+
+fn basis(line: &Line<'_>) -> Result<Basis, LineError> {
+    match line.basis.as_ref().map(|Text(basis)| &**basis) {
+        Some("traced") => Ok(Basis::Traced),
+        Some("time_wait") => Ok(Basis::TimeWait),
+        _ => Err("\"basis\" is none of traced, time_wait".into()),
+    }
 }
 
 fn status(line: &Line<'_>) -> Result<SourceStatus, LineError> {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::format::{FIRST_NAMED_ID, FirstTick, Header};
 use super::line::{FlowPart, Id, Line, Text, Value};
 use crate::live::facts::{
-    Activity, Change, Fact, Flow, HandleFacts, HandleId, Lifecycle, SourceStatus, TargetFacts,
-    TargetId,
+    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle,
+    SourceStatus, TargetFacts, TargetId,
 };
+use crate::live::life_spans::LifeSpans;
 
 /// Longest text kept when a line would be too long otherwise, in bytes.
 const SHORT_TEXT_BYTES: usize = 1024;
@@ -123,6 +124,18 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
             value: Some(Value::Unsigned(*count)),
             ..of_type("time_wait")
         },
+        Fact::Connections { at, target, counts } => Line {
+            t_ms: Some(*at),
+            target: number_of(*target),
+            role: text(&counts.role),
+            peer: Some(Text::from(&*counts.peer)),
+            basis: Some(Text::from(basis_name(counts.basis))),
+            opened: (counts.opened != 0).then_some(counts.opened),
+            closed: (counts.closed != 0).then_some(counts.closed),
+            failed: (counts.failed != 0).then_some(counts.failed),
+            lives: lives_of(&counts.lives),
+            ..of_type("connections")
+        },
         Fact::Environment { at, target, name, text } => Line {
             t_ms: Some(*at),
             target: number_of(*target),
@@ -174,6 +187,10 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
             *group = short_group(group);
         }
         Fact::TimeWait { peer, .. } => cut(peer),
+        Fact::Connections { counts, .. } => {
+            let ConnectionCounts { role, peer, .. } = Arc::make_mut(counts);
+            [role, peer].into_iter().for_each(cut);
+        }
         Fact::Environment { name, text, .. } => {
             cut(name);
             cut(text);
@@ -282,6 +299,19 @@ fn id_of(id: HandleId) -> Id<'static> {
         Id::Number(id.0)
     } else {
         Id::Name(Cow::Owned(format!("n{}", id.0 - FIRST_NAMED_ID)))
+    }
+}
+
+/// Counts up to the longest life; nothing where there was none.
+fn lives_of(lives: &LifeSpans) -> Option<Vec<u64>> {
+    let last = lives.counts().iter().rposition(|&count| count > 0)?;
+    Some(lives.counts()[..=last].to_vec())
+}
+
+fn basis_name(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Traced => "traced",
+        Basis::TimeWait => "time_wait",
     }
 }
 

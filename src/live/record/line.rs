@@ -82,6 +82,16 @@ pub(super) struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) used: Option<u64>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) basis: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) opened: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) closed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) failed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lives: Option<Vec<u64>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub(super) status: Option<Text<'a>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<Text<'a>>,

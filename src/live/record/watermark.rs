@@ -63,6 +63,7 @@ impl Watermarks {
             | Fact::Tally { target, .. }
             | Fact::Pool { target, .. }
             | Fact::TimeWait { target, .. }
+            | Fact::Connections { target, .. }
             | Fact::Environment { target, .. }
             | Fact::Source { target, .. }
             | Fact::Lifecycle { target, .. } => {

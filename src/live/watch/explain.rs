@@ -2,7 +2,7 @@
 
 mod advice;
 mod counted;
-mod words;
+pub(super) mod words;
 
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use crate::live::outcome::{
 
 use super::standing::Leak;
 use super::target::TargetWatch;
+use super::together;
 
 /// Seconds of a day: the horizon of `stable`.
 const DAY_S: f64 = 86_400.0;
@@ -53,10 +54,15 @@ impl Headroom {
 
 /// All resources: totals, kinds, then reported groups.
 pub(super) fn resources(target: &TargetWatch, groups: usize) -> Vec<ResourceOutcome> {
-    let mut reported: Vec<ResourceOutcome> = target
+    let mut groups: Vec<(GroupId, ResourceOutcome)> = target
         .reported
         .iter()
-        .filter_map(|&id| group_resource(target, id, groups))
+        .filter_map(|&id| Some((id, group_resource(target, id, groups)?)))
+        .collect();
+    together::tell(&target.joined, &mut groups);
+    let mut reported: Vec<ResourceOutcome> = groups
+        .into_iter()
+        .map(|(_, row)| row)
         .chain(target.silences.iter().filter_map(|(&id, spread)| {
             let already = target.reported.contains(&id);
             (!already).then(|| silence_resource(target, id, spread))
@@ -351,6 +357,8 @@ fn blank(
         examples: Vec::new(),
         sites: Vec::new(),
         history: Vec::new(),
+        together: Vec::new(),
+        part_of: None,
         since: target.origin,
     }
 }

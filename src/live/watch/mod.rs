@@ -1,6 +1,7 @@
 //! The pure step: facts in, changes of findings out; live watching and replay run this very code.
 
 mod browse;
+mod connections;
 mod explain;
 mod gauge;
 mod pools;
@@ -9,6 +10,7 @@ mod standing;
 mod standing_diagnoses;
 mod tallies;
 mod target;
+mod together;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -109,6 +111,7 @@ impl Watch {
             | Fact::Tally { target, .. }
             | Fact::Pool { target, .. }
             | Fact::TimeWait { target, .. }
+            | Fact::Connections { target, .. }
             | Fact::Environment { target, .. }
             | Fact::Source { target, .. }
             | Fact::Lifecycle { target, .. } => *target,

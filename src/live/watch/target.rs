@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::connections::{self, Counted};
 use super::explain;
 use super::gauge::Gauge;
 use super::pools::Pools;
@@ -10,6 +11,7 @@ use super::select;
 use super::standing::Standing;
 use super::standing_diagnoses::StandingDiagnoses;
 use super::tallies::{Key, Tallies};
+use super::together::{self, Joined};
 use crate::finding::{Confidence, Verdict};
 use crate::live::census::{Census, Group, GroupId};
 use crate::live::detect::first_sample::{MIN_UPTIME, SpreadOfSilence, spread_of_silence};
@@ -44,6 +46,8 @@ pub(super) struct TargetWatch {
     pub(super) census: Census,
     pub(super) standings: HashMap<GroupId, Standing>,
     pub(super) reported: Vec<GroupId>,
+    /// Which of these are one.
+    pub(super) joined: Joined,
     pub(super) silences: BTreeMap<GroupId, SpreadOfSilence>,
     pub(super) gauges: BTreeMap<String, Gauge>,
     pub(super) limits: BTreeMap<String, LimitOutcome>,
@@ -65,6 +69,8 @@ pub(super) struct TargetWatch {
     diagnoses: StandingDiagnoses,
     /// Connections to each peer that ended within the last minute.
     pub(super) time_wait: BTreeMap<String, u64>,
+    /// Connections that sources counted.
+    pub(super) counted: Counted,
     /// How the use of those limits grows of which it was told.
     limit_use: BTreeMap<String, GaugeDetector>,
 }
@@ -88,6 +94,7 @@ impl TargetWatch {
             census: Census::new(timing),
             standings: HashMap::new(),
             reported: Vec::new(),
+            joined: Joined::new(),
             silences: BTreeMap::new(),
             gauges: BTreeMap::new(),
             limits: BTreeMap::new(),
@@ -107,6 +114,7 @@ impl TargetWatch {
             findings: BTreeMap::new(),
             diagnoses: StandingDiagnoses::default(),
             time_wait: BTreeMap::new(),
+            counted: Counted::default(),
             limit_use: BTreeMap::new(),
         }
     }
@@ -157,6 +165,9 @@ impl TargetWatch {
                 if self.time_wait.len() < MAX_NAMES || self.time_wait.contains_key(&**peer) {
                     self.time_wait.insert(peer.to_string(), *count);
                 }
+            }
+            Fact::Connections { counts, .. } => {
+                self.evictions += u64::from(!self.counted.take(counts));
             }
             Fact::Source { name, status, reason, watermark, cost_us, .. } => {
                 let source = Source {
@@ -374,6 +385,7 @@ impl TargetWatch {
         }
         self.judge_silences();
         self.reported = select::reported(&self.census, &self.standings);
+        self.joined = together::joined(self, now);
     }
 
     /// The rule for one sample, over what was there before we came and has stayed silent since.
@@ -501,6 +513,7 @@ impl TargetWatch {
                 .iter()
                 .map(|(role, durations)| (role.to_string(), durations.clone()))
                 .collect(),
+            connections: connections::outcomes(self),
             lifecycle: self.lifecycle.clone(),
             ended_at: self.ended_at,
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::super::number::rounded;
+use super::connections::Connections;
 use crate::live::facts::{Lifecycle, Millis, SourceStatus};
 use crate::live::outcome::{self, DiagnosisChange, FindingChange, Outcome};
 
@@ -93,6 +94,7 @@ pub(super) struct Target<'a> {
     limits: Vec<Limit<'a>>,
     pools: Vec<Pool<'a>>,
     gauges: BTreeMap<&'a str, Option<f64>>,
+    connections: Vec<Connections<'a>>,
     processes: Vec<Process<'a>>,
     lifecycle: Vec<Event>,
     ended_seconds: Option<f64>,
@@ -120,6 +122,7 @@ impl<'a> Target<'a> {
                 .collect(),
             pools: o.pools.iter().map(Pool::new).collect(),
             gauges: gauges(&o.gauges),
+            connections: o.connections.iter().map(Connections::new).collect(),
             processes: o
                 .processes
                 .iter()
@@ -187,6 +190,8 @@ pub(super) struct Resource<'a> {
     examples: &'a [String],
     sites: &'a [String],
     history: Vec<Option<f64>>,
+    together: Vec<Together<'a>>,
+    part_of: Option<&'a str>,
 }
 
 impl<'a> Resource<'a> {
@@ -217,7 +222,24 @@ impl<'a> Resource<'a> {
             examples: &o.examples,
             sites: &o.sites,
             history: o.history.iter().copied().map(rounded).collect(),
+            together: o.together.iter().map(Together::new).collect(),
+            part_of: o.part_of.as_deref(),
         }
+    }
+}
+
+/// JSON: a finding that grows with another.
+#[derive(Serialize)]
+pub(super) struct Together<'a> {
+    id: &'a str,
+    births: u64,
+    apart: Option<f64>,
+    chance: Option<f64>,
+}
+
+impl<'a> Together<'a> {
+    pub(super) fn new(o: &'a outcome::Together) -> Self {
+        Self { id: &o.id, births: o.births, apart: rounded(o.apart), chance: rounded(o.chance) }
     }
 }
 
@@ -483,7 +505,7 @@ pub(in crate::report) fn started(ms: Option<i64>) -> Option<String> {
     jiff::Timestamp::from_millisecond(ms?).ok().map(|t| t.to_string())
 }
 
-fn seconds(ms: Millis) -> Option<f64> {
+pub(super) fn seconds(ms: Millis) -> Option<f64> {
     rounded(ms as f64 / 1000.0)
 }
 

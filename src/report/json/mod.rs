@@ -1,5 +1,6 @@
 //! Machine-readable output: one JSON document, or a stream of lines that ends with it.
 
+mod connections;
 mod document;
 #[cfg(test)]
 mod tests;

@@ -72,10 +72,66 @@ struct Target {
     limits: Vec<Limit>,
     pools: Vec<Pool>,
     gauges: BTreeMap<String, Option<f64>>,
+    connections: Vec<Connections>,
     processes: Vec<Process>,
     lifecycle: Vec<Event>,
     #[serde(deserialize_with = "Option::deserialize")]
     ended_seconds: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Connections {
+    role: String,
+    peer: String,
+    active: u64,
+    opened: u64,
+    closed: u64,
+    lower_bound: bool,
+    lives: Vec<Lives>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    estimate: Option<Estimate>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    traced: Option<Traced>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Lives {
+    #[serde(deserialize_with = "Option::deserialize")]
+    from_seconds: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    to_seconds: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    count: Option<u64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    not_seen: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Estimate {
+    label: String,
+    #[serde(deserialize_with = "Option::deserialize")]
+    opened: Option<f64>,
+    opened_low: u64,
+    opened_high: u64,
+    rests_on: Vec<String>,
+    includes: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Traced {
+    opened: u64,
+    opened_high: u64,
+    closed: u64,
+    failed: u64,
+    lives: Vec<Lives>,
 }
 
 #[derive(Deserialize)]
@@ -129,6 +185,21 @@ struct Resource {
     examples: Vec<String>,
     sites: Vec<String>,
     history: Vec<Option<f64>>,
+    together: Vec<Together>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    part_of: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Together {
+    id: String,
+    births: u64,
+    #[serde(deserialize_with = "Option::deserialize")]
+    apart: Option<f64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    chance: Option<f64>,
 }
 
 #[derive(Deserialize)]

@@ -8,9 +8,10 @@ use proptest::prelude::*;
 
 use super::{read, read_cut, written};
 use crate::live::facts::{
-    Activity, Change, Fact, Flow, HandleFacts, HandleId, Lifecycle, PoolReading, SourceStatus,
-    TargetFacts, TargetId,
+    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle,
+    PoolReading, SourceStatus, TargetFacts, TargetId,
 };
+use crate::live::life_spans::LifeSpans;
 use crate::live::record::{MAX_TIME_MS, Reader};
 
 prop_compose! {
@@ -59,6 +60,25 @@ prop_compose! {
             *reading.number(name).unwrap() = value;
         }
         reading
+    }
+}
+
+prop_compose! {
+    fn connection_counts()(
+        traced in any::<bool>(),
+        texts in vec(".{0,12}", 2),
+        counts in vec(any::<u64>(), 3),
+        lives in vec(any::<u64>(), 0..30),
+    ) -> Arc<ConnectionCounts> {
+        Arc::new(ConnectionCounts {
+            basis: if traced { Basis::Traced } else { Basis::TimeWait },
+            role: texts[0].as_str().into(),
+            peer: texts[1].as_str().into(),
+            opened: counts[0],
+            closed: counts[1],
+            failed: counts[2],
+            lives: LifeSpans::of_counts(&lives),
+        })
     }
 }
 
@@ -143,6 +163,8 @@ fn any_fact() -> impl Strategy<Value = Fact> {
             name,
             reading: Box::new(reading)
         }),
+        (time(), target(), connection_counts())
+            .prop_map(|(at, target, counts)| Fact::Connections { at, target, counts }),
         (time(), target(), name(), status, name(), option::of(time()), any::<u64>()).prop_map(
             |(at, target, name, status, reason, watermark, cost_us)| {
                 Fact::Source { at, target, name, status, reason, watermark, cost_us }

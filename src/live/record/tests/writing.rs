@@ -10,9 +10,10 @@ use serde_json::Value;
 
 use super::{open, read, repository, written};
 use crate::live::facts::{
-    Activity, Change, Fact, Flow, HandleFacts, HandleId, Lifecycle, PoolReading, SourceStatus,
-    TargetFacts, TargetId,
+    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle,
+    PoolReading, SourceStatus, TargetFacts, TargetId,
 };
+use crate::live::life_spans::LifeSpans;
 use crate::live::record::{Header, Item, Reader, Recorder};
 
 #[test]
@@ -100,6 +101,19 @@ fn every_key_written_is_in_the_schema() {
             target,
             name: some(),
             reading: Box::new(PoolReading { max: Some(5.0), ..PoolReading::default() }),
+        },
+        Fact::Connections {
+            at,
+            target,
+            counts: Arc::new(ConnectionCounts {
+                basis: Basis::Traced,
+                role: some(),
+                peer: some(),
+                opened: 3,
+                closed: 2,
+                failed: 1,
+                lives: LifeSpans::of_counts(&[1, 1]),
+            }),
         },
         Fact::Environment { at, target, name: some(), text: some() },
         Fact::Source {

@@ -47,7 +47,7 @@ pub(super) fn more_time(more_ms: Millis, detectable_per_second: Option<f64>) -> 
 }
 
 /// The group in words.
-pub(super) fn place(row: &ResourceOutcome) -> String {
+pub(in crate::live::watch) fn place(row: &ResourceOutcome) -> String {
     let mut place = row.kind.clone().unwrap_or_else(|| row.resource.clone());
     for name in &row.group {
         place.push_str(" > ");

@@ -1,0 +1,5 @@
+//! Events of the kernel: tracepoints, their rings, and what is made of what they tell.
+
+pub mod connections;
+pub mod ring;
+pub mod tracepoint;
