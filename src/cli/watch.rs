@@ -69,15 +69,14 @@ fn watch_targets(
     let settings = Settings { lifetime_ms, wall_start_ms: wall_clock_ms(), frugal_beat_ms: None };
     let timing = settings.timing();
     let mut watch = Watch::new(settings);
-    let every = Duration::from_millis(u64::try_from(timing.bucket_ms()).unwrap_or(1));
-    let sources = sources::start(&args.sources, &targets, every, args.once)?;
+    let beat = Duration::from_millis(u64::try_from(timing.bucket_ms()).unwrap_or(1));
+    let sources = sources::start(&args.sources, &targets, beat, args.once)?;
     let first = targets.first().map(|target| target.id).unwrap_or_default();
     let recording = match &args.record {
         Some(path) => Recording::start(path, &header(args, &settings, &timing), args.record_max)?,
         None => Recording::none(),
     };
     let page = Page::of(&args.judging);
-    let beat = Duration::from_millis(u64::try_from(timing.bucket_ms()).unwrap_or(0));
     let MetricsArgs { serve, textfile } = &args.metrics;
     let metrics = Metrics::start(*serve, textfile.as_deref(), beat)?;
     if let Some(at) = metrics.at() {

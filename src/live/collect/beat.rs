@@ -42,6 +42,17 @@ impl Beat<'_> {
         });
     }
 
+    /// Tells a number: of a process, or of the whole target.
+    pub fn gauge(&mut self, target: TargetId, pid: Option<u32>, name: &str, value: f64) {
+        self.out.push(Fact::Gauge { at: self.at, target, pid, name: name.into(), value });
+    }
+
+    /// Tells how many there are of something.
+    pub fn count(&mut self, target: TargetId, pid: Option<u32>, name: &str, count: u64) {
+        #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+        self.gauge(target, pid, name, count as f64);
+    }
+
     /// Rounds a time down to the bucket it lies in, also for times before the watch.
     pub fn quantise(&self, at: Millis) -> Millis {
         at.div_euclid(self.bucket_ms) * self.bucket_ms

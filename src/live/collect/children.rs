@@ -81,13 +81,7 @@ impl Children {
             }
         }
         self.known = present;
-        beat.out.push(Fact::Gauge {
-            at: beat.at,
-            target: target.id,
-            pid: None,
-            name: "zombies".into(),
-            value: f64::from(zombies),
-        });
+        beat.gauge(target.id, None, "zombies", f64::from(zombies));
         let incomplete = table.incomplete();
         let status = if incomplete.is_some() { SourceStatus::Partial } else { SourceStatus::Ok };
         beat.source(target.id, "children", status, &incomplete.unwrap_or_default(), cost);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::churn::Churn;
-use super::socket_facts::endpoint;
+use super::socket_facts::{peer_of, role_of};
 use super::sockets::Sockets;
 use crate::live::facts::{Basis, ConnectionCounts, Fact, Millis, TargetId};
 use crate::live::host::socket_row::End;
@@ -73,14 +73,10 @@ impl Counts {
 }
 
 fn time_waits(end: End, count: u64) -> ConnectionCounts {
-    let (role, peer) = match end {
-        End::Client(address, port) => ("tcp client", endpoint(address, port)),
-        End::Server(port) => ("tcp server", format!(":{port}")),
-    };
     ConnectionCounts {
         basis: Basis::TimeWait,
-        role: role.into(),
-        peer: peer.into(),
+        role: role_of(end).into(),
+        peer: peer_of(end).into(),
         opened: 0,
         closed: count,
         failed: 0,

@@ -81,7 +81,7 @@ impl Fds {
             total += self.process(process, target, beat);
         }
         if self.notes.read > 0 || self.notes.denied.count > 0 {
-            gauge(beat, target, None, "fds", total);
+            beat.count(target.id, None, "fds", total);
         }
         let ended: Vec<_> =
             self.tables.iter().filter(|(_, table)| !table.touched).map(|(&key, _)| key).collect();
@@ -153,7 +153,7 @@ impl Fds {
         if paths.len() > 1 || path != "fd" {
             self.elsewhere.insert(process.pid, paths);
         }
-        gauge(beat, target, Some(process.pid), "fds", size);
+        beat.count(target.id, Some(process.pid), "fds", size);
         size
     }
 
@@ -400,10 +400,4 @@ impl Notes {
         };
         (status, says.join("; "))
     }
-}
-
-fn gauge(beat: &mut Beat<'_>, target: &Target, pid: Option<u32>, name: &str, value: u64) {
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-    let value = value as f64;
-    beat.out.push(Fact::Gauge { at: beat.at, target: target.id, pid, name: name.into(), value });
 }

@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags, openat};
 
 use super::beat::Beat;
 use super::fds::Fds;
-use crate::live::facts::{Fact, SourceStatus};
+use crate::live::facts::SourceStatus;
 use crate::live::target::{Process, Target};
 
 /// UNIX sockets asked on one beat.
@@ -57,8 +57,8 @@ impl Hidden {
         let capped = unix.len() > SOCKETS || held.rings().count() > RINGS || watchers > WATCHERS;
         let in_flight = sum(target, unix.into_iter().take(SOCKETS), "scm_fds:");
         let registered = sum(target, held.rings().take(RINGS), "UserFiles:");
-        gauge(target, None, "hidden_scm_rights", in_flight, beat);
-        gauge(target, None, "hidden_io_uring_files", registered, beat);
+        beat.count(target.id, None, "hidden_scm_rights", in_flight);
+        beat.count(target.id, None, "hidden_io_uring_files", registered);
         if self.beats.is_multiple_of(WATCHES_EVERY) {
             let (mut by_process, cut) = watches(target, held.watchers().take(WATCHERS));
             self.cut = cut;
@@ -66,7 +66,7 @@ impl Hidden {
                 by_process.entry(pid).or_default();
             }
             for (&pid, &watches) in &by_process {
-                gauge(target, Some(pid), "inotify_watches", watches, beat);
+                beat.count(target.id, Some(pid), "inotify_watches", watches);
             }
             by_process.retain(|_, watches| *watches > 0);
             self.watching = by_process.into_keys().collect();
@@ -85,12 +85,6 @@ impl Hidden {
         let reason = reasons.join("; ");
         beat.source(target.id, "hidden", SourceStatus::without(&reason), &reason, cost);
     }
-}
-
-fn gauge(target: &Target, pid: Option<u32>, name: &str, value: u64, beat: &mut Beat<'_>) {
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-    let value = value as f64;
-    beat.out.push(Fact::Gauge { at: beat.at, target: target.id, pid, name: name.into(), value });
 }
 
 fn sum(target: &Target, held: impl Iterator<Item = (u32, u32)>, field: &str) -> u64 {

@@ -10,7 +10,7 @@ use rustix::fs::{Mode, OFlags, openat};
 
 use super::beat::Beat;
 use super::own;
-use crate::live::facts::{Fact, SourceStatus};
+use crate::live::facts::SourceStatus;
 use crate::live::host::patience;
 use crate::live::target::Target;
 
@@ -111,13 +111,7 @@ fn tell(counts: Counts, target: &Target, beat: &mut Beat<'_>) -> (SourceStatus, 
     let (all, mut refused, mut by) = (counts.len(), 0, None);
     for (pid, count) in counts {
         match count {
-            Ok(count) => beat.out.push(Fact::Gauge {
-                at: beat.at,
-                target: target.id,
-                pid: Some(pid),
-                name: "mappings".into(),
-                value: count as f64,
-            }),
+            Ok(count) => beat.count(target.id, Some(pid), "mappings", count),
             Err(reason) => {
                 refused += 1;
                 by.get_or_insert(reason);

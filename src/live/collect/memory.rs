@@ -6,7 +6,7 @@ use procfs::FromRead;
 use rustix::fs::{Mode, OFlags, openat};
 
 use super::beat::Beat;
-use crate::live::facts::{Fact, SourceStatus};
+use crate::live::facts::SourceStatus;
 use crate::live::target::{Process, Target};
 
 /// Reads the resident memory of every process.
@@ -20,13 +20,13 @@ pub fn sample(target: &Target, cost: Duration, beat: &mut Beat<'_>) {
                 let value = bytes as f64;
                 total += value;
                 known = true;
-                push(target, Some(process.pid), value, beat);
+                beat.gauge(target.id, Some(process.pid), "rss_bytes", value);
             }
             Err(error) => missing.push(format!("process {}: {error}", process.pid)),
         }
     }
     if known {
-        push(target, None, total, beat);
+        beat.gauge(target.id, None, "rss_bytes", total);
     }
     let status = match (known, missing.is_empty()) {
         (_, true) => SourceStatus::Ok,
@@ -34,11 +34,6 @@ pub fn sample(target: &Target, cost: Duration, beat: &mut Beat<'_>) {
         (false, false) => SourceStatus::Unavailable,
     };
     beat.source(target.id, "memory", status, &missing.join("; "), cost);
-}
-
-fn push(target: &Target, pid: Option<u32>, value: f64, beat: &mut Beat<'_>) {
-    let (at, target) = (beat.at, target.id);
-    beat.out.push(Fact::Gauge { at, target, pid, name: "rss_bytes".into(), value });
 }
 
 fn resident_bytes(process: &Process) -> Result<u64, String> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::pattern::Patterns;
 use crate::live::facts::{Activity, HandleFacts};
-use crate::live::host::socket_row::{Proto, SocketRow, TCP_CLOSE, TCP_LISTEN, state_name};
+use crate::live::host::socket_row::{End, Proto, SocketRow, TCP_CLOSE, TCP_LISTEN, state_name};
 
 /// Local ports on which somebody listens, or did since the watch began.
 #[derive(Debug)]
@@ -44,6 +44,22 @@ pub enum Place {
     Udp(u16, IpAddr, u16),
     /// UNIX, and whether it has a name: it is bound at most once.
     Unix(bool),
+}
+
+/// The role of an end of a TCP connection, as groups name it.
+pub(super) fn role_of(end: End) -> &'static str {
+    match end {
+        End::Client(..) => "tcp client",
+        End::Server(_) => "tcp server",
+    }
+}
+
+/// Its peer: the other end of a client, the port of a server.
+pub(super) fn peer_of(end: End) -> String {
+    match end {
+        End::Client(address, port) => endpoint(address, port),
+        End::Server(port) => format!(":{port}"),
+    }
 }
 
 /// Where a row puts its socket.

@@ -68,7 +68,7 @@ impl Threads {
                 Ok(tids) => {
                     let count = tids.len() as f64;
                     total = Some(total.unwrap_or(0.0) + count);
-                    gauge(target, Some(process.pid), count, beat);
+                    beat.gauge(target.id, Some(process.pid), "threads", count);
                     for tid in tids {
                         if budget == 0 {
                             left_out += 1;
@@ -86,7 +86,7 @@ impl Threads {
             }
         }
         if let Some(total) = total {
-            gauge(target, None, total, beat);
+            beat.gauge(target.id, None, "threads", total);
         }
         if let Some(error) = refused.first {
             let (count, why) = (refused.count, own::why(error));
@@ -263,11 +263,6 @@ fn frames(task: BorrowedFd<'_>) -> Result<Arc<[Arc<str>]>, Errno> {
             function.map(|function| Arc::from([Arc::from(function.trim())])).ok_or(error)
         }
     }
-}
-
-fn gauge(target: &Target, pid: Option<u32>, value: f64, beat: &mut Beat<'_>) {
-    let (at, target) = (beat.at, target.id);
-    beat.out.push(Fact::Gauge { at, target, pid, name: "threads".into(), value });
 }
 
 fn tids(process: BorrowedFd<'_>) -> rustix::io::Result<Vec<u32>> {

@@ -9,7 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::beat::Beat;
 use super::feed::{Closed, Feed, Outlet};
-use super::socket_facts::endpoint;
+use super::socket_facts::{peer_of, role_of};
 use super::sockets::Sockets;
 use crate::live::facts::{Basis, ConnectionCounts, Fact, SourceStatus, TargetId};
 use crate::live::host::socket_row::End;
@@ -145,10 +145,7 @@ impl Traced {
         }
         if known.told_lost != self.lost {
             known.told_lost = self.lost;
-            #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-            let value = self.lost as f64;
-            let name = LOST.into();
-            beat.out.push(Fact::Gauge { at: beat.at, target: target.id, pid: None, name, value });
+            beat.count(target.id, None, LOST, self.lost);
         }
         let (status, reason) = state(&self.failed, self.lost, known.foreign);
         let cost = self.feed.as_ref().map(Feed::cost).unwrap_or_default();
@@ -158,10 +155,7 @@ impl Traced {
 
 impl Known {
     fn place(&self, end: End) -> Place {
-        let role = match end {
-            End::Client(..) => "tcp client",
-            End::Server(_) => "tcp server",
-        };
+        let role = role_of(end);
         let place = (role, Some(end));
         let fits = self.ends.len() < MAX_ENDS || self.ends.contains_key(&place);
         if fits { place } else { (role, None) }
@@ -169,11 +163,7 @@ impl Known {
 }
 
 fn counts_of((role, end): Place, counts: &Counts) -> ConnectionCounts {
-    let peer = match end {
-        Some(End::Client(address, port)) => endpoint(address, port),
-        Some(End::Server(port)) => format!(":{port}"),
-        None => OTHER.to_owned(),
-    };
+    let peer = end.map_or_else(|| OTHER.to_owned(), peer_of);
     ConnectionCounts {
         basis: Basis::Traced,
         role: role.into(),

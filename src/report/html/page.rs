@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::report::text::sanitise;
 
-const TEMPLATES: [(&str, &str); 4] = [
+const TEMPLATES: [(&str, &str); 5] = [
+    ("base.html", include_str!("base.html")),
     ("style.css", include_str!("style.css")),
     ("chart.html", include_str!("chart.html")),
     ("watch.html", include_str!("watch.html")),

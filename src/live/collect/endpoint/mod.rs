@@ -1,6 +1,7 @@
 //! One bounded GET of an endpoint that may be slow, hang, lie or send without end.
 
 mod address;
+mod asked;
 mod lines;
 
 use std::io::{self, BufReader, Read};
@@ -10,6 +11,7 @@ use ureq::http::StatusCode;
 use ureq::http::header::LOCATION;
 
 pub use address::Address;
+pub use asked::Asked;
 pub use lines::{LONGEST_LINE, Lines};
 
 /// For so long a connection may take to be opened.

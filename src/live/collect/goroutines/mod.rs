@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::beat::Beat;
-use super::endpoint::Address;
-use super::feed::{Feed, Remote};
+use super::endpoint::{Address, Asked};
+use super::feed::Remote;
 use super::netns;
 use super::sampler::cpu_time;
 use crate::live::facts::{
@@ -40,12 +40,7 @@ const OLD: Millis = 60_000;
 /// Follows the goroutines of one target.
 #[derive(Debug)]
 pub struct Goroutines {
-    feed: Feed<Result<Look, String>>,
-    /// A look that was waited for before the first beat.
-    early: Option<Result<Look, String>>,
-    address: String,
-    /// What cannot be known about where the address leads.
-    doubt: String,
+    asked: Asked<Look>,
     known: BTreeMap<u64, Known>,
     told: Told,
     dumped: bool,
@@ -53,10 +48,6 @@ pub struct Goroutines {
     /// How long the last dump took.
     took: Option<Duration>,
     missing: String,
-    /// Why there is no answer; empty when there was one.
-    failed: String,
-    answered: Option<Millis>,
-    cost: Duration,
 }
 
 /// Places that were told, by whether goroutines there are leaked for certain.
@@ -79,26 +70,24 @@ impl Goroutines {
     /// When no thread can be started.
     pub fn start(address: &Address, process: Option<&Process>) -> io::Result<Self> {
         let (namespace, doubt) = netns::to_ask_from(address, process);
-        Ok(Self {
-            feed: poll::start(address, namespace)?,
-            early: None,
-            address: address.shown(),
-            doubt,
+        Ok(Self::of(Asked::new(poll::start(address, namespace)?, address, doubt)))
+    }
+
+    fn of(asked: Asked<Look>) -> Self {
+        Self {
+            asked,
             known: BTreeMap::new(),
             told: Told::new(),
             dumped: false,
             total: 0,
             took: None,
             missing: String::new(),
-            failed: String::new(),
-            answered: None,
-            cost: Duration::ZERO,
-        })
+        }
     }
 
     /// Waits for the first answer, or the reason why there is none, for looks that are the only one.
     pub fn wait(&mut self, longest: Duration) {
-        self.early = self.feed.wait(longest);
+        self.asked.wait(longest);
     }
 
     /// What one look brings, in words.
@@ -111,8 +100,7 @@ impl Goroutines {
         longest: Duration,
     ) -> Result<String, String> {
         let mut source = Self::start(address, process).map_err(|error| error.to_string())?;
-        source.wait(longest);
-        let look = source.early.take().unwrap_or_else(|| Err("no answer".to_owned()))?;
+        let look = source.asked.first(longest)?;
         let total = look.counts.total;
         Ok(match look.dump {
             Some((_, took)) => {
@@ -124,7 +112,7 @@ impl Goroutines {
 
     fn take(&mut self, look: Look, target: &Target, beat: &mut Beat<'_>) {
         self.total = look.counts.total;
-        gauge(target.id, NAME, look.counts.total as f64, beat);
+        beat.count(target.id, None, NAME, look.counts.total);
         self.tell(&look.counts, false, target.id, beat);
         if let Some(leaked) = &look.leaked {
             self.tell(leaked, true, target.id, beat);
@@ -132,7 +120,7 @@ impl Goroutines {
         if let Some((dump, took)) = look.dump {
             self.took = Some(took);
             if let Some(share) = blocked_percent(&dump) {
-                gauge(target.id, "goroutines_blocked_percent", share, beat);
+                beat.gauge(target.id, None, "goroutines_blocked_percent", share);
             }
             self.follow(dump, target, beat);
         }
@@ -236,53 +224,35 @@ impl Goroutines {
 
     /// How the source fares, in words.
     fn state(&self, at: Millis) -> (SourceStatus, String) {
-        let Self { address, total, .. } = self;
-        if !self.failed.is_empty() {
-            return (SourceStatus::Unavailable, format!("{address}: {}", self.failed));
-        }
-        let Some(answered) = self.answered else {
-            return (SourceStatus::Partial, format!("{address} has not answered yet"));
-        };
-        let mut missing: Vec<String> = Vec::new();
-        if at - answered > OLD {
-            missing.push(format!("the last answer came {} s ago", (at - answered) / 1000));
-        }
-        if *total >= MANY {
-            missing.push(format!(
-                "{total} goroutines are only counted by stack: they are told apart below {MANY}"
-            ));
-        }
-        missing.extend([&self.missing, &self.doubt].into_iter().filter(|m| !m.is_empty()).cloned());
-        if !missing.is_empty() {
-            return (SourceStatus::Partial, format!("{address}: {}", missing.join("; ")));
-        }
-        let paused = self.took.map_or_else(String::new, |took| {
+        let many = (self.total >= MANY).then(|| {
+            let total = self.total;
             format!(
-                "; told apart once a minute: the last answer took {} ms, and the program may have \
-                 stood still for as long",
-                took.as_millis()
+                "{total} goroutines are only counted by stack: they are told apart below {MANY}"
             )
         });
-        (SourceStatus::Ok, format!("{address}: counted every {} s{paused}", poll::EVERY.as_secs()))
+        let lacks: Vec<String> = many.into_iter().chain([self.missing.clone()]).collect();
+        self.asked.state(at, OLD, &lacks, || {
+            let paused = self.took.map_or_else(String::new, |took| {
+                format!(
+                    "; told apart once a minute: the last answer took {} ms, and the program may \
+                     have stood still for as long",
+                    took.as_millis()
+                )
+            });
+            format!("counted every {} s{paused}", poll::EVERY.as_secs())
+        })
     }
 }
 
 impl Remote for Goroutines {
     fn deliver(&mut self, target: &Target, beat: &mut Beat<'_>) {
         let begin = cpu_time();
-        while let Some(look) = self.early.take().or_else(|| self.feed.take()) {
-            match look {
-                Ok(look) => {
-                    self.failed.clear();
-                    self.answered = Some(beat.at);
-                    self.take(look, target, beat);
-                }
-                Err(reason) => self.failed = reason,
-            }
+        while let Some(look) = self.asked.take(beat.at) {
+            self.take(look, target, beat);
         }
-        self.cost += cpu_time().saturating_sub(begin);
+        self.asked.spend(cpu_time().saturating_sub(begin));
         let (status, reason) = self.state(beat.at);
-        beat.source(target.id, NAME, status, &reason, self.cost + self.feed.cost());
+        beat.source(target.id, NAME, status, &reason, self.asked.cost());
     }
 }
 
@@ -319,8 +289,4 @@ fn blocked_percent(dump: &Dump) -> Option<f64> {
     let blocked = dump.goroutines.iter().filter(waits).count();
     let all = dump.goroutines.len();
     (all > 0).then(|| (blocked * 1000 / all) as f64 / 10.0)
-}
-
-fn gauge(target: TargetId, name: &str, value: f64, beat: &mut Beat<'_>) {
-    beat.out.push(Fact::Gauge { at: beat.at, target, pid: None, name: name.into(), value });
 }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::live::collect::beat::HandleIds;
 use crate::live::collect::endpoint::Lines;
+use crate::live::collect::feed::Feed;
 use crate::live::facts::{TargetFacts, TargetId};
 use crate::live::target::Follow;
 
@@ -184,21 +185,8 @@ fn source() -> (mpsc::SyncSender<Result<Look, String>>, Goroutines) {
             }
         }
     });
-    let source = Goroutines {
-        feed: feed.unwrap(),
-        early: None,
-        address: "http://test/".to_owned(),
-        doubt: String::new(),
-        known: BTreeMap::new(),
-        told: Told::new(),
-        dumped: false,
-        total: 0,
-        took: None,
-        missing: String::new(),
-        failed: String::new(),
-        answered: None,
-        cost: Duration::ZERO,
-    };
+    let address = Address::parse("http://test/").unwrap();
+    let source = Goroutines::of(Asked::new(feed.unwrap(), &address, String::new()));
     (looks, source)
 }
 
@@ -212,7 +200,7 @@ fn look(text: &str) -> Look {
 /// The facts of one look.
 fn facts_of(source: &mut Goroutines, ids: &mut HandleIds, at: Millis, given: Look) -> Vec<Fact> {
     let target = Target::new(TargetId(0), TargetFacts::default(), Vec::new(), Follow::Fixed, 0);
-    source.early = Some(Ok(given));
+    source.asked.early = Some(Ok(given));
     let mut out = Vec::new();
     let mut beat = Beat { at, first: false, bucket_ms: 5_000, start_up_ms: 0, out: &mut out, ids };
     source.deliver(&target, &mut beat);
@@ -317,7 +305,7 @@ fn how_it_fares_is_said() {
     let (status, reason) = source.state(0);
     assert!(status == SourceStatus::Partial && reason.contains("only counted"), "{reason}");
     looks.send(Err("connection refused".to_owned())).unwrap();
-    source.early = source.feed.wait(Duration::from_secs(60));
+    source.wait(Duration::from_secs(60));
     let target = Target::new(TargetId(0), TargetFacts::default(), Vec::new(), Follow::Fixed, 0);
     let mut out = Vec::new();
     let mut beat = Beat {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::beat::Beat;
-use super::endpoint::{Address, Bounds, Client, why_cut};
+use super::endpoint::{Address, Asked, Bounds, Client, why_cut};
 use super::feed::{Closed, Feed, Outlet, Remote};
 use super::netns;
 use super::sampler::cpu_time;
@@ -35,21 +35,12 @@ type Look = Result<(Readings, Read), String>;
 /// Follows the metrics of one target.
 #[derive(Debug)]
 pub struct Metrics {
-    feed: Feed<Look>,
-    /// A look that was waited for before the first beat.
-    early: Option<Look>,
-    address: String,
+    asked: Asked<(Readings, Read)>,
     every: Duration,
-    /// What cannot be known about where the address leads.
-    doubt: String,
     /// What the last answer lacked.
     missing: String,
     told: usize,
     samples: u64,
-    /// Why there is no answer; empty when there was one.
-    failed: String,
-    answered: Option<Millis>,
-    cost: Duration,
 }
 
 impl Metrics {
@@ -66,29 +57,23 @@ impl Metrics {
     ) -> io::Result<Self> {
         let (namespace, doubt) = netns::to_ask_from(address, process);
         let every = every.max(LEAST_EVERY);
-        let asked = address.clone();
+        let at = address.clone();
         let feed = Feed::start("poolscan-metrics", 1, move |outlet| {
             // Nobody listens any more when it cannot be told.
-            let _ = run(&asked, namespace, &mappings, every, outlet);
+            let _ = run(&at, namespace, &mappings, every, outlet);
         })?;
         Ok(Self {
-            feed,
-            early: None,
-            address: address.shown(),
+            asked: Asked::new(feed, address, doubt),
             every,
-            doubt,
             missing: String::new(),
             told: 0,
             samples: 0,
-            failed: String::new(),
-            answered: None,
-            cost: Duration::ZERO,
         })
     }
 
     /// Waits for the first answer, or the reason why there is none, for looks that are the only one.
     pub fn wait(&mut self, longest: Duration) {
-        self.early = self.feed.wait(longest);
+        self.asked.wait(longest);
     }
 
     /// What one look brings, in words.
@@ -103,9 +88,7 @@ impl Metrics {
     ) -> Result<String, String> {
         let source = Self::start(address, process, mappings, LEAST_EVERY);
         let mut source = source.map_err(|error| error.to_string())?;
-        source.wait(longest);
-        let (readings, read) =
-            source.early.take().unwrap_or_else(|| Err("no answer".to_owned()))?;
+        let (readings, read) = source.asked.first(longest)?;
         let names: Vec<&str> = readings.pools.keys().map(|name| &**name).collect();
         match names.as_slice() {
             [] => Err(format!("none of its {} samples is of a pool that is known", read.samples)),
@@ -145,47 +128,22 @@ impl Metrics {
 
     /// How the source fares, in words.
     fn state(&self, at: Millis) -> (SourceStatus, String) {
-        let Self { address, .. } = self;
-        if !self.failed.is_empty() {
-            return (SourceStatus::Unavailable, format!("{address}: {}", self.failed));
-        }
-        let Some(answered) = self.answered else {
-            return (SourceStatus::Partial, format!("{address} has not answered yet"));
-        };
-        let old = at - answered > OLD.max(3 * self.every.as_millis() as Millis);
-        let old = if old {
-            format!("the last answer came {} s ago", (at - answered) / 1000)
-        } else {
-            String::new()
-        };
-        let missing = [&old, &self.missing, &self.doubt];
-        let missing: Vec<&str> =
-            missing.into_iter().map(String::as_str).filter(|m| !m.is_empty()).collect();
-        if !missing.is_empty() {
-            return (SourceStatus::Partial, format!("{address}: {}", missing.join("; ")));
-        }
-        let (told, samples) = (self.told, self.samples);
-        (
-            SourceStatus::Ok,
-            format!("{address}: {samples} samples, of which {told} pools and numbers were made"),
-        )
+        let old = OLD.max(3 * self.every.as_millis() as Millis);
+        let lacks = std::slice::from_ref(&self.missing);
+        self.asked.state(at, old, lacks, || {
+            let (told, samples) = (self.told, self.samples);
+            format!("{samples} samples, of which {told} pools and numbers were made")
+        })
     }
 }
 
 impl Remote for Metrics {
     fn deliver(&mut self, target: &Target, beat: &mut Beat<'_>) {
         let begin = cpu_time();
-        while let Some(look) = self.early.take().or_else(|| self.feed.take()) {
-            match look {
-                Ok((readings, read)) => {
-                    self.failed.clear();
-                    self.answered = Some(beat.at);
-                    self.take(readings, read, target, beat);
-                }
-                Err(reason) => self.failed = reason,
-            }
+        while let Some((readings, read)) = self.asked.take(beat.at) {
+            self.take(readings, read, target, beat);
         }
-        self.cost += cpu_time().saturating_sub(begin);
+        self.asked.spend(cpu_time().saturating_sub(begin));
         let (status, reason) = self.state(beat.at);
         beat.out.push(Fact::Source {
             at: beat.at,
@@ -195,7 +153,7 @@ impl Remote for Metrics {
             reason: reason.into(),
             // It feeds no handles: nobody waits for it.
             watermark: None,
-            cost_us: u64::try_from((self.cost + self.feed.cost()).as_micros()).unwrap_or(u64::MAX),
+            cost_us: u64::try_from(self.asked.cost().as_micros()).unwrap_or(u64::MAX),
         });
     }
 }
