@@ -136,6 +136,14 @@ impl Sockets {
         self.ports.contains(&port)
     }
 
+    /// How many TCP connections are held that were there before.
+    pub fn older_connections(&self) -> u64 {
+        let older = |socket: &&Socket| {
+            socket.pre && matches!(socket.place, Place::Server(..) | Place::Client(..))
+        };
+        self.by_inode.values().filter(older).count() as u64
+    }
+
     /// The process that holds a TCP socket, and under which number.
     pub fn tcp_holder(&self, inode: u64) -> Option<(u32, u32)> {
         let socket = self.by_inode.get(&inode)?;

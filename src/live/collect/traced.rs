@@ -49,6 +49,7 @@ pub(super) struct Traced {
     /// Why nothing is heard (any more); empty while something is.
     failed: String,
     report: Report,
+    /// Events that did not reach us, for whatever reason.
     lost: u64,
     targets: BTreeMap<TargetId, Known>,
 }
@@ -61,6 +62,12 @@ struct Known {
     ends: BTreeMap<Place, Counts>,
     /// Connections at ports of the target that another process closed.
     foreign: u64,
+    /// How often it was looked at.
+    looks: u32,
+    /// Connections that it held when it was first looked at.
+    older: u64,
+    /// Connections that it closed since, and that nobody heard the beginning of.
+    strangers: u64,
     told_lost: u64,
 }
 
@@ -91,7 +98,10 @@ impl Traced {
         while let Some(heard) = feed.take() {
             match heard {
                 Ok((report, lost)) => {
-                    self.lost += lost + report.overflowed;
+                    self.lost += lost + report.missed;
+                    for (pid, count) in report.strangers {
+                        *self.report.strangers.entry(pid).or_default() += count;
+                    }
                     for (key, counts) in report.counts {
                         self.report.counts.entry(key).or_default().add(&counts);
                     }
@@ -109,16 +119,25 @@ impl Traced {
         let known = self.targets.entry(target.id).or_default();
         let pids: BTreeSet<u32> = target.processes.iter().map(|process| process.pid).collect();
         let before = std::mem::replace(&mut known.pids, pids);
+        let own: BTreeSet<u32> = known.pids.union(&before).copied().collect();
+        let strangers = self.report.strangers.iter().filter(|(pid, _)| own.contains(pid));
+        let strangers: u64 = strangers.map(|(_, count)| count).sum();
+        match known.looks {
+            0 => known.older = sockets.older_connections(),
+            // What ended before the first look may be heard of after it.
+            1 => {}
+            _ => known.strangers += strangers,
+        }
+        known.looks = known.looks.saturating_add(1);
         let mut changed = BTreeSet::new();
         for (&(owner, end), counts) in &self.report.counts {
-            let own = |pid: u32| known.pids.contains(&pid) || before.contains(&pid);
             let listens = matches!(end, End::Server(port) if sockets.listens_at(port));
             let add = match owner {
-                Owner::Process(pid) => own(pid).then(|| counts.clone()),
+                Owner::Process(pid) => own.contains(&pid).then(|| counts.clone()),
                 Owner::Listener => listens.then(|| counts.clone()),
                 // What it closed was its own. Where it did not listen, nobody has counted the
                 // opening for it.
-                Owner::Closer(pid) if own(pid) => {
+                Owner::Closer(pid) if own.contains(&pid) => {
                     let opened = if listens { 0 } else { counts.closed };
                     Some(Counts { opened, ..counts.clone() })
                 }
@@ -143,11 +162,13 @@ impl Traced {
             let counts = Arc::new(counts_of(place, &known.ends[&place]));
             beat.out.push(Fact::Connections { at: beat.at, target: target.id, counts });
         }
-        if known.told_lost != self.lost {
-            known.told_lost = self.lost;
-            beat.count(target.id, None, LOST, self.lost);
+        // What is older than the watch ends once, and nothing else without a beginning.
+        let lost = self.lost + known.strangers.saturating_sub(known.older);
+        if known.told_lost != lost {
+            known.told_lost = lost;
+            beat.count(target.id, None, LOST, lost);
         }
-        let (status, reason) = state(&self.failed, self.lost, known.foreign);
+        let (status, reason) = state(&self.failed, lost, known.foreign);
         let cost = self.feed.as_ref().map(Feed::cost).unwrap_or_default();
         beat.source(target.id, "connections", status, &reason, cost);
     }
@@ -181,7 +202,7 @@ fn state(failed: &str, lost: u64, foreign: u64) -> (SourceStatus, String) {
     }
     let mut missing = Vec::new();
     if lost > 0 {
-        missing.push(format!("{lost} events were lost: traced counts are lower bounds"));
+        missing.push(format!("{lost} events were missed: traced counts are lower bounds"));
     }
     if foreign > 0 {
         missing.push(format!(
@@ -292,9 +313,13 @@ mod tests {
 
     /// What is told of the target when this was heard.
     fn told(traced: &mut Traced, heard: &[(Owner, End, Counts)]) -> Vec<Fact> {
-        let (target, sockets, _) = target();
         let heard = heard.iter().map(|(owner, end, counts)| ((*owner, *end), counts.clone()));
-        traced.report = Report { counts: heard.collect(), overflowed: 0 };
+        traced.report = Report { counts: heard.collect(), ..Report::default() };
+        deliver(traced)
+    }
+
+    fn deliver(traced: &mut Traced) -> Vec<Fact> {
+        let (target, sockets, _) = target();
         let (mut out, mut ids) = (Vec::new(), HandleIds::default());
         let mut beat = Beat {
             at: 5_000,
@@ -343,6 +368,28 @@ mod tests {
     }
 
     #[test]
+    fn an_end_without_a_beginning_is_a_loss_unless_it_is_older() {
+        let (_, _, pid) = target();
+        let mut traced = silent();
+        // Before the first look nobody knows what was there.
+        for _ in 0..2 {
+            traced.report.strangers = BTreeMap::from([(pid, 5)]);
+            let facts = deliver(&mut traced);
+            assert!(matches!(&facts[..], [Fact::Source { status: SourceStatus::Ok, .. }]));
+        }
+        traced.targets.get_mut(&TargetId(1)).unwrap().older = 2;
+        traced.report.strangers = BTreeMap::from([(pid, 2), (u32::MAX, 9)]);
+        let older = deliver(&mut traced);
+        assert!(matches!(&older[..], [Fact::Source { status: SourceStatus::Ok, .. }]), "{older:?}");
+        traced.report.strangers = BTreeMap::from([(pid, 3)]);
+        let lost = deliver(&mut traced).into_iter().find_map(|fact| match fact {
+            Fact::Gauge { name, value, .. } if &*name == LOST => Some(value),
+            _ => None,
+        });
+        assert_eq!(lost, Some(3.0));
+    }
+
+    #[test]
     fn who_closes_it_held_it() {
         let (_, _, pid) = target();
         let mut traced = silent();
@@ -378,6 +425,6 @@ mod tests {
         assert_eq!(state("refused", 3, 0).0, SourceStatus::Unavailable);
         let (status, reason) = state("", 3, 2);
         assert_eq!(status, SourceStatus::Partial);
-        assert!(reason.contains("3 events were lost") && reason.contains("2 connections"));
+        assert!(reason.contains("3 events were missed") && reason.contains("2 connections"));
     }
 }

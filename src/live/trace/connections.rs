@@ -138,8 +138,12 @@ pub struct Counts {
 pub struct Report {
     /// By owner and end.
     pub counts: BTreeMap<(Owner, End), Counts>,
-    /// Events that could not be followed for lack of room.
-    pub overflowed: u64,
+    /// Connections that ended without a beginning, by the process that closed them: they are older
+    /// than the watch, or the kernel left their beginning out.
+    pub strangers: BTreeMap<u32, u64>,
+    /// Events that could not be followed for lack of room, or that the kernel left out: of what
+    /// interrupts its own tracing it may drop some, and does not tell how many.
+    pub missed: u64,
 }
 
 /// A connection that is being followed.
@@ -188,15 +192,27 @@ impl Lives {
                 TCP_ESTABLISHED | TCP_CLOSE_WAIT | TCP_SYN_SENT,
                 TCP_FIN_WAIT1 | TCP_LAST_ACK | TCP_CLOSE,
             ) => {
-                let Some(life) = self.by_socket.remove(&step.socket) else { return };
+                let Some(life) = self.by_socket.remove(&step.socket) else {
+                    if let (Some(pid), true) = (step.pid, step.from != TCP_SYN_SENT) {
+                        self.stranger(pid);
+                    }
+                    return;
+                };
                 let owner = match (life.owner, step.pid) {
                     (Owner::Listener, Some(pid)) => Owner::Closer(pid),
                     (owner, _) => owner,
                 };
+                // It gives up what was established, though nobody heard of that.
+                let left_out = life.established_ns.is_none() && step.from != TCP_SYN_SENT;
+                self.report.missed += u64::from(left_out);
                 self.count(owner, life.end, |counts| match life.established_ns {
                     Some(established) => {
                         counts.closed += 1;
                         counts.lives.add(millis(step.at_ns.saturating_sub(established)));
+                    }
+                    None if left_out => {
+                        counts.opened += 1;
+                        counts.closed += 1;
                     }
                     None => counts.failed += 1,
                 });
@@ -216,17 +232,26 @@ impl Lives {
         if fits {
             self.by_socket.insert(socket, life);
         } else {
-            self.report.overflowed += 1;
+            self.report.missed += 1;
         }
         fits
     }
 
     fn count(&mut self, owner: Owner, end: End, count: impl FnOnce(&mut Counts)) {
-        let Report { counts, overflowed } = &mut self.report;
+        let Report { counts, missed, .. } = &mut self.report;
         if counts.len() < MAX_ENDS || counts.contains_key(&(owner, end)) {
             count(counts.entry((owner, end)).or_default());
         } else {
-            *overflowed += 1;
+            *missed += 1;
+        }
+    }
+
+    fn stranger(&mut self, pid: u32) {
+        let Report { strangers, missed, .. } = &mut self.report;
+        if strangers.len() < MAX_ENDS || strangers.contains_key(&pid) {
+            *strangers.entry(pid).or_default() += 1;
+        } else {
+            *missed += 1;
         }
     }
 }
@@ -283,7 +308,24 @@ mod tests {
         let mut lives = LifeSpans::default();
         lives.add(5);
         assert_eq!(counts.lives, lives);
-        assert_eq!((report.counts.len(), report.overflowed), (1, 0));
+        assert_eq!((report.counts.len(), report.missed), (1, 0));
+    }
+
+    #[test]
+    fn what_the_kernel_left_out_is_counted_where_the_end_tells_of_it() {
+        let report = told(&[
+            step(0, Some(7), 1, 7, 2),
+            // That it was established is left out; that it is given up as such is told.
+            step(6, Some(7), 1, 1, 4),
+            // Of the other end nothing is told but its end.
+            step(6, Some(9), 2, 8, 9),
+        ]);
+        let client = End::Client(DATABASE.0, DATABASE.1);
+        let counts = &report.counts[&(Owner::Process(7), client)];
+        assert_eq!((counts.opened, counts.closed, counts.failed), (1, 1, 0));
+        // How long it lived is not known.
+        assert_eq!(counts.lives, LifeSpans::default());
+        assert_eq!((report.missed, report.strangers), (1, BTreeMap::from([(9, 1)])));
     }
 
     #[test]
@@ -310,6 +352,7 @@ mod tests {
             step(0, None, 4, 2, 7),
         ]);
         assert!(report.counts.is_empty());
+        assert_eq!((report.missed, report.strangers), (0, BTreeMap::from([(7, 2)])));
     }
 
     #[test]
@@ -318,7 +361,7 @@ mod tests {
         for socket in 0..MAX_LIVES as u64 + 10 {
             lives.take(&step(0, None, socket, 3, 1));
         }
-        assert_eq!(lives.report().overflowed, 10);
+        assert_eq!(lives.report().missed, 10);
         assert_eq!(lives.by_socket.len(), MAX_LIVES);
     }
 }
