@@ -639,8 +639,10 @@ pub struct When {
 pub enum Paths {
     /// All that reach an exit.
     All,
-    /// At least one, while another has it.
+    /// At least one, while another has it, or gives the handle away.
     Some,
+    /// At least one, while another has it: who gives the handle away may want to keep it.
+    Released,
     /// At least one.
     Any,
 }

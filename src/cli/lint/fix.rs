@@ -11,6 +11,7 @@ use similar::TextDiff;
 
 use super::policies::Chosen;
 use crate::cli::args::LintArgs;
+use crate::cli::complain;
 use crate::finding::{Applicability, LintFinding, Severity};
 use crate::lint::fix::{Mended, MendedFile, Overlay, mend};
 use crate::lint::workspace::{self, MARK, SourceFile, Text, absolute};
@@ -19,6 +20,8 @@ use crate::report::sanitise;
 
 /// Lines around a change that a diff shows.
 const CONTEXT: usize = 3;
+/// Files that are not mended, named beside a diff.
+const MOST_REFUSED: usize = 5;
 
 /// Mends in memory what would be shown: findings, or notes, too, when they are asked for.
 ///
@@ -51,13 +54,28 @@ pub(super) fn mended(
         lint::run_with(loaded.clone(), &chosen.policies, &options)
     };
     let mut mended = mend(&lint, args.since.is_some(), &wanted, judge)?;
-    for (path, why) in refused.into_inner() {
-        let Some(why) = why else { continue };
+    let refused = refused.into_inner().into_iter();
+    let refused: Vec<_> = refused.filter_map(|(path, why)| Some((path, why?))).collect();
+    if args.diff {
+        tell_refused(&refused);
+    }
+    for (path, why) in refused {
         let message = format!("not mended: {why}");
         mended.report.issues.push(Issue { path, line: 0, message });
     }
     mended.report.issues.sort();
     Ok(mended)
+}
+
+/// Says beside a diff, which has no report, what it leaves out.
+fn tell_refused(refused: &[(Arc<str>, &'static str)]) {
+    for (path, why) in refused.iter().take(MOST_REFUSED) {
+        complain(&format!("`{path}` is not mended: {why}"));
+    }
+    let more = refused.len().saturating_sub(MOST_REFUSED);
+    if more > 0 {
+        complain(&format!("{more} more files are not mended"));
+    }
 }
 
 /// Why a file is not ours to write.

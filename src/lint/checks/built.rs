@@ -69,7 +69,7 @@ fn silent(
         {
             return Some(Reason::Context("only `main` leads here"));
         }
-        if own_thread(site) {
+        if own_thread(site) || is_thread(checker, site) {
             return Some(Reason::Context("it is made for a thread or task of its own"));
         }
     }
@@ -155,6 +155,18 @@ fn own_thread(site: &Site) -> bool {
         call.effects.iter().any(|effect| matches!(effect, Effect::Spawns | Effect::Detaches))
             || call.name.as_str().contains("spawn")
     })
+}
+
+/// A function that is all that threads of its own do: what it makes lives as long as they do.
+fn is_thread(checker: &Checker<'_>, site: &Site) -> bool {
+    let Some(id) = site.function.filter(|_| site.parent.is_none()) else { return false };
+    let Some(calls) = checker.callers.of(id) else { return false };
+    let thread = |caller: &Site| {
+        let Some((parent, Some(made))) = &caller.parent else { return false };
+        context::taken_by(&parent.graph, *made)
+            .any(|(_, call)| super::classes_of(checker.world, call).contains(&"thread-spawn"))
+    };
+    !calls.is_empty() && calls.iter().all(|(caller, _)| thread(caller))
 }
 
 /// Whether the value is used in a loop inside the one that makes it: a loop that connects again.

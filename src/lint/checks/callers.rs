@@ -7,12 +7,13 @@ use rustc_hash::FxHashMap;
 
 use crate::catalog::model::Effect;
 use crate::lint::bodies::{Bodies, Site};
-use crate::lint::cfg::{Call, LocalId, LocalKind, NodeId};
+use crate::lint::cfg::{Call, Graph, LocalId, LocalKind, NodeId};
 use crate::lint::ir::{Name, Path, Receiver};
 use crate::lint::names::{FnId, Function, TypeId};
 use crate::lint::types::{Target, Ty, World};
 
 use super::context;
+use super::uses::type_of;
 
 /// Bodies that mention a name; more than this many, and nobody can say who calls it.
 const MANY: usize = 150;
@@ -36,6 +37,36 @@ fn may_hold(ty: &Ty, of: TypeId) -> bool {
         Ty::Tuple(parts) => parts.iter().any(|part| may_hold(part, of)),
         Ty::Ref(_) | Ty::Int | Ty::Bool | Ty::Never => false,
     }
+}
+
+/// Two types of which both are known by name, and are not the same; nothing is a reference to one
+/// of them that could stand for the other.
+fn differ(given: &Ty, wanted: &Ty) -> bool {
+    match (given, wanted) {
+        (Ty::Own(given, _), Ty::Own(wanted, _)) => given != wanted,
+        // A path may be one of several to the same type.
+        (Ty::Foreign(given, _), Ty::Foreign(wanted, _)) => {
+            given.as_str().rsplit("::").next() != wanted.as_str().rsplit("::").next()
+        }
+        (Ty::Own(..), Ty::Foreign(..)) | (Ty::Foreign(..), Ty::Own(..)) => true,
+        _ => false,
+    }
+}
+
+/// What a constructor of another crate makes, by its name: `Request::new(…)` makes a Request.
+fn constructed(graph: &Graph, local: LocalId) -> Ty {
+    let made = graph.local(local).def.and_then(|def| graph.call_at(def));
+    let Some(Target::Foreign(path)) = made.map(|call| &call.target) else { return Ty::Unknown };
+    match path.as_str().rsplit_once("::") {
+        Some((of, "new" | "default")) if is_type(of) => Ty::Foreign(Name::new(of), Vec::new()),
+        _ => Ty::Unknown,
+    }
+}
+
+/// Whether the last name of a path is written like that of a type.
+fn is_type(path: &str) -> bool {
+    let last = path.rsplit("::").next().unwrap_or_default();
+    last.starts_with(|first: char| first.is_ascii_uppercase())
 }
 
 /// See the module.
@@ -66,7 +97,7 @@ impl<'a> Callers<'a> {
                         || called.of.is_none() && same_trait(called, function);
                     *other == id || called.name == name && twin
                 }
-                Target::Unknown(other) => *other == name && self.may_be(call, function),
+                Target::Unknown(other) => *other == name && self.may_be(&site.graph, call, id),
                 _ => false,
             });
             let calls: Vec<NodeId> = calls.map(|(node, _)| node).collect();
@@ -78,7 +109,8 @@ impl<'a> Callers<'a> {
     /// Whether a call of something unknown may be of a function with its name: a method of
     /// something unknown could be any that takes as much, a function of a type parameter any of the
     /// trait.
-    fn may_be(&self, call: &Call, function: &Function) -> bool {
+    fn may_be(&self, graph: &Graph, call: &Call, id: FnId) -> bool {
+        let function = self.world.names.function(id);
         let params = self.world.names.body_of(function).map(|body| body.params.len());
         let given = call.receiver.iter().count() + call.args.len();
         let called = match &call.receiver {
@@ -90,6 +122,22 @@ impl<'a> Callers<'a> {
             && params.is_none_or(|params| params == given)
             && (function.of_trait.is_some()
                 || function.of_type.is_none_or(|of| may_hold(&call.receiver_ty, of)))
+            && (call.receiver.is_none() || self.may_take(graph, call, id))
+    }
+
+    /// Whether what the call passes may be what the function takes.
+    fn may_take(&self, graph: &Graph, call: &Call, id: FnId) -> bool {
+        let scope = self.world.scope(id);
+        let params = &self.world.names.function(id).sig.params;
+        call.args.iter().zip(params).all(|(arg, wanted)| {
+            let Some(place) = arg.place() else { return true };
+            let wanted = self.world.ty(wanted, scope);
+            let given = match type_of(self.world, graph, place.local, &place.path) {
+                Ty::Unknown if place.path.is_empty() => constructed(graph, place.local),
+                given => given,
+            };
+            !differ(&given, &wanted)
+        })
     }
 
     /// Where a function of this name is used as a value; nothing when there are too many places.

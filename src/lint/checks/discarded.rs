@@ -44,7 +44,8 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     // It was there before: waiting with it was the point.
                     Err(Reason::Context("it came in by an argument"))
                 } else {
-                    dropped_at_once(checker, site, id, held, with)
+                    let own = matches!(call.target, Target::Own(_));
+                    dropped_at_once(checker, site, id, held, with, own)
                 };
                 let judged = judged.and_then(|end| match stands_alone(checker, site, taken) {
                     true => {
@@ -173,6 +174,7 @@ fn dropped_at_once(
     start: NodeId,
     held: Place,
     with: Option<&str>,
+    own: bool,
 ) -> Result<NodeId, Reason> {
     let (world, graph) = (checker.world, &site.graph);
     let mut end = None;
@@ -235,8 +237,9 @@ fn dropped_at_once(
         }
     }
     match end {
-        // Without anything taken out of it, a value that is merely dropped counts, too.
-        Some(end) if kept || taken.is_empty() => Ok(end),
+        // Without anything taken out of it, a value that is merely dropped counts, too; of a function
+        // of the package, what else it does may be all that was wanted.
+        Some(end) if kept || taken.is_empty() && !own => Ok(end),
         Some(end) => Err(Reason::Released(graph.node(end).span)),
         None => Err(Reason::UnknownOrigin),
     }

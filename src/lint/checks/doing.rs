@@ -83,7 +83,8 @@ impl<'a> Doing<'a> {
                 _ => Does::of(&call.effects),
             },
             NodeKind::Await { what, .. } => {
-                Does { awaits: true, ..self.future(site, &origin(&site.graph, what)) }
+                let origin = origin(&site.graph, what);
+                Does { awaits: !self.runs_through(site, &origin), ..self.future(site, &origin) }
             }
             NodeKind::Select { futures } => {
                 let all: Vec<Does> = futures
@@ -100,6 +101,21 @@ impl<'a> Doing<'a> {
                 }
             }
             _ => Does::default(),
+        }
+    }
+
+    /// An async function of the package that awaits nothing: its future is ready at once.
+    fn runs_through(&self, site: &Rc<Site>, origin: &Origin) -> bool {
+        let Origin::Call(id) = origin else { return false };
+        let Some(Target::Own(id)) = site.graph.call_at(*id).map(|call| &call.target) else {
+            return false;
+        };
+        let function = self.world.names.function(*id);
+        // Whoever implements a trait may await.
+        let plain = function.sig.is_async && function.of_trait.is_none();
+        plain && {
+            let does = self.function(*id);
+            !does.awaits && !does.unknown
         }
     }
 

@@ -386,9 +386,12 @@ fn verdict(paths: Paths, fate: &Fate) -> Option<Reason> {
     if fate.lost.is_empty() {
         return Some(elsewhere.or(released).unwrap_or(Reason::ProcessEnds));
     }
+    if paths == Paths::Released && released.is_none() {
+        return Some(elsewhere.unwrap_or(Reason::OtherRule));
+    }
     let cared_for = released.or(elsewhere);
     match paths {
-        Paths::Any => None,
+        Paths::Any | Paths::Released => None,
         // Somebody who takes it on some path may as well take it on all that matter.
         Paths::All => cared_for.map(|_| Reason::OtherRule),
         Paths::Some => match cared_for {

@@ -19,7 +19,7 @@ use crate::lint::types::{Target, Ty, World};
 use super::near::is_near;
 use super::peer_wait::Search;
 use super::track::moved_on;
-use super::users::users;
+use super::users::{asks_near, users};
 use super::{Checker, Outcome, Reason, Reported, context, item};
 
 pub(super) fn check(checker: &mut Checker<'_>) {
@@ -254,7 +254,7 @@ fn judge(
     if let Err(reason) = context::fits(when, &contexts) {
         return Outcome::Silent(Reason::Context(reason));
     }
-    if is_near(checker, site, call) {
+    if is_near(checker, site, call) || asks_near(checker, site, call.to) {
         return Outcome::Silent(Reason::Context("the other side is on this machine"));
     }
     if let Some(with) = &when.with

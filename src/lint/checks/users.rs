@@ -5,10 +5,11 @@ use std::rc::Rc;
 use rustc_hash::FxHashSet;
 
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{LocalId, NodeId, NodeKind, Operand, Value};
+use crate::lint::cfg::{Call, LocalId, NodeId, NodeKind, Operand, Value};
 use crate::lint::ir::Name;
 
 use super::Checker;
+use super::near::is_near;
 
 /// Methods called on values of the type, anywhere in the package; nothing when what a call makes
 /// never leaves its body.
@@ -17,7 +18,7 @@ pub(super) fn users(
     site: &Site,
     made: LocalId,
 ) -> Option<Vec<(Rc<Site>, NodeId)>> {
-    if !leaves(site, made) {
+    if within(site, made).is_some() {
         return None;
     }
     let Some(ty) = type_name(site, made) else { return Some(Vec::new()) };
@@ -56,8 +57,19 @@ fn type_name(site: &Site, local: LocalId) -> Option<Name> {
     ty.payload().path().or_else(|| ty.path())
 }
 
-/// Whether it is returned, stored or given away.
-fn leaves(site: &Site, made: LocalId) -> bool {
+/// Whether it never leaves its body, and asks nobody but this machine there.
+pub(super) fn asks_near(checker: &Checker<'_>, site: &Rc<Site>, made: LocalId) -> bool {
+    let Some(same) = within(site, made) else { return false };
+    let asks = |call: &&Call| {
+        let on_it = call.receiver.as_ref().and_then(|receiver| receiver.place());
+        on_it.is_some_and(|at| same.contains(&at.local)) && !call.args.is_empty()
+    };
+    let mut asked = site.graph.calls().map(|(_, call)| call).filter(asks).peekable();
+    asked.peek().is_some() && asked.all(|call| is_near(checker, site, call))
+}
+
+/// All locals that hold it in turn; nothing when it is returned, stored or given away.
+fn within(site: &Site, made: LocalId) -> Option<FxHashSet<LocalId>> {
     let graph = &site.graph;
     let ty = type_name(site, made);
     let mut same: FxHashSet<LocalId> = FxHashSet::from_iter([made]);
@@ -68,12 +80,12 @@ fn leaves(site: &Site, made: LocalId) -> bool {
             NodeKind::Assign { to, value } if same.iter().any(|&local| value.uses(local)) => {
                 let inside = matches!(value, Value::Use(_) | Value::Parts { written: false, .. });
                 if !inside || to.local == graph.result || !to.path.is_empty() {
-                    return true;
+                    return None;
                 }
                 to.local
             }
             NodeKind::Await { to, what } if is(what) => to.local,
-            NodeKind::Call(call) if call.args.iter().any(is) => return true,
+            NodeKind::Call(call) if call.args.iter().any(is) => return None,
             NodeKind::Call(call) if call.receiver.as_ref().is_some_and(is) => {
                 if type_name(site, call.to) != ty {
                     continue;
@@ -84,5 +96,5 @@ fn leaves(site: &Site, made: LocalId) -> bool {
         };
         same.insert(next);
     }
-    false
+    Some(same)
 }

@@ -68,7 +68,8 @@ fn runs_always(code: &Code<'_>, mut id: ExprId) -> bool {
 pub(super) fn drop_before(spot: &Spot<'_>, reported: &Reported) -> Shaped {
     let code = &spot.code;
     let Parent::Stmt(block, number) = code.parent(code.unwrapped(spot.expr)) else { return None };
-    let name = code.named((block, number))?;
+    // Whoever names a guard like this wants all that follows under it.
+    let name = code.named((block, number)).filter(|name| !name.as_str().starts_with('_'))?;
     let &(_, span, _) = reported.related.iter().find(|(role, ..)| *role == Role::Step)?;
     let source = spot.world.names.source(spot.site.file);
     let (there, slow) = Code::step_at(&source.file, &source.text, span)?;

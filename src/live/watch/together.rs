@@ -91,11 +91,15 @@ fn told(id: &str, agreement: &Agreement) -> Together {
 
 fn words(place: &str, agreement: &Agreement) -> Evidence {
     let Agreement { births: (own, other), apart, chance } = agreement;
+    // What is beyond a million tells a reader nothing more.
+    let pairs = match 1.0 / chance.max(1e-12) {
+        pairs if pairs < 1e6 => format!("{pairs:.0}"),
+        _ => "a million".to_owned(),
+    };
     Evidence::new(format!(
         "{place} grows with it: {own} and {other} survivors were opened in the same steps of time, \
          {:.0} % as far apart as two leaks of their own would be (by chance in fewer than 1 of \
-         {:.0} such pairs)",
+         {pairs} such pairs)",
         apart * 100.0,
-        1.0 / chance.max(1e-12),
     ))
 }
