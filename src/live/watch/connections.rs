@@ -113,7 +113,7 @@ pub(super) fn outcomes(target: &TargetWatch) -> Vec<ConnectionOutcome> {
                 opened_high: opened.saturating_add(lost),
                 closed,
                 failed,
-                lives: lives.buckets(),
+                lives,
             }),
         })
         .collect()

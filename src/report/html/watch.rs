@@ -12,6 +12,7 @@ use super::heat::{HeatMap, Level};
 use crate::finding::Verdict;
 use crate::live::facts::{Lifecycle, Millis, TargetId};
 use crate::live::history::{History, Past, Series};
+use crate::live::life_spans::LifeSpans;
 use crate::live::outcome::{Outcome, ResourceOutcome, TargetOutcome};
 use crate::report::human::{amount, headline, name, pids, place, signed, table_name};
 use crate::report::json::{event, started, status};
@@ -264,7 +265,10 @@ fn section(
         durations: target
             .durations
             .iter()
-            .filter_map(|(role, durations)| Bars::draw(role, durations))
+            .filter_map(|(role, lives)| {
+                let title = if role.is_empty() { "sockets".to_owned() } else { role.clone() };
+                Bars::draw(title, closed(lives), &lives.seen_by(outcome.scale.bucket_ms))
+            })
             .collect(),
         resources: target.resources.iter().take(ROWS).map(resource).collect(),
         handles,
@@ -298,6 +302,15 @@ fn section(
             .collect(),
         lifecycle: target.lifecycle.iter().take(ROWS).map(life).collect(),
     }
+}
+
+/// How many lives, and how long one was.
+fn closed(lives: &LifeSpans) -> String {
+    let mut text = format!("{} closed", grouped(lives.total()));
+    if let Some(mean) = lives.mean_seconds() {
+        text.push_str(&format!(", {} on average", duration(mean)));
+    }
+    text
 }
 
 fn who(target: &TargetOutcome) -> String {

@@ -7,7 +7,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, 
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use crate::live::durations::{BOUNDS_S, Durations};
+use crate::live::life_spans::{EDGES_MS, LifeSpans};
 use crate::report::number::rounded;
 use crate::report::text::sanitise;
 
@@ -51,7 +51,7 @@ pub(super) type Labels = Vec<(&'static str, String)>;
 #[derive(Debug)]
 enum Value {
     Number(f64),
-    Durations(Durations),
+    Lives(LifeSpans),
 }
 
 /// All metrics of one moment.
@@ -74,13 +74,13 @@ impl Exposition {
     }
 
     /// The same of a histogram.
-    pub(super) fn add_durations(
+    pub(super) fn add_lives(
         &mut self,
         name: &str,
         labels: &[(&'static str, &str)],
-        durations: &Durations,
+        lives: &LifeSpans,
     ) {
-        self.push(name, labels, Value::Durations(durations.clone()));
+        self.push(name, labels, Value::Lives(*lives));
     }
 
     fn push(&mut self, name: &str, labels: &[(&'static str, &str)], value: Value) {
@@ -146,11 +146,12 @@ fn encode(
             metric.encode_counter::<NoLabelSet, _, f64>(value, None)
         }
         (Value::Number(value), _) => metric.encode_gauge(value),
-        (Value::Durations(durations), _) => {
-            let bounds = BOUNDS_S.into_iter().chain([f64::INFINITY]);
-            let buckets: Vec<(f64, u64)> = bounds.zip(durations.counts).collect();
-            let (sum, count) = (durations.sum_s, durations.total());
-            metric.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+        (Value::Lives(lives), _) => {
+            let bounds = EDGES_MS.into_iter().map(|edge| edge as f64 / 1000.0);
+            let bounds = bounds.chain([f64::INFINITY]);
+            let buckets: Vec<(f64, u64)> = bounds.zip(*lives.counts()).collect();
+            let sum = lives.sum_ms() as f64 / 1000.0;
+            metric.encode_histogram::<NoLabelSet>(sum, lives.total(), &buckets, None)
         }
     }
 }
@@ -206,10 +207,10 @@ mod tests {
     fn both_formats_hold_the_same() {
         let mut all = Exposition::new(&ALL);
         all.add("handle_births", &[("target", "api")], 7.0);
-        let mut durations = Durations::default();
-        durations.add(3.0);
-        durations.add(1e6);
-        all.add_durations("duration_seconds", &[("role", "tcp client")], &durations);
+        let mut lives = LifeSpans::default();
+        lives.add(3_000);
+        lives.add(1_000_000_000);
+        all.add_lives("duration_seconds", &[("role", "tcp client")], &lives);
         let text = all.text().expect("a text");
         assert!(
             text.ends_with("# EOF\n") && text.contains("# TYPE poolscan_handle_births counter")
@@ -220,6 +221,7 @@ mod tests {
             "# TYPE poolscan_handle_births_total counter",
             "poolscan_handle_births_total{target=\"api\"} 7.0",
             "poolscan_duration_seconds_bucket{le=\"5.0\",role=\"tcp client\"} 1",
+            "poolscan_duration_seconds_sum{role=\"tcp client\"} 1000003.0",
             "poolscan_duration_seconds_bucket{le=\"+Inf\",role=\"tcp client\"} 2",
             "poolscan_duration_seconds_count{role=\"tcp client\"} 2",
         ] {

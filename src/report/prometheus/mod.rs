@@ -38,7 +38,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::live::durations::Durations;
+    use crate::live::life_spans::LifeSpans;
     use crate::live::outcome::SourceOutcome;
     use crate::report::samples;
 
@@ -51,7 +51,7 @@ mod tests {
         let mut outcome = samples::full();
         outcome.targets.truncate(1);
         outcome.targets[0].durations =
-            BTreeMap::from([("tcp client".to_owned(), Durations::default())]);
+            BTreeMap::from([("tcp client".to_owned(), LifeSpans::default())]);
         let text = watch_metrics(&outcome).expect("a text");
         let group = "socket > tcp client > 10.0.3.7:5432 > CLOSE_WAIT";
         let place = format!("target=\"api\",pid=\"10\",resource=\"fds\",group=\"{group}\"");

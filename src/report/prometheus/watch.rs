@@ -217,9 +217,9 @@ impl Of<'_> {
         for (gauge, &value) in others().take(MOST) {
             self.add("reading", &[("name", gauge)], value);
         }
-        for (role, durations) in target.durations.iter().take(MOST) {
+        for (role, lives) in target.durations.iter().take(MOST) {
             let labels = [&self.who[..], &[("role", role.as_str())]].concat();
-            self.all.add_durations("connection_duration_seconds", &labels, durations);
+            self.all.add_lives("connection_duration_seconds", &labels, lives);
         }
         let counts = [target.sources.len(), others().count(), target.durations.len()];
         counts.into_iter().map(|count| count.saturating_sub(MOST)).sum()
