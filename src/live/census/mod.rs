@@ -17,7 +17,7 @@ pub use group::{Group, GroupId, LATELY};
 
 use crate::live::detect::clock::Life;
 use crate::live::detect::scale::Timing;
-use crate::live::facts::{Activity, Change, HandleFacts, HandleId, Millis};
+use crate::live::facts::{Activity, Change, HandleFacts, HandleId, Millis, OTHER};
 use crate::live::life_spans::LifeSpans;
 
 /// Most groups of one target; what comes later is counted in `other`.
@@ -28,8 +28,6 @@ pub const MAX_HANDLES: usize = 2_000_000;
 pub const MAX_DEPTH: usize = 6;
 /// Most roles of connections whose lengths of life are told apart.
 const MAX_ROLES: usize = 32;
-/// Name of the group that takes what exceeds the bounds.
-pub const OTHER: &str = "(other)";
 
 /// The handles of one target.
 #[derive(Debug)]

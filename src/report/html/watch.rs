@@ -8,7 +8,9 @@ use serde::Serialize;
 use super::axis::Unit;
 use super::bars::Bars;
 use super::chart::{Chart, Subject};
+use super::connections::Connections;
 use super::heat::{HeatMap, Level};
+use super::pools::Pools;
 use crate::finding::Verdict;
 use crate::live::facts::{Lifecycle, Millis, TargetId};
 use crate::live::history::{History, Past, Series};
@@ -69,6 +71,8 @@ struct Target {
     more_charts: Vec<Chart>,
     charts_left_out: usize,
     heat: Option<HeatMap>,
+    pools: Pools,
+    connections: Connections,
     durations: Vec<Bars>,
     resources: Vec<Resource>,
     handles: Vec<Handle>,
@@ -262,6 +266,8 @@ fn section(
         charts,
         more_charts,
         heat: Some(HeatMap::draw(levels(target, past), span.0, span.1)),
+        pools: Pools::of(&target.pools),
+        connections: Connections::of(&target.connections),
         durations: target
             .durations
             .iter()
@@ -305,7 +311,7 @@ fn section(
 }
 
 /// How many lives, and how long one was.
-fn closed(lives: &LifeSpans) -> String {
+pub(super) fn closed(lives: &LifeSpans) -> String {
     let mut text = format!("{} closed", grouped(lives.total()));
     if let Some(mean) = lives.mean_seconds() {
         text.push_str(&format!(", {} on average", duration(mean)));

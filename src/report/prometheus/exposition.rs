@@ -7,7 +7,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, 
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use crate::live::life_spans::{EDGES_MS, LifeSpans};
+use crate::live::life_spans::{BUCKETS, EDGES_MS, LifeSpans};
 use crate::report::number::rounded;
 use crate::report::text::sanitise;
 
@@ -31,6 +31,21 @@ pub(super) struct Description {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) help: &'static str,
+}
+
+/// A gauge.
+pub(super) const fn gauge(name: &'static str, help: &'static str) -> Description {
+    Description { name, kind: Kind::Gauge, help }
+}
+
+/// A counter.
+pub(super) const fn counter(name: &'static str, help: &'static str) -> Description {
+    Description { name, kind: Kind::Counter, help }
+}
+
+/// A histogram of lengths of life.
+pub(super) const fn histogram(name: &'static str, help: &'static str) -> Description {
+    Description { name, kind: Kind::Histogram, help }
 }
 
 impl Description {
@@ -62,8 +77,8 @@ pub(super) struct Exposition {
 
 impl Exposition {
     /// Metrics without samples yet, in the order in which they are shown.
-    pub(super) fn new(all: &[Description]) -> Self {
-        Self { families: all.iter().map(|&description| (description, Vec::new())).collect() }
+    pub(super) fn new(all: impl IntoIterator<Item = Description>) -> Self {
+        Self { families: all.into_iter().map(|description| (description, Vec::new())).collect() }
     }
 
     /// Adds a sample of a metric that was described. What is not finite is not known, and left out.
@@ -92,9 +107,13 @@ impl Exposition {
         }
     }
 
-    /// Samples of all metrics.
+    /// Samples of all metrics; a histogram has one for each bucket.
     pub(super) fn len(&self) -> usize {
-        self.families.iter().map(|(_, samples)| samples.len()).sum()
+        let len = |value: &Value| match value {
+            Value::Number(_) => 1,
+            Value::Lives(_) => BUCKETS + 2,
+        };
+        self.families.iter().flat_map(|(_, samples)| samples).map(|(_, value)| len(value)).sum()
     }
 
     /// The text, in OpenMetrics 1.0.
@@ -185,14 +204,14 @@ mod tests {
     use super::*;
 
     const ALL: [Description; 3] = [
-        Description { name: "handles", kind: Kind::Gauge, help: "Handles held" },
-        Description { name: "handle_births", kind: Kind::Counter, help: "Handles seen to appear" },
-        Description { name: "duration_seconds", kind: Kind::Histogram, help: "Lengths of life" },
+        gauge("handles", "Handles held"),
+        counter("handle_births", "Handles seen to appear"),
+        histogram("duration_seconds", "Lengths of life"),
     ];
 
     #[test]
     fn hostile_labels_stay_in_their_quotes() {
-        let mut all = Exposition::new(&ALL);
+        let mut all = Exposition::new(ALL);
         let hostile = "a\"} 1\npoolscan_handles{x=\"\\\x1b[2J\u{202e}";
         all.add("handles", &[("target", hostile)], 3.0);
         all.add("handles", &[("target", "unknown")], f64::NAN);
@@ -205,7 +224,7 @@ mod tests {
 
     #[test]
     fn both_formats_hold_the_same() {
-        let mut all = Exposition::new(&ALL);
+        let mut all = Exposition::new(ALL);
         all.add("handle_births", &[("target", "api")], 7.0);
         let mut lives = LifeSpans::default();
         lives.add(3_000);
