@@ -1,6 +1,9 @@
 //! The arguments, their help and their examples.
 
+#[cfg(all(test, target_os = "linux"))]
+mod examples;
 mod lint;
+mod shell;
 
 #[cfg(target_os = "linux")]
 use std::net::SocketAddr;
@@ -13,6 +16,7 @@ pub(super) use lint::{
     Choosing, Color, ExplainArgs, LintArgs, LintFormat, LspArgs, Output, PageFormat, RulesArgs,
     RulesCommand, RulesTestArgs,
 };
+pub(super) use shell::{CompletionsArgs, ManArgs};
 
 use crate::finding::Verdict;
 
@@ -74,6 +78,10 @@ pub(super) enum Command {
     Rules(RulesArgs),
     /// Explain a rule: why, examples, limits
     Explain(ExplainArgs),
+    /// Print what a shell completes our commands and options by
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write those of all commands into a folder
+    Man(ManArgs),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -205,7 +213,7 @@ pub(super) struct WatchArgs {
 #[cfg(target_os = "linux")]
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  poolscan agent --config /etc/poolscan/agent.toml\n\n\
-    The file:\n  serve = \":9464\"                    # and, or: textfile = \"/…/poolscan.prom\"\n  \
+    The file:\n  serve = \":9464\"                    # and, or: textfile = \"/path/poolscan.prom\"\n  \
     interval = \"15s\"                  # how often handles are looked at\n  \
     discover = \"60s\"                  # how often new processes are looked for\n  \
     lifetime = \"10min\"                # longest normal life of a handle; default: per kind\n  \
@@ -333,6 +341,9 @@ pub(super) struct ReplayArgs {
 
 #[cfg(target_os = "linux")]
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    poolscan demo\n  \
+    poolscan demo --for 40s                     until more is certain")]
 pub(super) struct DemoArgs {
     /// Longest time to watch
     #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "20s")]

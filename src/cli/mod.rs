@@ -4,6 +4,7 @@
 mod agent;
 mod args;
 mod catalogue;
+mod completions;
 #[cfg(target_os = "linux")]
 mod demo;
 mod diff;
@@ -15,6 +16,7 @@ mod lint;
 #[cfg(target_os = "linux")]
 mod ls;
 mod lsp;
+mod man;
 #[cfg(target_os = "linux")]
 mod metrics;
 mod output;
@@ -84,6 +86,8 @@ pub fn run() -> ExitCode {
         Command::Lsp(args) => lsp::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -7,6 +7,9 @@ use super::life_spans::LifeSpans;
 /// Event time in milliseconds since the watch began; negative for what happened before it.
 pub type Millis = i64;
 
+/// The name of what takes in everything beyond a bound: peers, roles, groups.
+pub const OTHER: &str = "(other)";
+
 /// A target within one watch: a process, or a tree of processes of one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct TargetId(pub u32);

@@ -9,7 +9,6 @@ pub mod collect;
 pub mod compare;
 pub mod detect;
 pub mod diagnose;
-pub mod durations;
 pub mod facts;
 pub mod history;
 #[cfg(target_os = "linux")]

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::durations::Durations;
 use super::facts::{Lifecycle, Millis, SourceStatus, TargetFacts, TargetId};
-use super::life_spans::Bucket;
+use super::life_spans::{Bucket, LifeSpans};
 use crate::finding::{Confidence, Evidence, Severity, Verdict};
 
 /// Everything the watch can say at `now`.
@@ -80,7 +79,7 @@ pub struct TargetOutcome {
     /// Latest gauges of the whole target.
     pub gauges: BTreeMap<String, f64>,
     /// How long closed connections lived that were seen to open, by role. Untrusted text.
-    pub durations: BTreeMap<String, Durations>,
+    pub durations: BTreeMap<String, LifeSpans>,
     /// TCP connections by direction and peer, the busiest of each direction first.
     pub connections: Vec<ConnectionOutcome>,
     /// What happened to its processes.
@@ -229,7 +228,7 @@ pub struct TracedConnections {
     /// Tried, and never established.
     pub failed: u64,
     /// How long the ended ones lived.
-    pub lives: Vec<Bucket>,
+    pub lives: LifeSpans,
 }
 
 /// One resource of a target: a total, or one group of handles.

@@ -67,7 +67,7 @@ fn told(connection: &ConnectionOutcome) -> Vec<String> {
             grouped(traced.closed),
             grouped(traced.failed),
         ));
-        lines.push(format!("lived: {}", lives(&traced.lives)));
+        lines.push(format!("lived: {}", lives(&traced.lives.buckets())));
     }
     lines
 }

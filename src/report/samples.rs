@@ -54,7 +54,7 @@ fn connection() -> ConnectionOutcome {
             opened_high: 60_013,
             closed: 59_978,
             failed: 2,
-            lives: lives.buckets(),
+            lives,
         }),
     }
 }

@@ -28,6 +28,8 @@ mod robust;
 mod rules;
 #[cfg(target_os = "linux")]
 mod screens;
+#[cfg(target_os = "linux")]
+mod shell;
 mod soup;
 #[cfg(target_os = "linux")]
 mod toolbox;

@@ -46,6 +46,11 @@ fn hostile(folder: &Path) -> String {
              \"peer\":\"{name}\",\"label\":\"{name}\",\"silent_since_ms\":{at}}}\n\
              {{\"type\":\"gauge\",\"t_ms\":{at},\"name\":\"{name}\",\"value\":{second}}}\n"
         ));
+        text.push_str(&format!(
+            "{{\"type\":\"pool\",\"t_ms\":{at},\"name\":\"{name}\",\"numbers\":{{\"in_use\":9,\"max\":9,\"waiting\":1}}}}\n\
+             {{\"type\":\"connections\",\"t_ms\":{at},\"basis\":\"traced\",\"role\":\"{name}\",\
+             \"peer\":\"{name}\",\"opened\":{second},\"lives\":[1,{second}],\"lives_ms\":{second}}}\n"
+        ));
         if second % 3 == 0 {
             text.push_str(&format!("{{\"type\":\"close\",\"t_ms\":{at},\"id\":{second}}}\n"));
         }
@@ -319,5 +324,7 @@ fn a_browser_shows_the_page_fetches_nothing_and_hostile_names_are_inert() {
         }
         assert!(!network.contains("evil.example"), "something was fetched");
         assert_eq!(recording.contains("hostile"), dom.contains("evil.example"));
+        assert_eq!(recording.contains("hostile"), dom.contains("class=\"fill-exhausted\""));
+        assert_eq!(recording.contains("hostile"), dom.contains("class=\"histogram\""));
     }
 }

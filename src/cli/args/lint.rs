@@ -127,7 +127,7 @@ pub(in crate::cli) struct Choosing {
     poolscan lint --stdin-filename src/a.rs < text\n                                              \
     the text that an editor holds, as that file of its package\n  \
     poolscan lint --fix                         mend what can be mended safely\n  \
-    poolscan lint --diff --unsafe-fixes         show all that could be mended\n\n\
+    poolscan lint --diff --unsafe-fixes         show all that could be mended\n  \
     poolscan lint --no-cache                    everything anew, nothing kept\n  \
     poolscan lint --show-config                 which poolscan.toml holds for which package\n\n\
     Settings are those of the nearest poolscan.toml at or above a package, or of the metadata in its\n\
@@ -231,9 +231,10 @@ pub(in crate::cli) enum RulesCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Exit codes: 0 all examples are as they say, 1 some are not, 2 a file is wrong"
-)]
+#[command(after_help = "Examples:\n  \
+    poolscan rules test                         every rule that is built in\n  \
+    poolscan rules test my-pool.toml            my own\n\n\
+    Exit codes: 0 all examples are as they say, 1 some are not, 2 a file is wrong")]
 pub(in crate::cli) struct RulesTestArgs {
     /// Rules and facts of your own; all that are built in when absent
     #[arg(value_name = "FILE")]

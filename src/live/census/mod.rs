@@ -17,8 +17,7 @@ pub use group::{Group, GroupId, LATELY};
 
 use crate::live::detect::clock::Life;
 use crate::live::detect::scale::Timing;
-use crate::live::durations::Durations;
-use crate::live::facts::{Activity, Change, HandleFacts, HandleId, Millis};
+use crate::live::facts::{Activity, Change, HandleFacts, HandleId, Millis, OTHER};
 use crate::live::life_spans::LifeSpans;
 
 /// Most groups of one target; what comes later is counted in `other`.
@@ -29,8 +28,6 @@ pub const MAX_HANDLES: usize = 2_000_000;
 pub const MAX_DEPTH: usize = 6;
 /// Most roles of connections whose lengths of life are told apart.
 const MAX_ROLES: usize = 32;
-/// Name of the group that takes what exceeds the bounds.
-pub const OTHER: &str = "(other)";
 
 /// The handles of one target.
 #[derive(Debug)]
@@ -44,7 +41,7 @@ pub struct Census {
     by_id: HashMap<HandleId, u32>,
     evictions: u64,
     /// Lengths of life of closed connections, by role.
-    durations: BTreeMap<Arc<str>, Durations>,
+    durations: BTreeMap<Arc<str>, LifeSpans>,
 }
 
 /// The level of a path at which a peer stands: below kind and role.
@@ -124,7 +121,7 @@ impl Census {
     }
 
     /// Lengths of life of closed connections that were seen to open, by role.
-    pub fn durations(&self) -> &BTreeMap<Arc<str>, Durations> {
+    pub fn durations(&self) -> &BTreeMap<Arc<str>, LifeSpans> {
         &self.durations
     }
 
@@ -286,7 +283,7 @@ impl Census {
         let role = &handle.facts.role;
         let known = self.durations.contains_key(role) || self.durations.len() < MAX_ROLES;
         let role = if known { Arc::clone(role) } else { Arc::from(OTHER) };
-        self.durations.entry(role).or_default().add((at - born) as f64 / 1000.0);
+        self.durations.entry(role).or_default().add(at - born);
     }
 
     /// A handle changed.

@@ -11,7 +11,7 @@ use super::beat::Beat;
 use super::feed::{Closed, Feed, Outlet};
 use super::socket_facts::{peer_of, role_of};
 use super::sockets::Sockets;
-use crate::live::facts::{Basis, ConnectionCounts, Fact, SourceStatus, TargetId};
+use crate::live::facts::{Basis, ConnectionCounts, Fact, OTHER, SourceStatus, TargetId};
 use crate::live::host::socket_row::End;
 use crate::live::target::Target;
 use crate::live::trace::connections::{
@@ -20,10 +20,8 @@ use crate::live::trace::connections::{
 use crate::live::trace::ring::Rings;
 use crate::live::trace::tracepoint::{self, Tracepoint};
 
-/// Ends of connections told apart for one target.
+/// Ends of connections told apart for one target; what goes beyond is one peer.
 const MAX_ENDS: usize = 1024;
-/// What goes beyond is one peer of this name.
-const OTHER: &str = "(other)";
 /// Rings are read so often, and whenever one is a quarter full.
 const READ_EVERY: Duration = Duration::from_millis(100);
 /// What was heard is handed over so often.

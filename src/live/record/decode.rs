@@ -152,7 +152,10 @@ impl Decoder {
                     opened: line.opened.unwrap_or(0),
                     closed: line.closed.unwrap_or(0),
                     failed: line.failed.unwrap_or(0),
-                    lives: LifeSpans::of_counts(line.lives.as_deref().unwrap_or_default()),
+                    lives: LifeSpans::of_counts(
+                        line.lives.as_deref().unwrap_or_default(),
+                        line.lives_ms.unwrap_or(0),
+                    ),
                 }),
             },
             "source" => Fact::Source {

@@ -134,6 +134,7 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
             closed: (counts.closed != 0).then_some(counts.closed),
             failed: (counts.failed != 0).then_some(counts.failed),
             lives: lives_of(&counts.lives),
+            lives_ms: (counts.lives.sum_ms() != 0).then_some(counts.lives.sum_ms()),
             ..of_type("connections")
         },
         Fact::Environment { at, target, name, text } => Line {

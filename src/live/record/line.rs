@@ -91,6 +91,8 @@ pub(super) struct Line<'a> {
     pub(super) failed: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) lives: Option<Vec<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lives_ms: Option<u64>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub(super) status: Option<Text<'a>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::target::TargetWatch;
-use crate::live::census::{Connections, OTHER};
+use crate::live::census::Connections;
 use crate::live::detect::churn::{self, Namespace, Peer};
-use crate::live::facts::{Basis, ConnectionCounts};
+use crate::live::facts::{Basis, ConnectionCounts, OTHER};
 use crate::live::life_spans::LifeSpans;
 use crate::live::outcome::{ConnectionOutcome, OpenedEstimate, TracedConnections};
 
@@ -113,7 +113,7 @@ pub(super) fn outcomes(target: &TargetWatch) -> Vec<ConnectionOutcome> {
                 opened_high: opened.saturating_add(lost),
                 closed,
                 failed,
-                lives: lives.buckets(),
+                lives,
             }),
         })
         .collect()

@@ -511,7 +511,7 @@ impl TargetWatch {
                 .census
                 .durations()
                 .iter()
-                .map(|(role, durations)| (role.to_string(), durations.clone()))
+                .map(|(role, durations)| (role.to_string(), *durations))
                 .collect(),
             connections: connections::outcomes(self),
             lifecycle: self.lifecycle.clone(),

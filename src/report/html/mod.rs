@@ -3,9 +3,11 @@
 mod axis;
 mod bars;
 mod chart;
+mod connections;
 mod heat;
 mod lint;
 mod page;
+mod pools;
 #[cfg(test)]
 mod tests;
 mod watch;

@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use crate::report::text::sanitise;
 
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
     ("base.html", include_str!("base.html")),
     ("style.css", include_str!("style.css")),
     ("chart.html", include_str!("chart.html")),
+    ("bars.html", include_str!("bars.html")),
     ("watch.html", include_str!("watch.html")),
     ("lint.html", include_str!("lint.html")),
 ];

@@ -4,7 +4,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::*;
-use crate::live::facts::{Fact, HandleFacts, HandleId, TargetId};
+use crate::live::facts::{
+    Basis, ConnectionCounts, Fact, HandleFacts, HandleId, PoolReading, TargetId,
+};
+use crate::live::life_spans::LifeSpans;
+use crate::live::outcome::PoolLevel;
 use crate::live::watch::{Settings, Watch};
 use crate::report::samples;
 
@@ -98,6 +102,19 @@ fn hostile_names_are_inert_in_watch_pages() {
         let gauge =
             |at, value| Fact::Gauge { at, target, pid: None, name: Arc::clone(&name), value };
         facts.extend([gauge(0, 1.0), gauge(9_000, 2.0)]);
+        let reading = PoolReading { in_use: Some(9.5), max: Some(10.0), ..Default::default() };
+        let reading = Box::new(reading);
+        facts.push(Fact::Pool { at: 9_000, target, name: Arc::clone(&name), reading });
+        let counts = ConnectionCounts {
+            basis: Basis::Traced,
+            role: Arc::clone(&name),
+            peer: Arc::clone(&name),
+            opened: 3,
+            closed: 2,
+            failed: 1,
+            lives: LifeSpans::of_counts(&[0, 1, 1], 5),
+        };
+        facts.push(Fact::Connections { at: 9_000, target, counts: Arc::new(counts) });
     }
     facts.push(Fact::Close { at: 9_000, id: HandleId(0) });
     facts.push(Fact::Source {
@@ -113,6 +130,8 @@ fn hostile_names_are_inert_in_watch_pages() {
     inert(&page);
     assert!(page.contains("&lt;script&gt;alert(1)") && page.contains("{{ 7 * 7 }}"));
     assert!(page.contains("class=\"histogram\"") && page.matches("class=\"chart\"").count() > 6);
+    assert_eq!(page.matches("class=\"fill-high\"").count(), HOSTILE.len());
+    assert!(page.contains("<table class=\"connections\">") && page.contains(": traced</b>"));
 }
 
 #[test]
@@ -122,6 +141,31 @@ fn every_outcome_makes_a_page() {
         inert(&page);
         assert!(page.ends_with("</html>"));
     }
+}
+
+#[test]
+fn pools_are_red_only_with_waiters_and_kinds_of_counts_stand_apart() {
+    let outcome = samples::full();
+    let page = watch_page(&outcome, &History::default(), "").expect("a page");
+    assert!(page.contains("class=\"fill-exhausted\"") && page.contains("7, for 45 s"));
+    for part in [
+        "<td class=\"n\">≥ 61</td>",
+        "<td class=\"n\">about 59,600 (61 to 60,700)</td>",
+        "<td class=\"n\">60,001 to 60,013</td>",
+        "<title>below 5 s: not seen</title>",
+        "<title>0.005 s to 0.01 s: 2</title>",
+        "3 closed, 2.3 s on average",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    let mut calm = samples::full();
+    for target in &mut calm.targets {
+        target.pools.iter_mut().for_each(|pool| pool.level = PoolLevel::High);
+        target.connections.iter_mut().for_each(|connection| connection.traced = None);
+    }
+    let page = watch_page(&calm, &History::default(), "").expect("a page");
+    assert!(!page.contains("class=\"fill-exhausted\"") && page.contains("class=\"fill-high\""));
+    assert!(!page.contains(", traced</th>") && page.contains("Not traced"));
 }
 
 #[test]

@@ -8,10 +8,13 @@ use serde::Serialize;
 use super::axis::Unit;
 use super::bars::Bars;
 use super::chart::{Chart, Subject};
+use super::connections::Connections;
 use super::heat::{HeatMap, Level};
+use super::pools::Pools;
 use crate::finding::Verdict;
 use crate::live::facts::{Lifecycle, Millis, TargetId};
 use crate::live::history::{History, Past, Series};
+use crate::live::life_spans::LifeSpans;
 use crate::live::outcome::{Outcome, ResourceOutcome, TargetOutcome};
 use crate::report::human::{amount, headline, name, pids, place, signed, table_name};
 use crate::report::json::{event, started, status};
@@ -68,6 +71,8 @@ struct Target {
     more_charts: Vec<Chart>,
     charts_left_out: usize,
     heat: Option<HeatMap>,
+    pools: Pools,
+    connections: Connections,
     durations: Vec<Bars>,
     resources: Vec<Resource>,
     handles: Vec<Handle>,
@@ -261,10 +266,15 @@ fn section(
         charts,
         more_charts,
         heat: Some(HeatMap::draw(levels(target, past), span.0, span.1)),
+        pools: Pools::of(&target.pools),
+        connections: Connections::of(&target.connections),
         durations: target
             .durations
             .iter()
-            .filter_map(|(role, durations)| Bars::draw(role, durations))
+            .filter_map(|(role, lives)| {
+                let title = if role.is_empty() { "sockets".to_owned() } else { role.clone() };
+                Bars::draw(title, closed(lives), &lives.seen_by(outcome.scale.bucket_ms))
+            })
             .collect(),
         resources: target.resources.iter().take(ROWS).map(resource).collect(),
         handles,
@@ -298,6 +308,15 @@ fn section(
             .collect(),
         lifecycle: target.lifecycle.iter().take(ROWS).map(life).collect(),
     }
+}
+
+/// How many lives, and how long one was.
+pub(super) fn closed(lives: &LifeSpans) -> String {
+    let mut text = format!("{} closed", grouped(lives.total()));
+    if let Some(mean) = lives.mean_seconds() {
+        text.push_str(&format!(", {} on average", duration(mean)));
+    }
+    text
 }
 
 fn who(target: &TargetOutcome) -> String {

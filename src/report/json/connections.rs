@@ -108,7 +108,7 @@ impl Traced {
             opened_high: o.opened_high,
             closed: o.closed,
             failed: o.failed,
-            lives: lives(&o.lives),
+            lives: lives(&o.lives.buckets()),
         }
     }
 }

@@ -7,7 +7,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, 
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use crate::live::durations::{BOUNDS_S, Durations};
+use crate::live::life_spans::{BUCKETS, EDGES_MS, LifeSpans};
 use crate::report::number::rounded;
 use crate::report::text::sanitise;
 
@@ -33,6 +33,21 @@ pub(super) struct Description {
     pub(super) help: &'static str,
 }
 
+/// A gauge.
+pub(super) const fn gauge(name: &'static str, help: &'static str) -> Description {
+    Description { name, kind: Kind::Gauge, help }
+}
+
+/// A counter.
+pub(super) const fn counter(name: &'static str, help: &'static str) -> Description {
+    Description { name, kind: Kind::Counter, help }
+}
+
+/// A histogram of lengths of life.
+pub(super) const fn histogram(name: &'static str, help: &'static str) -> Description {
+    Description { name, kind: Kind::Histogram, help }
+}
+
 impl Description {
     /// The name that queries use.
     pub(super) fn shown(&self) -> String {
@@ -51,7 +66,7 @@ pub(super) type Labels = Vec<(&'static str, String)>;
 #[derive(Debug)]
 enum Value {
     Number(f64),
-    Durations(Durations),
+    Lives(LifeSpans),
 }
 
 /// All metrics of one moment.
@@ -62,8 +77,8 @@ pub(super) struct Exposition {
 
 impl Exposition {
     /// Metrics without samples yet, in the order in which they are shown.
-    pub(super) fn new(all: &[Description]) -> Self {
-        Self { families: all.iter().map(|&description| (description, Vec::new())).collect() }
+    pub(super) fn new(all: impl IntoIterator<Item = Description>) -> Self {
+        Self { families: all.into_iter().map(|description| (description, Vec::new())).collect() }
     }
 
     /// Adds a sample of a metric that was described. What is not finite is not known, and left out.
@@ -74,13 +89,13 @@ impl Exposition {
     }
 
     /// The same of a histogram.
-    pub(super) fn add_durations(
+    pub(super) fn add_lives(
         &mut self,
         name: &str,
         labels: &[(&'static str, &str)],
-        durations: &Durations,
+        lives: &LifeSpans,
     ) {
-        self.push(name, labels, Value::Durations(durations.clone()));
+        self.push(name, labels, Value::Lives(*lives));
     }
 
     fn push(&mut self, name: &str, labels: &[(&'static str, &str)], value: Value) {
@@ -92,9 +107,13 @@ impl Exposition {
         }
     }
 
-    /// Samples of all metrics.
+    /// Samples of all metrics; a histogram has one for each bucket.
     pub(super) fn len(&self) -> usize {
-        self.families.iter().map(|(_, samples)| samples.len()).sum()
+        let len = |value: &Value| match value {
+            Value::Number(_) => 1,
+            Value::Lives(_) => BUCKETS + 2,
+        };
+        self.families.iter().flat_map(|(_, samples)| samples).map(|(_, value)| len(value)).sum()
     }
 
     /// The text, in OpenMetrics 1.0.
@@ -146,11 +165,12 @@ fn encode(
             metric.encode_counter::<NoLabelSet, _, f64>(value, None)
         }
         (Value::Number(value), _) => metric.encode_gauge(value),
-        (Value::Durations(durations), _) => {
-            let bounds = BOUNDS_S.into_iter().chain([f64::INFINITY]);
-            let buckets: Vec<(f64, u64)> = bounds.zip(durations.counts).collect();
-            let (sum, count) = (durations.sum_s, durations.total());
-            metric.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+        (Value::Lives(lives), _) => {
+            let bounds = EDGES_MS.into_iter().map(|edge| edge as f64 / 1000.0);
+            let bounds = bounds.chain([f64::INFINITY]);
+            let buckets: Vec<(f64, u64)> = bounds.zip(*lives.counts()).collect();
+            let sum = lives.sum_ms() as f64 / 1000.0;
+            metric.encode_histogram::<NoLabelSet>(sum, lives.total(), &buckets, None)
         }
     }
 }
@@ -184,14 +204,14 @@ mod tests {
     use super::*;
 
     const ALL: [Description; 3] = [
-        Description { name: "handles", kind: Kind::Gauge, help: "Handles held" },
-        Description { name: "handle_births", kind: Kind::Counter, help: "Handles seen to appear" },
-        Description { name: "duration_seconds", kind: Kind::Histogram, help: "Lengths of life" },
+        gauge("handles", "Handles held"),
+        counter("handle_births", "Handles seen to appear"),
+        histogram("duration_seconds", "Lengths of life"),
     ];
 
     #[test]
     fn hostile_labels_stay_in_their_quotes() {
-        let mut all = Exposition::new(&ALL);
+        let mut all = Exposition::new(ALL);
         let hostile = "a\"} 1\npoolscan_handles{x=\"\\\x1b[2J\u{202e}";
         all.add("handles", &[("target", hostile)], 3.0);
         all.add("handles", &[("target", "unknown")], f64::NAN);
@@ -204,12 +224,12 @@ mod tests {
 
     #[test]
     fn both_formats_hold_the_same() {
-        let mut all = Exposition::new(&ALL);
+        let mut all = Exposition::new(ALL);
         all.add("handle_births", &[("target", "api")], 7.0);
-        let mut durations = Durations::default();
-        durations.add(3.0);
-        durations.add(1e6);
-        all.add_durations("duration_seconds", &[("role", "tcp client")], &durations);
+        let mut lives = LifeSpans::default();
+        lives.add(3_000);
+        lives.add(1_000_000_000);
+        all.add_lives("duration_seconds", &[("role", "tcp client")], &lives);
         let text = all.text().expect("a text");
         assert!(
             text.ends_with("# EOF\n") && text.contains("# TYPE poolscan_handle_births counter")
@@ -220,6 +240,7 @@ mod tests {
             "# TYPE poolscan_handle_births_total counter",
             "poolscan_handle_births_total{target=\"api\"} 7.0",
             "poolscan_duration_seconds_bucket{le=\"5.0\",role=\"tcp client\"} 1",
+            "poolscan_duration_seconds_sum{role=\"tcp client\"} 1000003.0",
             "poolscan_duration_seconds_bucket{le=\"+Inf\",role=\"tcp client\"} 2",
             "poolscan_duration_seconds_count{role=\"tcp client\"} 2",
         ] {

@@ -2,16 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::exposition::{Description, Exposition, Kind};
+use super::exposition::{Description, Exposition, gauge};
 use crate::finding::Severity;
 use crate::lint::Report;
 
 /// Packages and rules that are told apart.
 const MOST: usize = 500;
-
-const fn gauge(name: &'static str, help: &'static str) -> Description {
-    Description { name, kind: Kind::Gauge, help }
-}
 
 /// All metrics of a lint run (docs/prometheus.md).
 pub(super) const ALL: [Description; 8] = [
@@ -27,7 +23,7 @@ pub(super) const ALL: [Description; 8] = [
 
 /// Fills in the metrics of a report.
 pub(super) fn metrics(report: &Report) -> Exposition {
-    let mut all = Exposition::new(&ALL);
+    let mut all = Exposition::new(ALL);
     let mut by_family: BTreeMap<(&str, &str, Severity), f64> = BTreeMap::new();
     let mut by_rule: BTreeMap<(&str, Severity), f64> = BTreeMap::new();
     for finding in &report.findings {

@@ -2,29 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use super::exposition::{Description, Exposition, Kind};
+use super::exposition::{Description, Exposition, counter, gauge, histogram};
+use super::{connections, pools};
 use crate::finding::Verdict;
 use crate::live::facts::SourceStatus;
+use crate::live::life_spans::LifeSpans;
 use crate::live::outcome::{Level, Outcome, ResourceOutcome, TargetOutcome};
 use crate::report::human::name;
 
-/// Kinds, findings, diagnoses, sources, roles and gauges of one target that are told apart.
-const MOST: usize = 24;
+/// Kinds, findings, diagnoses, sources, roles, gauges, pools and, of each direction, peers of one target
+/// that are told apart.
+pub(super) const MOST: usize = 24;
 /// Samples of all targets together; later targets are counted.
 const SAMPLES: usize = 60_000;
 /// What exceeds the bounds is summed up under this name.
-const OTHER: &str = "other";
+pub(super) const OTHER: &str = "other";
 
-const fn gauge(name: &'static str, help: &'static str) -> Description {
-    Description { name, kind: Kind::Gauge, help }
-}
-
-const fn counter(name: &'static str, help: &'static str) -> Description {
-    Description { name, kind: Kind::Counter, help }
-}
-
-/// All metrics of a watch (docs/prometheus.md).
-pub(super) const ALL: [Description; 27] = [
+/// Metrics of handles, resources and of the watch itself.
+const OWN: [Description; 27] = [
     gauge("handles", "Handles held now, by kind"),
     counter(
         "handle_births",
@@ -49,11 +44,10 @@ pub(super) const ALL: [Description; 27] = [
     gauge("seconds_to_limit", "Seconds until the limit is reached at the present rate"),
     gauge("seconds_to_limit_earliest", "The same at the upper end of the rate"),
     gauge("diagnoses", "What is wrong now, by rule and severity"),
-    Description {
-        name: "connection_duration_seconds",
-        kind: Kind::Histogram,
-        help: "How long closed connections lived that were seen to open",
-    },
+    histogram(
+        "connection_duration_seconds",
+        "How long closed connections lived that were seen to open",
+    ),
     gauge("reading", "Other numbers of a target; the unit is in the label `name`"),
     gauge("source_status", "What a source delivers: 0 nothing, 1 a part, 2 everything"),
     gauge("target_up", "1 while a target runs, 0 once it has ended"),
@@ -68,9 +62,14 @@ pub(super) const ALL: [Description; 27] = [
     ),
 ];
 
+/// All metrics of a watch (docs/prometheus.md).
+pub(super) fn all() -> impl Iterator<Item = Description> {
+    OWN.into_iter().chain(pools::ALL).chain(connections::ALL)
+}
+
 /// Fills in the metrics of an outcome.
 pub(super) fn metrics(outcome: &Outcome) -> Exposition {
-    let mut all = Exposition::new(&ALL);
+    let mut all = Exposition::new(all());
     let mut overflow = 0;
     for target in &outcome.targets {
         if all.len() > SAMPLES {
@@ -96,18 +95,29 @@ fn of_target(target: &TargetOutcome, all: &mut Exposition) -> usize {
     for total in target.resources.iter().filter(|r| r.kind.is_none()) {
         of.total(total);
     }
-    of.kinds(target) + of.verdicts(target) + of.diagnoses(target) + of.sources(target)
+    let of_watch = of.kinds(target) + of.verdicts(target) + of.diagnoses(target);
+    let of_sources = of.sources(target) + pools::add(&mut of, target);
+    of_watch + of_sources + connections::add(&mut of, target)
 }
 
 /// Samples of one target.
-struct Of<'a> {
+pub(super) struct Of<'a> {
     who: [(&'static str, &'a str); 2],
     all: &'a mut Exposition,
 }
 
 impl Of<'_> {
-    fn add(&mut self, metric: &str, more: &[(&'static str, &str)], value: f64) {
+    pub(super) fn add(&mut self, metric: &str, more: &[(&'static str, &str)], value: f64) {
         self.all.add(metric, &[&self.who[..], more].concat(), value);
+    }
+
+    pub(super) fn add_lives(
+        &mut self,
+        metric: &str,
+        more: &[(&'static str, &str)],
+        lives: &LifeSpans,
+    ) {
+        self.all.add_lives(metric, &[&self.who[..], more].concat(), lives);
     }
 
     /// A resource against its limit.
@@ -217,9 +227,8 @@ impl Of<'_> {
         for (gauge, &value) in others().take(MOST) {
             self.add("reading", &[("name", gauge)], value);
         }
-        for (role, durations) in target.durations.iter().take(MOST) {
-            let labels = [&self.who[..], &[("role", role.as_str())]].concat();
-            self.all.add_durations("connection_duration_seconds", &labels, durations);
+        for (role, lives) in target.durations.iter().take(MOST) {
+            self.add_lives("connection_duration_seconds", &[("role", role)], lives);
         }
         let counts = [target.sources.len(), others().count(), target.durations.len()];
         counts.into_iter().map(|count| count.saturating_sub(MOST)).sum()

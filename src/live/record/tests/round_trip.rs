@@ -67,7 +67,7 @@ prop_compose! {
     fn connection_counts()(
         traced in any::<bool>(),
         texts in vec(".{0,12}", 2),
-        counts in vec(any::<u64>(), 3),
+        counts in vec(any::<u64>(), 4),
         lives in vec(any::<u64>(), 0..30),
     ) -> Arc<ConnectionCounts> {
         Arc::new(ConnectionCounts {
@@ -77,7 +77,7 @@ prop_compose! {
             opened: counts[0],
             closed: counts[1],
             failed: counts[2],
-            lives: LifeSpans::of_counts(&lives),
+            lives: LifeSpans::of_counts(&lives, counts[3]),
         })
     }
 }

@@ -112,7 +112,7 @@ fn every_key_written_is_in_the_schema() {
                 opened: 3,
                 closed: 2,
                 failed: 1,
-                lives: LifeSpans::of_counts(&[1, 1]),
+                lives: LifeSpans::of_counts(&[1, 1], 1),
             }),
         },
         Fact::Environment { at, target, name: some(), text: some() },
