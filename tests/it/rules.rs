@@ -54,3 +54,33 @@ fn no_rule_fires_on_the_cure_of_another() {
     }
     assert!(wrong.is_empty(), "\n{wrong}");
 }
+
+#[test]
+fn no_rule_stands_above_its_tier_unless_the_page_says_so() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/precision.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let part = page.split_once("\n## By rule\n").expect("a table by rule").1;
+    let part = part.split("\n## ").next().unwrap_or_default();
+    let (mut seen, mut above) = (0, Vec::new());
+    for line in part.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [id, severity, counts @ ..] = cells.as_slice() else { panic!("{line}") };
+        let id = id.trim_matches('`');
+        let known = Catalog::embedded().rules().iter().find(|known| known.rule.id == id);
+        let known = known.unwrap_or_else(|| panic!("there is no rule {id}"));
+        assert_eq!(format!("{:?}", known.rule.severity).to_lowercase(), *severity, "{id}");
+        let counts: Vec<u32> = counts.iter().map(|count| count.parse().unwrap()).collect();
+        let [right, lean_right, lean_wrong, wrong] = counts.as_slice() else { panic!("{line}") };
+        // A warning is right nine times in ten.
+        if *severity != "note" && right + lean_right < 9 * (lean_wrong + wrong) {
+            above.push(id);
+        }
+        seen += 1;
+    }
+    assert!(seen > 20, "the table has {seen} rules");
+    let said = part.lines().find(|line| line.starts_with("Below 90 %")).unwrap_or_default();
+    let mut said: Vec<&str> = said.split('`').skip(1).step_by(2).collect();
+    said.sort_unstable();
+    above.sort_unstable();
+    assert_eq!(above, said);
+}

@@ -161,10 +161,19 @@ fn own_thread(site: &Site) -> bool {
 fn is_thread(checker: &Checker<'_>, site: &Site) -> bool {
     let Some(id) = site.function.filter(|_| site.parent.is_none()) else { return false };
     let Some(calls) = checker.callers.of(id) else { return false };
+    // It may be called by a closure inside the one that the thread runs.
     let thread = |caller: &Site| {
-        let Some((parent, Some(made))) = &caller.parent else { return false };
-        context::taken_by(&parent.graph, *made)
-            .any(|(_, call)| super::classes_of(checker.world, call).contains(&"thread-spawn"))
+        let mut at = caller.parent.as_ref();
+        while let Some((parent, Some(made))) = at {
+            let mut taken = context::taken_by(&parent.graph, *made);
+            if taken
+                .any(|(_, call)| super::classes_of(checker.world, call).contains(&"thread-spawn"))
+            {
+                return true;
+            }
+            at = parent.parent.as_ref();
+        }
+        false
     };
     !calls.is_empty() && calls.iter().all(|(caller, _)| thread(caller))
 }
