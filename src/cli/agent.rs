@@ -17,6 +17,7 @@ use crate::live::collect::own::raise_limit;
 use crate::live::collect::sampler::Sampler;
 use crate::live::facts::{Fact, Millis, TargetId};
 use crate::live::host::select::{self, Selector};
+use crate::live::outcome::Changes;
 use crate::live::target::boot_ms;
 use crate::live::watch::{Settings, Watch};
 use config::Config;
@@ -25,7 +26,7 @@ pub(super) fn run(args: &AgentArgs) -> anyhow::Result<Exit> {
     let config = config::read(&args.config)?;
     let stop = Stop::listen().context("cannot listen for Ctrl-C")?;
     raise_limit();
-    let mut metrics = Metrics::start(config.serve, config.textfile.as_deref(), config.interval)?;
+    let mut metrics = Metrics::start(&config.metrics, config.interval)?;
     if let Some(at) = metrics.at() {
         complain(&format!("metrics at http://{at}/metrics"));
     }
@@ -39,7 +40,8 @@ pub(super) fn run(args: &AgentArgs) -> anyhow::Result<Exit> {
             agent.discover(millis(now), &mut facts);
             next_discovery = now + config.discover;
         }
-        agent.beat(millis(now), &mut facts);
+        let changes = agent.beat(millis(now), &mut facts);
+        metrics.changes(&changes, || agent.watch.outcome());
         metrics.update(|| agent.watch.outcome());
         // Beats keep to their schedule; those that were missed are left out.
         let every = config.interval.as_millis().max(1);
@@ -47,6 +49,7 @@ pub(super) fn run(args: &AgentArgs) -> anyhow::Result<Exit> {
         let every = u64::try_from(every).unwrap_or(u64::MAX);
         let deadline = start + Duration::from_millis(beats.saturating_mul(every));
         if !stop.wait_until(deadline, || false) {
+            metrics.finish();
             return Ok(Exit::Interrupted);
         }
     }
@@ -119,10 +122,11 @@ impl<'a> Agent<'a> {
         }
     }
 
-    /// Looks at everything once.
-    fn beat(&mut self, at: Millis, facts: &mut Vec<Fact>) {
+    /// Looks at everything once; gives what changed.
+    fn beat(&mut self, at: Millis, facts: &mut Vec<Fact>) -> Changes {
         self.sampler.identity_beat(at, facts);
-        self.watch.step(facts);
+        let changes = self.watch.step(facts);
         self.ended.extend(self.sampler.remove_ended());
+        changes
     }
 }

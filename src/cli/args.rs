@@ -177,6 +177,7 @@ pub(super) struct SourceArgs {
     poolscan watch redis.service --record r.jsonl.gz\n  \
     poolscan watch 4711 --for 15min --report out.html\n  \
     poolscan watch nginx --serve :9464          numbers for Prometheus at /metrics\n  \
+    poolscan watch nginx --otlp http://127.0.0.1:4318\n  \
     poolscan watch api --pprof http://127.0.0.1:6060\n  \
     poolscan watch api --metrics http://127.0.0.1:9090/metrics\n  \
     poolscan watch --lifetime 5s -- ./my-test   gate a test: exit 1 when it leaks")]
@@ -214,6 +215,7 @@ pub(super) struct WatchArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  poolscan agent --config /etc/poolscan/agent.toml\n\n\
     The file:\n  serve = \":9464\"                    # and, or: textfile = \"/path/poolscan.prom\"\n  \
+    otlp = \"http://127.0.0.1:4318\"     # and, or: a collector of OpenTelemetry\n  \
     interval = \"15s\"                  # how often handles are looked at\n  \
     discover = \"60s\"                  # how often new processes are looked for\n  \
     lifetime = \"10min\"                # longest normal life of a handle; default: per kind\n  \
@@ -236,6 +238,10 @@ pub(super) struct MetricsArgs {
     /// Keep the same numbers in a file, for the textfile collector of another exporter
     #[arg(long, value_name = "FILE")]
     pub(super) textfile: Option<PathBuf>,
+    /// Send the same numbers, and changes of findings, to a collector of OpenTelemetry (OTLP over
+    /// HTTP), such as http://127.0.0.1:4318; only in builds with the feature otlp
+    #[arg(long, value_name = "URL")]
+    pub(super) otlp: Option<String>,
 }
 
 #[cfg(target_os = "linux")]

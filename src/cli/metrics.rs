@@ -1,19 +1,23 @@
-//! Where the metrics of a watch go: to readers over HTTP, to a file for another exporter, or both.
+//! Where the metrics of a watch go: to readers over HTTP, to a file for another exporter, to a
+//! collector of OpenTelemetry, which is told of changes, too.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use super::args::MetricsArgs;
 use super::complain;
+use super::otlp::Exporter;
 use super::serve::Server;
 use super::whole;
-use crate::live::outcome::Outcome;
+use crate::live::outcome::{Changes, Outcome};
 use crate::report::{classic, watch_metrics};
 
 /// The places that were asked for.
 pub(super) struct Metrics {
     server: Option<Server>,
     file: Option<PathBuf>,
+    exporter: Option<Exporter>,
     told: bool,
 }
 
@@ -21,14 +25,12 @@ impl Metrics {
     /// Starts to serve where that was asked for; new numbers come each `interval`.
     ///
     /// # Errors
-    /// The address cannot be listened on.
-    pub(super) fn start(
-        serve: Option<SocketAddr>,
-        file: Option<&Path>,
-        interval: Duration,
-    ) -> anyhow::Result<Self> {
+    /// The address cannot be listened on, or that of the collector is none.
+    pub(super) fn start(wanted: &MetricsArgs, interval: Duration) -> anyhow::Result<Self> {
+        let MetricsArgs { serve, textfile, otlp } = wanted;
         let server = serve.map(|address| Server::start(address, interval)).transpose()?;
-        Ok(Self { server, file: file.map(Path::to_owned), told: false })
+        let exporter = otlp.as_deref().map(Exporter::start).transpose()?;
+        Ok(Self { server, file: textfile.clone(), exporter, told: false })
     }
 
     /// Where readers are answered.
@@ -39,10 +41,37 @@ impl Metrics {
     /// Takes over new numbers, if anybody wants them. A file that cannot be written is told once
     /// and stops nothing.
     pub(super) fn update(&mut self, outcome: impl FnOnce() -> Outcome) {
-        if self.server.is_none() && self.file.is_none() {
+        if self.server.is_none() && self.file.is_none() && self.exporter.is_none() {
             return;
         }
-        let Ok(text) = watch_metrics(&outcome()) else { return };
+        let outcome = outcome();
+        if self.server.is_some() || self.file.is_some() {
+            self.tell(&outcome);
+        }
+        if let Some(exporter) = &self.exporter {
+            exporter.metrics(outcome);
+        }
+    }
+
+    /// Takes over what changed, if anybody wants that.
+    pub(super) fn changes(&self, changes: &Changes, outcome: impl FnOnce() -> Outcome) {
+        if let Some(exporter) = &self.exporter
+            && !changes.is_empty()
+        {
+            exporter.changes(changes, &outcome());
+        }
+    }
+
+    /// The end: what a collector has not taken yet is sent, for a moment.
+    pub(super) fn finish(self) {
+        if let Some(exporter) = self.exporter {
+            exporter.finish();
+        }
+    }
+
+    /// Tells readers and the file.
+    fn tell(&mut self, outcome: &Outcome) {
+        let Ok(text) = watch_metrics(outcome) else { return };
         if let Some(file) = &self.file {
             let written = whole::write(file, classic(&text).as_bytes());
             if let Err(error) = &written

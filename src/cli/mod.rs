@@ -19,6 +19,8 @@ mod lsp;
 mod man;
 #[cfg(target_os = "linux")]
 mod metrics;
+#[cfg(target_os = "linux")]
+mod otlp;
 mod output;
 mod page;
 mod progress;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 
-use super::args::{Connections, Format, MetricsArgs, WatchArgs};
+use super::args::{Connections, Format, WatchArgs};
 use super::complain;
 use super::exit::{self, Exit};
 use super::metrics::Metrics;
@@ -77,8 +77,7 @@ fn watch_targets(
         None => Recording::none(),
     };
     let page = Page::of(&args.judging);
-    let MetricsArgs { serve, textfile } = &args.metrics;
-    let metrics = Metrics::start(*serve, textfile.as_deref(), beat)?;
+    let metrics = Metrics::start(&args.metrics, beat)?;
     if let Some(at) = metrics.at() {
         output.note(&format!("metrics at http://{at}/metrics"))?;
     }
@@ -104,6 +103,7 @@ fn watch_targets(
     metrics.update(|| outcome.clone());
     output.finish(&outcome)?;
     page.write(&outcome)?;
+    metrics.finish();
     let recorded = recording.finish(match end {
         End::TimeUp => "time is up",
         End::TargetGone => "target ended",
@@ -169,6 +169,7 @@ fn sample(
         sinks.recording.tick(&facts);
         let changes = watch.step(&facts);
         sinks.page.tick(&facts, &changes);
+        sinks.metrics.changes(&changes, || watch.outcome());
         facts.clear();
         if beat {
             sinks.metrics.update(|| watch.outcome());

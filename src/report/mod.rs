@@ -12,6 +12,8 @@ mod listing;
 mod live_rules;
 mod live_view;
 mod number;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod prometheus;
 #[cfg(test)]
 mod samples;

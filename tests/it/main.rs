@@ -19,6 +19,8 @@ mod linted;
 mod lsp;
 mod members;
 mod mend;
+#[cfg(target_os = "linux")]
+mod otlp;
 mod own_rules;
 mod pages;
 mod reach;

@@ -1,13 +1,12 @@
 //! What the agent is told: where its numbers go, how often it looks, whom it watches.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 
-use crate::cli::args::duration;
+use crate::cli::args::{MetricsArgs, duration};
 use crate::cli::serve;
 use crate::live::host::select::Selector;
 
@@ -22,6 +21,7 @@ const SELECTORS: usize = 4_096;
 struct Written {
     serve: Option<String>,
     textfile: Option<PathBuf>,
+    otlp: Option<String>,
     interval: Option<String>,
     discover: Option<String>,
     lifetime: Option<String>,
@@ -29,12 +29,10 @@ struct Written {
 }
 
 /// The settings in force.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Config {
-    /// Where readers are answered.
-    pub(super) serve: Option<SocketAddr>,
-    /// Where the numbers are kept for another exporter.
-    pub(super) textfile: Option<PathBuf>,
+    /// Where the numbers go.
+    pub(super) metrics: MetricsArgs,
     /// How often handles are looked at.
     pub(super) interval: Duration,
     /// How often new processes are looked for.
@@ -74,13 +72,16 @@ fn parse(text: &str) -> anyhow::Result<Config> {
     anyhow::ensure!(!written.targets.is_empty(), "targets: names nobody");
     anyhow::ensure!(written.targets.len() <= SELECTORS, "targets: more than {SELECTORS}");
     anyhow::ensure!(
-        written.serve.is_some() || written.textfile.is_some(),
-        "neither serve nor textfile is set: nobody would see the numbers"
+        written.serve.is_some() || written.textfile.is_some() || written.otlp.is_some(),
+        "none of serve, textfile and otlp is set: nobody would see the numbers"
     );
     let serve = written.serve.as_deref().map(serve::address).transpose();
     Ok(Config {
-        serve: serve.map_err(|why| anyhow!("serve: {why}"))?,
-        textfile: written.textfile,
+        metrics: MetricsArgs {
+            serve: serve.map_err(|why| anyhow!("serve: {why}"))?,
+            textfile: written.textfile,
+            otlp: written.otlp,
+        },
         interval,
         discover: time("discover", &written.discover)?
             .unwrap_or(Duration::from_secs(60))
@@ -101,7 +102,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let config = parse("serve = \"9464\"\ntargets = [\"nginx\", \":5432\"]").expect("right");
-        assert_eq!(config.serve, Some("127.0.0.1:9464".parse().expect("an address")));
+        assert_eq!(config.metrics.serve, Some("127.0.0.1:9464".parse().expect("an address")));
         assert_eq!((config.interval.as_secs(), config.discover.as_secs()), (15, 60));
         assert_eq!(config.selectors, [Selector::Name("nginx".to_owned()), Selector::Port(5432)]);
     }
@@ -110,7 +111,7 @@ mod tests {
     fn mistakes_say_where_they_are() {
         for (text, word) in [
             ("serve = \"1\"\ntargets = []", "names nobody"),
-            ("targets = [\"a\"]", "neither serve nor textfile"),
+            ("targets = [\"a\"]", "none of serve"),
             ("serve = \"1\"\ntargets = [\"a\"]\nintervall = \"1s\"", "line 3"),
             ("serve = \"1\"\ntargets = [\":0\"]", "':0' selects nothing"),
             ("serve = \"here\"\ntargets = [\"a\"]", "serve: 'here' is no address"),

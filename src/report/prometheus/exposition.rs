@@ -16,7 +16,7 @@ const LABEL: usize = 128;
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::report) enum Kind {
     /// A number that goes up and down.
     Gauge,
     /// A number that only grows, until its process starts anew.
@@ -27,10 +27,10 @@ pub(super) enum Kind {
 
 /// A metric: its name without `poolscan_` (and of counters, without `_total`), and what it tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Description {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) help: &'static str,
+pub(in crate::report) struct Description {
+    pub(in crate::report) name: &'static str,
+    pub(in crate::report) kind: Kind,
+    pub(in crate::report) help: &'static str,
 }
 
 /// A gauge.
@@ -52,7 +52,12 @@ impl Description {
     /// The name that queries use.
     pub(super) fn shown(&self) -> String {
         let end = if self.kind == Kind::Counter { "_total" } else { "" };
-        format!("{PREFIX}_{}{end}", self.name)
+        format!("{}{end}", self.prefixed())
+    }
+
+    /// The same without the ending of counters.
+    pub(in crate::report) fn prefixed(&self) -> String {
+        format!("{PREFIX}_{}", self.name)
     }
 }
 
@@ -60,18 +65,18 @@ impl Description {
 const PREFIX: &str = "poolscan";
 
 /// Labels of a sample.
-pub(super) type Labels = Vec<(&'static str, String)>;
+pub(in crate::report) type Labels = Vec<(&'static str, String)>;
 
 /// What a sample says.
 #[derive(Debug)]
-enum Value {
+pub(in crate::report) enum Value {
     Number(f64),
     Lives(LifeSpans),
 }
 
 /// All metrics of one moment.
 #[derive(Debug)]
-pub(super) struct Exposition {
+pub(in crate::report) struct Exposition {
     families: Vec<(Description, Vec<(Labels, Value)>)>,
 }
 
@@ -114,6 +119,14 @@ impl Exposition {
             Value::Lives(_) => BUCKETS + 2,
         };
         self.families.iter().flat_map(|(_, samples)| samples).map(|(_, value)| len(value)).sum()
+    }
+
+    /// All metrics with their samples.
+    #[cfg(feature = "otlp")]
+    pub(in crate::report) fn families(
+        &self,
+    ) -> impl Iterator<Item = (&Description, &[(Labels, Value)])> {
+        self.families.iter().map(|(description, samples)| (description, samples.as_slice()))
     }
 
     /// The text, in OpenMetrics 1.0.

@@ -9,6 +9,10 @@ mod watch;
 use std::io;
 
 pub use exposition::classic;
+#[cfg(feature = "otlp")]
+pub(super) use exposition::{Description, Kind, Labels, Value};
+#[cfg(feature = "otlp")]
+pub(super) use watch::metrics as exposition;
 
 use crate::lint::Report;
 use crate::live::outcome::Outcome;

@@ -68,7 +68,7 @@ pub(super) fn all() -> impl Iterator<Item = Description> {
 }
 
 /// Fills in the metrics of an outcome.
-pub(super) fn metrics(outcome: &Outcome) -> Exposition {
+pub(in crate::report) fn metrics(outcome: &Outcome) -> Exposition {
     let mut all = Exposition::new(all());
     let mut overflow = 0;
     for target in &outcome.targets {

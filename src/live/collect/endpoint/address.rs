@@ -36,7 +36,8 @@ impl Address {
         Ok(Self(uri))
     }
 
-    pub(super) fn uri(&self) -> &Uri {
+    /// The URL itself, with what may be secret in it.
+    pub fn uri(&self) -> &Uri {
         &self.0
     }
 
