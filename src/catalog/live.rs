@@ -16,7 +16,7 @@ use super::text::{Keys, Text};
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/live_rules.rs"));
 
 /// What a text of a rule may refer to, in braces. A line whose reference has no value is left out.
-pub const PLACEHOLDERS: [&str; 24] = [
+pub const PLACEHOLDERS: [&str; 25] = [
     "count",
     "held",
     "group",
@@ -41,6 +41,7 @@ pub const PLACEHOLDERS: [&str; 24] = [
     "peak",
     "load",
     "need",
+    "waits_for",
 ];
 
 /// Stands between a command and what it buys.
@@ -246,7 +247,7 @@ pub struct Selection {
     pub inherited: bool,
 }
 
-/// For what a socket waits.
+/// For what a socket or a task waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Wait {
@@ -267,6 +268,14 @@ pub enum Wait {
     Connect,
     /// As many connections as may wait to be accepted.
     Accept,
+    /// Tasks: the poll that is under way does not end.
+    Yield,
+    /// Tasks: nobody has a waker for it.
+    Waker,
+    /// Tasks: it wakes itself over and over.
+    Rest,
+    /// Tasks: what it waits for, with others, nobody has got since then.
+    Turn,
 }
 
 /// The rules that the binary carries. Parsed on first use.

@@ -4,6 +4,8 @@
 mod examples;
 mod lint;
 mod shell;
+#[cfg(target_os = "linux")]
+mod tokio;
 
 #[cfg(target_os = "linux")]
 use std::net::SocketAddr;
@@ -17,6 +19,9 @@ pub(super) use lint::{
     RulesCommand, RulesTestArgs,
 };
 pub(super) use shell::{CompletionsArgs, ManArgs};
+
+#[cfg(target_os = "linux")]
+pub(super) use tokio::{Tokio, TokioArgs};
 
 use crate::finding::Verdict;
 
@@ -206,6 +211,8 @@ pub(super) struct WatchArgs {
     pub(super) record_max: Option<u64>,
     #[command(flatten)]
     pub(super) metrics: MetricsArgs,
+    #[command(flatten)]
+    pub(super) tasks: TokioArgs,
     /// Start this program and watch it to its end
     #[arg(last = true, value_name = "CMD", conflicts_with = "selectors")]
     pub(super) program: Vec<String>,
@@ -280,6 +287,8 @@ pub(super) struct LsArgs {
     /// Only handles whose group (kind > role > peer > state) holds this text
     #[arg(long, value_name = "TEXT")]
     pub(super) group: Option<String>,
+    #[command(flatten)]
+    pub(super) tasks: TokioArgs,
     /// How to show them
     #[arg(long, value_enum, default_value = "human")]
     pub(super) format: PageFormat,
@@ -300,6 +309,8 @@ pub(super) struct SnapshotArgs {
     /// The file, a recording of one tick (compressed if it ends in .gz)
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: PathBuf,
+    #[command(flatten)]
+    pub(super) tasks: TokioArgs,
 }
 
 #[cfg(target_os = "linux")]

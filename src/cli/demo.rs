@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::args::{DemoArgs, FailOn, Format, Judging, MetricsArgs, SourceArgs, WatchArgs};
+use super::args::{
+    DemoArgs, FailOn, Format, Judging, MetricsArgs, SourceArgs, Tokio, TokioArgs, WatchArgs,
+};
 use super::exit::Exit;
 use super::output::Output;
 use super::watch;
@@ -51,6 +53,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
         record_max: None,
         metrics: MetricsArgs::default(),
         program: Vec::new(),
+        tasks: TokioArgs { tokio: Tokio::Off },
     });
     drop(service);
     let exit = result?;

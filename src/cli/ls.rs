@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write};
+use std::time::Instant;
 
 use super::args::{Color, LsArgs, PageFormat};
 use super::exit::Exit;
+use super::remotes::attach_tokio;
 use super::targets;
 use super::terminal::page_style;
 use crate::live::collect::other_end::{self, End, OtherEnds};
@@ -20,6 +22,7 @@ pub(super) fn run(args: &LsArgs) -> anyhow::Result<Exit> {
     let selectors = [args.selector.clone()];
     let targets = targets::find(&selectors, None)?;
     let mut sampler = Sampler::new(targets, BUCKET_MS, 0);
+    attach_tokio(&args.tasks.tokio, &mut sampler, Instant::now(), true);
     let mut facts = sampler.describe();
     sampler.identity_beat(0, &mut facts);
     let mut inventory = Inventory::default();

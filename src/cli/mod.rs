@@ -26,6 +26,8 @@ mod page;
 mod progress;
 #[cfg(target_os = "linux")]
 mod recorder;
+#[cfg(target_os = "linux")]
+mod remotes;
 mod replay;
 mod rules;
 #[cfg(target_os = "linux")]

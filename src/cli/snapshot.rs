@@ -1,10 +1,11 @@
 //! `poolscan snapshot`: evidence before a restart, as a recording of one tick.
 
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::args::SnapshotArgs;
 use super::exit::Exit;
+use super::remotes::attach_tokio;
 use super::sources;
 use super::targets;
 use super::watch::wall_clock_ms;
@@ -30,6 +31,7 @@ pub(super) fn run(args: &SnapshotArgs) -> anyhow::Result<Exit> {
         sampler.attach(first, source);
     }
     sampler.with_stacks();
+    attach_tokio(&args.tasks.tokio, &mut sampler, Instant::now(), true);
     let mut facts = sampler.describe();
     facts.extend(sampler.environment());
     sampler.identity_beat(0, &mut facts);

@@ -12,6 +12,7 @@ use super::metrics::Metrics;
 use super::output::Output;
 use super::page::Page;
 use super::recorder::Recording;
+use super::remotes::attach_tokio;
 use super::sources;
 use super::stop::Stop;
 use super::targets;
@@ -150,6 +151,7 @@ fn sample(
         args.interval.map_or(millis(COUNT_INTERVAL), millis).clamp(10, 60_000).min(bucket);
     let until = args.time.map(millis);
     let start = Instant::now();
+    attach_tokio(&args.tasks.tokio, sampler, start, args.once);
     let mut facts = sampler.describe();
     // For people: a report of this watch, or of its recording, says where it ran.
     facts.extend(sampler.environment());

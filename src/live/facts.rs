@@ -33,7 +33,8 @@ pub enum Activity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandleFacts {
     /// `file`, `deleted_file`, `directory`, `socket`, `pipe`, `eventfd`, `epoll`, `timerfd`,
-    /// `signalfd`, `inotify`, `io_uring`, `memfd`, `pidfd`, `device`, `thread`, `child`, `other` …
+    /// `signalfd`, `inotify`, `io_uring`, `memfd`, `pidfd`, `device`, `thread`, `child`, `task`,
+    /// `other` …
     pub kind: Arc<str>,
     /// Sockets: family and role, `tcp server`, `tcp client`, `unix`, `udp` …
     pub role: Arc<str>,
@@ -41,7 +42,7 @@ pub struct HandleFacts {
     pub peer: Arc<str>,
     /// Sockets: protocol state, such as `CLOSE_WAIT`; children: `zombie`.
     pub state: Arc<str>,
-    /// Opening line, when a source knows it.
+    /// Opening line, or that which spawned a task, when a source knows it.
     pub site: Arc<str>,
     /// Overrides the computed group path below the kind.
     pub group: Option<Arc<[Arc<str>]>>,
@@ -53,9 +54,9 @@ pub struct HandleFacts {
     pub pid: Option<u32>,
     /// The (first) number that it has in that process's fd table.
     pub fd: Option<u32>,
-    /// Its inode: with the kind, what two looks at it have in common.
+    /// Its inode, or the number of a task: with the kind, what two looks at it have in common.
     pub inode: Option<u64>,
-    /// When it was born, where the kernel tells that (threads, children). Boxed, as few handles
+    /// When it was born, where somebody tells that (threads, children, tasks). Boxed, as few handles
     /// have it, and there are many of them.
     pub born: Option<Box<Millis>>,
     /// Deleted files: space that it keeps on its file system, in bytes, when it was first seen.
@@ -88,6 +89,21 @@ pub struct Flow {
     /// So little was sent that it may all have been to open the connection: a greeting, a handshake,
     /// a login.
     pub opening: bool,
+}
+
+/// How an async task fares. All of it is absent for one that is polled now and then.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Poll {
+    /// It has been in one poll since then and has not yielded.
+    pub running_since: Option<Millis>,
+    /// It was last polled then, and has no waker left by which it could be polled again.
+    pub lost_since: Option<Millis>,
+    /// It has woken itself over and over since then.
+    pub spinning_since: Option<Millis>,
+    /// It waits for something that nobody has got since then.
+    pub stuck_since: Option<Millis>,
+    /// What that is, and where it was made: `Semaphore src/main.rs:12`. Untrusted text.
+    pub waits_for: Option<Arc<str>>,
 }
 
 /// One change of what is held, or one reading.
@@ -348,6 +364,8 @@ pub enum Change {
     Flow(Arc<Flow>),
     /// A child that runs another program holds it, too, or none does any more.
     InheritedBy(Option<u32>),
+    /// A task fares in another way.
+    Poll(Arc<Poll>),
     /// Where in the kernel a thread stands, the innermost function first. Evidence for people.
     Stack(Arc<[Arc<str>]>),
 }

@@ -1,6 +1,6 @@
 //! Real children that leak at known rates, watched by the real binary.
 //!
-//! `cargo test --test live` takes under 3 minutes at `--lifetime 1s`; `-- --full` watches in real
+//! `cargo test --test live` takes about 5 minutes at `--lifetime 1s`; `-- --full` watches in real
 //! time (16 minutes; recordings go to the directory named by `POOLSCAN_RECORDINGS`). A word
 //! selects scenarios by name.
 
@@ -10,6 +10,7 @@
 mod check;
 mod child;
 mod connections;
+mod console;
 mod crowded;
 mod diagnosed;
 mod healthy;
@@ -73,6 +74,9 @@ fn main() -> ExitCode {
     if !full {
         let fits = |name: &str| wanted.is_none_or(|word| name.contains(word.as_str()));
         diagnoses(&fits, &mut tally);
+        for (name, outcome) in console::all(&fits) {
+            tally.note(name, outcome);
+        }
     }
     if !full && wanted.is_none_or(|word| "connections".contains(word.as_str())) {
         for (name, outcome) in connections::all() {

@@ -50,6 +50,17 @@ impl History {
         })
     }
 
+    /// Makes its handles tasks: the peer becomes the line that spawns them.
+    pub(crate) fn make_tasks(&mut self) {
+        if let Some((path, _)) = &mut self.leak {
+            path.retain(|name| self.handles.iter().any(|handle| handle.peer == *name));
+            path.splice(0..0, ["task".to_owned(), "task".to_owned()]);
+        }
+        for handle in &mut self.handles {
+            handle.state = "";
+        }
+    }
+
     /// When the first handle leaked under our eyes, seconds.
     pub(crate) fn onset(&self) -> f64 {
         self.leaked().map(|h| h.born).fold(f64::INFINITY, f64::min).min(self.length).max(0.0)
@@ -157,6 +168,102 @@ pub(crate) fn facts(history: &History, seed: u64, scale: f64, once: bool) -> Vec
         ticks.push(tick);
     }
     ticks
+}
+
+/// Deaths are known since so long before the watch, where a console tells the same history.
+const KNOWN_BEFORE: f64 = 300.0;
+
+/// The facts of a history of tasks as a console tells them: exact times, also of what was before the
+/// watch, and all of it late by as much as a minute; beside them, by how many seconds.
+pub(crate) fn told_by_console(history: &History, seed: u64) -> (Vec<Vec<Fact>>, f64) {
+    let mut random = Random::new(seed ^ 0xC050);
+    let target = TargetId(0);
+    let ms = |seconds: f64| (seconds * 1000.0).round() as Millis;
+    let late = random.between(0.0, 60.0);
+    let mut facts: Vec<(f64, Fact)> = Vec::new();
+    for (index, handle) in history.handles.iter().enumerate() {
+        life(handle, index, history, &mut random, &mut |at, fact| facts.push((at, fact)));
+    }
+    facts.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut facts = facts.into_iter().peekable();
+    let source = |at: f64, name: &str, watermark: f64| Fact::Source {
+        at: ms(at),
+        target,
+        name: name.into(),
+        status: SourceStatus::Ok,
+        reason: "".into(),
+        watermark: Some(ms(watermark)),
+        cost_us: 0,
+    };
+    let uptime_ms = Some(ms(history.uptime));
+    let told = Fact::Target { target, facts: TargetFacts { uptime_ms, ..TargetFacts::default() } };
+    let mut ticks = vec![vec![told, source(0.0, "sim", 0.0), source(0.0, "tokio", -KNOWN_BEFORE)]];
+    let mut now = 0.0;
+    while now <= history.length {
+        let mut tick = Vec::new();
+        while let Some((_, fact)) = facts.next_if(|(at, _)| *at <= now - late) {
+            tick.push(fact);
+        }
+        tick.extend([source(now, "tokio", now - late), source(now, "sim", now)]);
+        ticks.push(tick);
+        now += BUCKET;
+    }
+    (ticks, late)
+}
+
+/// What happens to one task from the first time that is known.
+fn life(
+    handle: &Handle,
+    index: usize,
+    history: &History,
+    random: &mut Random,
+    tell: &mut dyn FnMut(f64, Fact),
+) {
+    if handle.died <= -KNOWN_BEFORE || handle.died <= handle.born {
+        return;
+    }
+    let ms = |seconds: f64| (seconds * 1000.0).round() as Millis;
+    let id = HandleId(index as u64 + 1);
+    let pre = handle.born <= -KNOWN_BEFORE;
+    let open = handle.born.max(-KNOWN_BEFORE);
+    let facts = HandleFacts {
+        role: "task".into(),
+        site: handle.peer.as_str().into(),
+        activity: Activity::Awake,
+        ..HandleFacts::of_kind("task")
+    };
+    let start_up = handle.born + history.uptime < 300.0;
+    let (target, facts) = (TargetId(0), std::sync::Arc::new(facts));
+    tell(open, Fact::Open { at: ms(open), target, id, pre, start_up, facts });
+    let end = handle.died.min(history.length);
+    let mut change = |at: f64, activity| {
+        tell(at, Fact::Change { at: ms(at), id, change: Change::Activity(activity) });
+    };
+    let mut last = match handle.uses {
+        Use::Every(gap) => handle.born.max(open - 20.0 * gap),
+        Use::Once | Use::Unseen => handle.born,
+    };
+    loop {
+        let next = match handle.uses {
+            Use::Every(gap) => last + random.exponential(gap),
+            Use::Once | Use::Unseen => f64::INFINITY,
+        };
+        let silent = (last + BUCKET).max(open);
+        if next > silent && silent < end {
+            let since = (last / BUCKET).floor() * BUCKET;
+            change(silent, Activity::SilentSince(ms(since)));
+            if next < end {
+                change(next, Activity::Awake);
+            }
+        }
+        if next >= end {
+            break;
+        }
+        last = next;
+    }
+    if handle.died <= history.length {
+        tell(handle.died, Fact::Close { at: ms(handle.died), id });
+    }
 }
 
 /// Moves the last use forward to `now`.

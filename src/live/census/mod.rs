@@ -17,7 +17,7 @@ pub use group::{Group, GroupId, LATELY};
 
 use crate::live::detect::clock::Life;
 use crate::live::detect::scale::Timing;
-use crate::live::facts::{Activity, Change, HandleFacts, HandleId, Millis, OTHER};
+use crate::live::facts::{Activity, Change, HandleFacts, HandleId, Millis, OTHER, Poll};
 use crate::live::life_spans::LifeSpans;
 
 /// Most groups of one target; what comes later is counted in `other`.
@@ -39,6 +39,8 @@ pub struct Census {
     slots: Vec<Option<Handle>>,
     free: Vec<u32>,
     by_id: HashMap<HandleId, u32>,
+    /// How tasks fare that do not fare as most do.
+    polls: HashMap<HandleId, Arc<Poll>>,
     evictions: u64,
     /// Lengths of life of closed connections, by role.
     durations: BTreeMap<Arc<str>, LifeSpans>,
@@ -115,6 +117,7 @@ impl Census {
             slots: Vec::new(),
             free: Vec::new(),
             by_id: HashMap::new(),
+            polls: HashMap::new(),
             evictions: 0,
             durations: BTreeMap::new(),
         }
@@ -167,13 +170,14 @@ impl Census {
         self.evictions
     }
 
-    /// Everything that is held, kind by kind, with the time at which it entered its present place;
-    /// `Millis::MIN` if before we came.
-    pub fn held(&self) -> impl Iterator<Item = (&HandleFacts, Millis)> {
+    /// Everything that is held, kind by kind, with the time at which it entered its present place
+    /// (`Millis::MIN` if before we came), and how it fares, if it is a task of which that was told.
+    pub fn held(&self) -> impl Iterator<Item = (&HandleFacts, Millis, Option<&Poll>)> {
         let members = self.roots.iter().flat_map(|&root| &self.group(root).members);
         members.filter_map(|&slot| self.slots[slot as usize].as_ref()).map(|handle| {
             let deepest = handle.depth.saturating_sub(1);
-            (&handle.facts, handle.entered[deepest])
+            let poll = self.polls.get(&handle.id).map(|poll| &**poll);
+            (&handle.facts, handle.entered[deepest], poll)
         })
     }
 
@@ -267,6 +271,7 @@ impl Census {
         let Some(slot) = self.by_id.remove(&id) else {
             return;
         };
+        self.polls.remove(&id);
         self.part(slot, 0, at);
         if let Some(handle) = self.slots[slot as usize].take() {
             self.lived(&handle, at);
@@ -303,6 +308,13 @@ impl Census {
             Change::Flow(flow) => {
                 if let Some(handle) = &mut self.slots[slot as usize] {
                     handle.facts.flow = Some(flow);
+                }
+            }
+            Change::Poll(poll) => {
+                if *poll == Poll::default() {
+                    self.polls.remove(&id);
+                } else {
+                    self.polls.insert(id, poll);
                 }
             }
             // It tells people something, and judgement nothing.

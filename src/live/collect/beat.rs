@@ -31,13 +31,26 @@ impl Beat<'_> {
         reason: &str,
         cost: Duration,
     ) {
+        self.late_source(target, name, status, reason, cost, Some(self.at));
+    }
+
+    /// Reports on a source that is complete until an earlier time, or until none that is known.
+    pub fn late_source(
+        &mut self,
+        target: TargetId,
+        name: &str,
+        status: SourceStatus,
+        reason: &str,
+        cost: Duration,
+        watermark: Option<Millis>,
+    ) {
         self.out.push(Fact::Source {
             at: self.at,
             target,
             name: name.into(),
             status,
             reason: reason.into(),
-            watermark: Some(self.at),
+            watermark,
             cost_us: u64::try_from(cost.as_micros()).unwrap_or(u64::MAX),
         });
     }

@@ -7,6 +7,7 @@ use std::os::fd::AsFd as _;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
 
+use super::console;
 use super::fd_table;
 use super::netns;
 use super::own;
@@ -38,6 +39,7 @@ pub fn examine(process: Option<&Process>) -> Vec<Check> {
             activity(process),
             stacks(process),
             group(process),
+            console::checkup(process),
         ]);
     }
     checks
@@ -285,7 +287,7 @@ mod tests {
         let checks = examine(Some(&process));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(checks.len() >= 11, "{checks:?}");
+        assert!(checks.len() >= 12, "{checks:?}");
         assert!(checks.iter().all(|check| !check.detail.is_empty() && !check.adds.is_empty()));
         // A child of ours may be looked into by whoever runs the test.
         let works = |name| checks.iter().find(|check| check.name == name).unwrap().works;

@@ -4,6 +4,7 @@ pub mod beat;
 pub mod children;
 mod churn;
 mod connection_counts;
+pub mod console;
 pub mod doctor;
 pub mod doctor_endpoints;
 pub mod endpoint;

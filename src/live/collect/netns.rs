@@ -51,22 +51,26 @@ pub(super) fn to_ask_from(
     let Some(process) = process.filter(|_| address.is_loopback()) else {
         return (None, String::new());
     };
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let ours = statat(CWD, "/proc/thread-self/ns/net", AtFlags::empty());
-    let theirs = openat(process.dir(), "ns/net", flags, Mode::empty());
-    let same = |theirs: &OwnedFd| {
-        let (ours, theirs) = (ours.ok()?, fstat(theirs).ok()?);
-        Some((ours.st_dev, ours.st_ino) == (theirs.st_dev, theirs.st_ino))
-    };
-    match theirs {
-        Ok(theirs) if same(&theirs) == Some(true) => (None, String::new()),
-        Ok(theirs) => (Some(theirs), String::new()),
+    match unless_ours(process) {
+        Ok(theirs) => (theirs, String::new()),
         Err(error) => {
             let doubt = "it is asked from our own network namespace, as that of the process cannot \
                          be told";
             (None, format!("{doubt}: {}", own::why(error)))
         }
     }
+}
+
+/// The namespace of a process; `None` where it is ours.
+pub(super) fn unless_ours(process: &Process) -> Result<Option<OwnedFd>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let theirs = openat(process.dir(), "ns/net", flags, Mode::empty())?;
+    let ours = statat(CWD, "/proc/thread-self/ns/net", AtFlags::empty());
+    let same = match (ours, fstat(&theirs)) {
+        (Ok(ours), Ok(theirs)) => (ours.st_dev, ours.st_ino) == (theirs.st_dev, theirs.st_ino),
+        _ => false,
+    };
+    Ok((!same).then_some(theirs))
 }
 
 /// Moves this thread into a network namespace, for good.

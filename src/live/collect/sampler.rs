@@ -141,6 +141,11 @@ impl Sampler {
         if failed.is_empty() { Ok(()) } else { Err(failed.to_owned()) }
     }
 
+    /// The bucket width.
+    pub fn bucket_ms(&self) -> Millis {
+        self.bucket_ms
+    }
+
     /// What is true of the surroundings of each target, at event time 0.
     pub fn environment(&self) -> Vec<Fact> {
         self.watched.iter().flat_map(|watched| environment::of(&watched.target)).collect()

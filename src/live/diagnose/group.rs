@@ -27,7 +27,7 @@ impl Key {
         Self {
             kind: Arc::clone(&facts.kind),
             role: Arc::clone(&facts.role),
-            // Where there is no other end, the line that opened it tells it from others.
+            // Where there is no other end, the line that opened or spawned it tells it from others.
             peer: Arc::clone(if facts.peer.is_empty() { &facts.site } else { &facts.peer }),
             state: Arc::from(""),
         }

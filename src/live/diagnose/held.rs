@@ -6,7 +6,7 @@ use super::group::{self, Key};
 use super::{Handle, Match, View};
 use crate::catalog::live::{Selection, Wait};
 use crate::finding::Severity;
-use crate::live::facts::{Activity, Flow, Millis};
+use crate::live::facts::{Activity, Flow, Millis, Poll};
 
 /// Sent or received so much later than the other way is an order, not the end of one exchange:
 /// protocols with windows and pings answer an answer within moments.
@@ -40,7 +40,7 @@ pub(super) struct Asked<'r> {
 pub(super) fn find(asked: &Asked<'_>, view: &View<'_>) -> Vec<Match> {
     let answering = if asked.wait == Wait::Reply { answering(view) } else { BTreeSet::new() };
     let for_ms = |handle: &Handle<'_>, least: Millis| {
-        since(handle, asked.wait, view).is_some_and(|since| view.now - since >= least)
+        waited(handle, asked.wait, view).is_some_and(|waited| waited >= least)
     };
     let waiting: Vec<&Handle<'_>> = view
         .select(asked.of)
@@ -59,11 +59,7 @@ pub(super) fn find(asked: &Asked<'_>, view: &View<'_>) -> Vec<Match> {
             continue;
         };
         // What all of them have in common: the youngest has waited for so long.
-        let held = members
-            .iter()
-            .filter_map(|handle| since(handle, asked.wait, view))
-            .max()
-            .map(|since| view.now - since);
+        let held = members.iter().filter_map(|handle| waited(handle, asked.wait, view)).min();
         found.push(Match {
             severity,
             group: key,
@@ -71,7 +67,7 @@ pub(super) fn find(asked: &Asked<'_>, view: &View<'_>) -> Vec<Match> {
             held_ms: held,
             examples: group::examples(&members),
             worker: group::worker(&members),
-            values: queue(&members, asked.wait),
+            values: waited_for(&members, asked.wait),
         });
     }
     found
@@ -125,9 +121,17 @@ fn answering(view: &View<'_>) -> BTreeSet<Key> {
     view.of_kind("socket").filter(answered).map(|handle| Key::of(handle.facts)).collect()
 }
 
+/// For how long a handle has waited at least.
+fn waited(handle: &Handle<'_>, wait: Wait, view: &View<'_>) -> Option<Millis> {
+    since(handle, wait, view).map(|since| handle.now - since)
+}
+
 /// Since when a handle has waited, at the latest; `None` when it does not, or nobody knows.
 pub(super) fn since(handle: &Handle<'_>, wait: Wait, view: &View<'_>) -> Option<Millis> {
     let facts = handle.facts;
+    if let Wait::Yield | Wait::Waker | Wait::Rest | Wait::Turn = wait {
+        return handle.poll.and_then(|poll| of_task(poll, wait));
+    }
     let flow = facts.flow();
     let gap = view.ms(GAP_SECONDS);
     match wait {
@@ -151,6 +155,18 @@ pub(super) fn since(handle: &Handle<'_>, wait: Wait, view: &View<'_>) -> Option<
         Wait::Answer => flow.received.filter(|&received| later(received, flow.sent, gap)),
         Wait::Read => flow.received.filter(|_| flow.unread.is_some_and(|bytes| bytes > 0)),
         Wait::Taken => flow.sent.filter(|_| flow.unsent.is_some_and(|bytes| bytes > 0)),
+        Wait::Yield | Wait::Waker | Wait::Rest | Wait::Turn => None,
+    }
+}
+
+/// Since when a task fares as it does.
+fn of_task(poll: &Poll, wait: Wait) -> Option<Millis> {
+    match wait {
+        Wait::Yield => poll.running_since,
+        Wait::Waker => poll.lost_since,
+        Wait::Rest => poll.spinning_since,
+        Wait::Turn => poll.stuck_since,
+        _ => None,
     }
 }
 
@@ -170,8 +186,8 @@ fn in_state(handle: &Handle<'_>, view: &View<'_>) -> Millis {
     }
 }
 
-/// The queue of the one handle that is full.
-fn queue(members: &[&Handle<'_>], wait: Wait) -> BTreeMap<&'static str, String> {
+/// What they wait for: the queue of the one handle that is full, what most of the tasks want.
+fn waited_for(members: &[&Handle<'_>], wait: Wait) -> BTreeMap<&'static str, String> {
     let mut values = BTreeMap::new();
     let fullest = members.iter().max_by_key(|handle| handle.facts.flow().unread);
     if wait == Wait::Accept
@@ -180,6 +196,14 @@ fn queue(members: &[&Handle<'_>], wait: Wait) -> BTreeMap<&'static str, String> 
     {
         values.insert("waiting", waiting.to_string());
         values.insert("limit", most.to_string());
+    }
+    if wait == Wait::Turn {
+        let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+        for name in members.iter().filter_map(|handle| handle.poll?.waits_for.as_deref()) {
+            *names.entry(name).or_default() += 1;
+        }
+        let most = names.into_iter().max_by_key(|(_, count)| *count);
+        values.extend(most.map(|(name, _)| ("waits_for", name.to_owned())));
     }
     values
 }

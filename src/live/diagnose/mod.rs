@@ -23,7 +23,7 @@ pub(super) use say::{duration, raise};
 use crate::catalog::live::{LiveRule, Predicate, Selection, rules};
 use crate::finding::Severity;
 use crate::live::census::Turnover;
-use crate::live::facts::{HandleFacts, Millis};
+use crate::live::facts::{HandleFacts, Millis, Poll};
 use crate::live::outcome::{Diagnosis, LimitOutcome, PoolOutcome};
 
 /// Most diagnoses of one rule; the ones about most handles stay.
@@ -79,6 +79,10 @@ pub struct Handle<'a> {
     pub facts: &'a HandleFacts,
     /// When it entered its present place; `None`: before we came.
     pub entered: Option<Millis>,
+    /// Until when its source is complete: what is late is not younger for it.
+    pub now: Millis,
+    /// How it fares, if it is a task of which that was told.
+    pub poll: Option<&'a Poll>,
 }
 
 /// What a predicate found, before it is put into words.

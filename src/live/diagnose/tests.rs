@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
-use crate::live::facts::{Activity, Flow};
+use crate::live::facts::{Activity, Flow, Poll};
 use crate::live::outcome::{PoolLevel, PoolNeed};
 
 const NOW: Millis = 1_000_000;
@@ -13,6 +13,8 @@ const NOW: Millis = 1_000_000;
 #[derive(Default)]
 struct Scene {
     handles: Vec<(HandleFacts, Option<Millis>)>,
+    /// How those fare that are tasks, by their place among the handles.
+    polls: BTreeMap<usize, Poll>,
     processes: BTreeMap<u32, BTreeMap<String, f64>>,
     limits: BTreeMap<String, LimitOutcome>,
     turnovers: Vec<(HandleFacts, u64, u64)>,
@@ -26,6 +28,21 @@ struct Scene {
 impl Scene {
     fn with(mut self, count: usize, facts: &HandleFacts) -> Self {
         self.handles.extend((0..count).map(|_| (facts.clone(), None)));
+        self
+    }
+
+    /// Tasks of one place that fare alike, silent for so long.
+    fn tasks(mut self, count: usize, role: &str, silent: i64, poll: &Poll) -> Self {
+        let facts = HandleFacts {
+            role: role.into(),
+            site: "src/main.rs:7".into(),
+            activity: Activity::SilentSince(NOW - silent * 1000),
+            ..HandleFacts::of_kind("task")
+        };
+        for _ in 0..count {
+            self.polls.insert(self.handles.len(), poll.clone());
+            self.handles.push((facts.clone(), None));
+        }
         self
     }
 
@@ -83,7 +100,13 @@ impl Scene {
             handles: self
                 .handles
                 .iter()
-                .map(|(facts, entered)| Handle { facts, entered: *entered })
+                .enumerate()
+                .map(|(nth, (facts, entered))| Handle {
+                    facts,
+                    entered: *entered,
+                    now: NOW,
+                    poll: self.polls.get(&nth),
+                })
                 .collect(),
             pids: &[7],
             processes: &self.processes,
@@ -165,6 +188,36 @@ fn at_the_limit() {
     );
     let few = Scene::default().with(20, &HandleFacts::of_kind("inotify"));
     assert_eq!(few.limit("inotify_max_user_instances", 128, None).rules(), []);
+}
+
+#[test]
+fn tasks_that_do_not_get_on() {
+    let none = Poll::default;
+    let with = |count, role: &str, poll: &Poll| Scene::default().tasks(count, role, 40, poll);
+    let lost = Poll { lost_since: ago(40), ..none() };
+    let found = only(&with(3, "task", &lost), "task-waker-lost", Severity::Warning);
+    assert_eq!((found.group, found.count), (vec!["task".into(), "src/main.rs:7".into()], Some(3)));
+    only(&with(1, "local", &lost), "task-waker-lost", Severity::Note);
+    assert_eq!(with(3, "blocking", &lost).rules(), [], "it blocks a thread by right");
+    let running = |seconds| Poll { running_since: ago(seconds), ..none() };
+    only(&with(1, "task", &running(12)), "task-never-yields", Severity::Warning);
+    assert_eq!(with(1, "task", &running(5)).rules(), []);
+    assert_eq!(with(1, "block_on", &running(500)).rules(), []);
+    let spins = Poll { spinning_since: ago(30), ..none() };
+    only(&with(1, "task", &spins), "task-wakes-itself", Severity::Note);
+    let name = Some(Arc::from("Semaphore src/main.rs:3"));
+    let stuck = Poll { stuck_since: ago(40), waits_for: name, ..none() };
+    let found = only(&with(5, "task", &stuck), "tasks-wait-in-vain", Severity::Warning);
+    assert!(found.message.contains("for Semaphore src/main.rs:3"), "{}", found.message);
+    assert_eq!(with(2, "task", &stuck).rules(), []);
+    // Idle for an hour: many are worth a note.
+    let idle = |count, seconds| {
+        Scene { watched: 4_000_000, ..Scene::default() }.tasks(count, "task", seconds, &none())
+    };
+    only(&idle(50, 3_700), "tasks-idle-for-ever", Severity::Note);
+    assert_eq!(idle(49, 3_700).rules(), []);
+    assert_eq!(idle(50, 3_000).rules(), []);
+    only(&idle(10_000, 10), "console-memory", Severity::Note);
 }
 
 #[test]

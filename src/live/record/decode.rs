@@ -8,7 +8,7 @@ use super::intern::{HandleNames, NameError, Texts};
 use super::line::{FlowPart, Id, Line, Probe, Text, Value};
 use crate::live::facts::{
     Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle,
-    Millis, PoolReading, SourceStatus, TargetFacts, TargetId,
+    Millis, Poll, PoolReading, SourceStatus, TargetFacts, TargetId,
 };
 use crate::live::life_spans::LifeSpans;
 
@@ -70,6 +70,11 @@ impl Decoder {
                 at: self.time(line)?,
                 id: self.id(line, |names, name| Ok(names.changed(name)))?,
                 change: Change::Flow(Arc::new(flow(line.flow.ok_or("no \"flow\"")?)?)),
+            },
+            "poll" => Fact::Change {
+                at: self.time(line)?,
+                id: self.id(line, |names, name| Ok(names.changed(name)))?,
+                change: Change::Poll(Arc::new(self.poll(line)?)),
             },
             "gauge" => Fact::Gauge {
                 at: self.time(line)?,
@@ -257,6 +262,17 @@ impl Decoder {
         Some(levels.iter().map(|Text(level)| self.texts.share(level)).collect())
     }
 
+    fn poll(&mut self, line: &Line<'_>) -> Result<Poll, LineError> {
+        let part = line.poll.as_ref().ok_or("no \"poll\"")?;
+        Ok(Poll {
+            running_since: in_range(part.running_since_ms)?,
+            lost_since: in_range(part.lost_since_ms)?,
+            spinning_since: in_range(part.spinning_since_ms)?,
+            stuck_since: in_range(part.stuck_since_ms)?,
+            waits_for: part.waits_for.as_ref().map(|Text(name)| self.texts.share(name)),
+        })
+    }
+
     fn shared(&mut self, text: &Option<Text<'_>>) -> Arc<str> {
         match text {
             Some(Text(text)) => self.texts.share(text),
@@ -307,9 +323,9 @@ fn of_misfit(bytes: &[u8]) -> Option<Decoded> {
                 _ => None,
             }
         }
-        "open" | "change" | "flow" | "inherited" | "stack" | "environment" | "close" | "gauge"
-        | "limit" | "tally" | "pool" | "time_wait" | "connections" | "source" | "lifecycle"
-        | "target" | "end" => None,
+        "open" | "change" | "flow" | "poll" | "inherited" | "stack" | "environment" | "close"
+        | "gauge" | "limit" | "tally" | "pool" | "time_wait" | "connections" | "source"
+        | "lifecycle" | "target" | "end" => None,
         _ => Some(Decoded::Unknown),
     }
 }

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::format::{FIRST_NAMED_ID, FirstTick, Header};
-use super::line::{FlowPart, Id, Line, Text, Value};
+use super::line::{FlowPart, Id, Line, PollPart, Text, Value};
 use crate::live::facts::{
-    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle,
+    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle, Poll,
     SourceStatus, TargetFacts, TargetId,
 };
 use crate::live::life_spans::LifeSpans;
@@ -68,6 +68,7 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
                 }
                 Change::Place(facts) => place("change", facts),
                 Change::Flow(flow) => Line { flow: Some(part_of(flow)), ..of_type("flow") },
+                Change::Poll(poll) => Line { poll: Some(poll_part(poll)), ..of_type("poll") },
                 Change::InheritedBy(child) => Line { inherited_by: *child, ..of_type("inherited") },
                 Change::Stack(frames) => {
                     let frames = frames.iter().map(|frame| Text::from(&**frame)).collect();
@@ -182,6 +183,9 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
             }
         }
         Fact::Change { change: Change::State(state), .. } => cut(state),
+        Fact::Change { change: Change::Poll(poll), .. } => {
+            Arc::make_mut(poll).waits_for.iter_mut().for_each(cut);
+        }
         Fact::Gauge { name, .. } | Fact::Limit { name, .. } | Fact::Pool { name, .. } => cut(name),
         Fact::Tally { kind, group, .. } => {
             cut(kind);
@@ -275,6 +279,16 @@ fn part_of(flow: &Flow) -> FlowPart {
         retries: flow.retries,
         waiting_since_ms: flow.waiting_since,
         opening: flow.opening.then_some(true),
+    }
+}
+
+fn poll_part(poll: &Poll) -> PollPart<'_> {
+    PollPart {
+        running_since_ms: poll.running_since,
+        lost_since_ms: poll.lost_since,
+        spinning_since_ms: poll.spinning_since,
+        stuck_since_ms: poll.stuck_since,
+        waits_for: poll.waits_for.as_deref().map(Text::from),
     }
 }
 

@@ -67,6 +67,8 @@ pub(super) struct Line<'a> {
     pub(super) born_ms: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) flow: Option<FlowPart>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) poll: Option<PollPart<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pre: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,6 +146,21 @@ pub(super) struct FlowPart {
     pub(super) waiting_since_ms: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) opening: Option<bool>,
+}
+
+/// How a task fares, as a part of a line.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct PollPart<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) running_since_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lost_since_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) spinning_since_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stuck_since_ms: Option<i64>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) waits_for: Option<Text<'a>>,
 }
 
 /// The two fields that keep their meaning in all versions, for lines that do not fit [`Line`].

@@ -58,7 +58,7 @@ struct Row {
 /// All peers: by direction, the busiest first; what exceeds the bound is one row.
 pub(super) fn outcomes(target: &TargetWatch) -> Vec<ConnectionOutcome> {
     let mut rows: BTreeMap<Place, Row> = BTreeMap::new();
-    let seen: Vec<Connections<'_>> = target.census.connections().collect();
+    let seen: Vec<Connections<'_>> = target.own().census.connections().collect();
     for of_peer in &seen {
         let key = (Arc::clone(of_peer.role), Arc::clone(of_peer.peer));
         let row = rows.entry(key).or_default();

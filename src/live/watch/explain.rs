@@ -4,8 +4,6 @@ mod advice;
 mod counted;
 pub(super) mod words;
 
-use std::sync::Arc;
-
 use crate::finding::{Confidence, Evidence, Severity, Verdict};
 use crate::live::census::{Group, GroupId, LATELY};
 use crate::live::detect::clock::Clock;
@@ -13,13 +11,14 @@ use crate::live::detect::engine::Stats;
 use crate::live::detect::first_sample::SpreadOfSilence;
 use crate::live::detect::rules::Judged;
 use crate::live::diagnose::{self, Handle, View};
-use crate::live::facts::{Activity, HandleFacts, Millis, SourceStatus};
+use crate::live::facts::{Activity, Millis, SourceStatus};
 use crate::live::outcome::{
     ConfidenceReport, Diagnosis, Level, Rate, ResourceOutcome, TimeToLimit,
 };
 
 use super::standing::Leak;
 use super::target::TargetWatch;
+use super::timeline::Timeline;
 use super::together;
 
 /// Seconds of a day: the horizon of `stable`.
@@ -54,24 +53,24 @@ impl Headroom {
 
 /// All resources: totals, kinds, then reported groups.
 pub(super) fn resources(target: &TargetWatch, groups: usize) -> Vec<ResourceOutcome> {
-    let mut groups: Vec<(GroupId, ResourceOutcome)> = target
-        .reported
-        .iter()
-        .filter_map(|&id| Some((id, group_resource(target, id, groups)?)))
-        .collect();
-    together::tell(&target.joined, &mut groups);
-    let mut reported: Vec<ResourceOutcome> = groups
-        .into_iter()
-        .map(|(_, row)| row)
-        .chain(target.silences.iter().filter_map(|(&id, spread)| {
-            let already = target.reported.contains(&id);
-            (!already).then(|| silence_resource(target, id, spread))
-        }))
-        .chain(counted::findings(target))
-        .collect();
+    let mut rows: Vec<(together::Place, ResourceOutcome)> = Vec::new();
+    let mut reported: Vec<ResourceOutcome> = counted::findings(target);
+    for (nth, line) in target.lines.iter().enumerate() {
+        rows.extend(
+            line.reported
+                .iter()
+                .filter_map(|&id| Some(((nth, id), group_resource(target, line, id, groups)?))),
+        );
+        reported.extend(line.silences.iter().filter_map(|(&id, spread)| {
+            let already = line.reported.contains(&id);
+            (!already).then(|| silence_resource(target, line, id, spread))
+        }));
+    }
+    together::tell(&target.joined, &mut rows);
+    reported.splice(0..0, rows.into_iter().map(|(_, row)| row));
     reported.sort_by_key(|r| std::cmp::Reverse(r.verdict));
     let mut all = totals(target, &reported);
-    all.extend(kinds(target, &reported));
+    all.extend(target.lines.iter().flat_map(|line| kinds(target, line, &reported)));
     all.extend(reported);
     all
 }
@@ -89,9 +88,8 @@ fn resource_of(kind: &str) -> &'static str {
 
 fn totals(target: &TargetWatch, reported: &[ResourceOutcome]) -> Vec<ResourceOutcome> {
     let mut rows = Vec::new();
-    for (resource, gauge) in
-        [("fds", "fds"), ("threads", "threads"), ("goroutines", "goroutines"), ("rss", "rss_bytes")]
-    {
+    for resource in ["fds", "threads", "goroutines", "rss", "tasks"] {
+        let gauge = gauge_of(resource);
         if let Some(row) = gauge_total(target, resource, gauge, reported) {
             rows.push(row);
         }
@@ -108,11 +106,9 @@ fn gauge_total(
     let gauge = target.gauges.get(name)?;
     let headroom = headroom(target, resource);
     let below: Vec<&ResourceOutcome> = reported.iter().filter(|r| r.resource == resource).collect();
-    let judged_by_identity = target
-        .census
-        .roots()
-        .iter()
-        .any(|&root| resource_of(&target.census.group(root).kind) == resource);
+    let line = target.line_of_resource(|kind| resource_of(kind) == resource);
+    let judged_by_identity = line.is_some();
+    let line = line.unwrap_or(target.own());
     let least = least_growth(name, gauge.value);
     let growth = if judged_by_identity { None } else { gauge.detector.growth(least) };
     let mut row = blank(target, resource, None, Vec::new(), "total");
@@ -135,7 +131,7 @@ fn gauge_total(
     row.confidence = below.iter().map(|r| r.confidence).max().unwrap_or(Confidence::Low);
     if below.is_empty() {
         let (verdict, conclusive, missing) =
-            base_verdict(target, "socket", None, headroom.as_ref());
+            base_verdict(target, line, "socket", None, headroom.as_ref());
         row.verdict = verdict;
         row.conclusive = conclusive;
         row.missing = missing;
@@ -194,6 +190,7 @@ fn gauge_of(resource: &str) -> &'static str {
         "threads" => "threads",
         "goroutines" => "goroutines",
         "rss" => "rss_bytes",
+        "tasks" => "tasks",
         _ => "fds",
     }
 }
@@ -228,15 +225,19 @@ fn headroom(target: &TargetWatch, resource: &str) -> Option<Headroom> {
     candidates.into_iter().min_by(|a, b| a.left.total_cmp(&b.left))
 }
 
-fn kinds(target: &TargetWatch, reported: &[ResourceOutcome]) -> Vec<ResourceOutcome> {
-    let mut rows: Vec<ResourceOutcome> = target
+fn kinds(
+    target: &TargetWatch,
+    line: &Timeline,
+    reported: &[ResourceOutcome],
+) -> Vec<ResourceOutcome> {
+    let mut rows: Vec<ResourceOutcome> = line
         .census
         .roots()
         .iter()
         // A kind that is a finding of its own stands among the findings.
-        .filter(|root| !target.reported.contains(root))
+        .filter(|root| !line.reported.contains(root))
         .map(|&root| {
-            let group = target.census.group(root);
+            let group = line.census.group(root);
             let resource = resource_of(&group.kind);
             let mut row = blank(target, resource, Some(&group.kind), Vec::new(), "kind/total");
             counts(target, &mut row, group);
@@ -246,7 +247,7 @@ fn kinds(target: &TargetWatch, reported: &[ResourceOutcome]) -> Vec<ResourceOutc
                 let headroom = headroom(target, resource);
                 let stats = base_stats(group);
                 let (verdict, conclusive, missing) =
-                    base_verdict(target, &group.kind, stats.as_ref(), headroom.as_ref());
+                    base_verdict(target, line, &group.kind, stats.as_ref(), headroom.as_ref());
                 row.verdict = verdict;
                 row.conclusive = conclusive;
                 row.missing = missing;
@@ -283,12 +284,16 @@ fn base_stats(group: &Group) -> Option<Stats> {
 /// `stable` or `insufficient_data` where nothing is significant, and what is missing.
 fn base_verdict(
     target: &TargetWatch,
+    line: &Timeline,
     kind: &str,
     stats: Option<&Stats>,
     headroom: Option<&Headroom>,
 ) -> (Verdict, bool, String) {
+    if let Some(reason) = target.withheld(line) {
+        return (Verdict::InsufficientData, false, reason.to_owned());
+    }
     let ages = target.timing.ages(kind, "", 0, 0);
-    let seen = (target.judged.max(target.origin)) - target.origin;
+    let seen = line.seen();
     let needed = ages.old + ages.span;
     if seen < needed {
         return (Verdict::InsufficientData, false, words::more_time(needed - seen, None));
@@ -330,7 +335,7 @@ fn blank(
 ) -> ResourceOutcome {
     let place: Vec<&str> = kind.into_iter().chain(group.iter().map(String::as_str)).collect();
     let ages = target.timing.ages(kind.unwrap_or("socket"), "", 0, 0);
-    let seen = target.judged.max(target.origin) - target.origin;
+    let seen = target.lines[target.line_of(kind.unwrap_or_default())].seen();
     let detectable = (seen > ages.old).then(|| NEEDED * 60_000.0 / (seen - ages.old) as f64);
     ResourceOutcome {
         id: format!("{}/{}/{}/{}", target.target.0, resource, place.join(" > "), rule),
@@ -374,20 +379,25 @@ fn counts(target: &TargetWatch, row: &mut ResourceOutcome, group: &Group) {
     }
 }
 
-fn group_row(target: &TargetWatch, id: GroupId, rule: &str) -> ResourceOutcome {
-    let group = target.census.group(id);
+fn group_row(target: &TargetWatch, line: &Timeline, id: GroupId, rule: &str) -> ResourceOutcome {
+    let group = line.census.group(id);
     let path: Vec<String> =
-        target.census.path(id).iter().skip(1).map(|name| name.to_string()).collect();
+        line.census.path(id).iter().skip(1).map(|name| name.to_string()).collect();
     let mut row = blank(target, resource_of(&group.kind), Some(&group.kind), path, rule);
     counts(target, &mut row, group);
     row
 }
 
-fn group_resource(target: &TargetWatch, id: GroupId, groups: usize) -> Option<ResourceOutcome> {
-    let standing = target.standings.get(&id)?;
-    let judged = target.judged_of(id)?;
-    let group = target.census.group(id);
-    let mut row = group_row(target, id, "cohort");
+fn group_resource(
+    target: &TargetWatch,
+    line: &Timeline,
+    id: GroupId,
+    groups: usize,
+) -> Option<ResourceOutcome> {
+    let standing = line.standings.get(&id)?;
+    let judged = line.judged_of(id)?;
+    let group = line.census.group(id);
+    let mut row = group_row(target, line, id, "cohort");
     row.verdict = standing.verdict()?;
     row.since = standing.since;
     row.confidence = judged.confidence;
@@ -411,7 +421,7 @@ fn group_resource(target: &TargetWatch, id: GroupId, groups: usize) -> Option<Re
         row.level = water_level(target, &row.resource, headroom, stats.rate_high);
     }
     let place = words::place(&row);
-    row.evidence = words::evidence(&place, &row, judged, standing.leak.as_ref(), target.judged);
+    row.evidence = words::evidence(&place, &row, judged, standing.leak.as_ref(), line.judged);
     row.report = Some(report(judged, groups));
     row.next_steps = advice::for_group(
         &row,
@@ -419,53 +429,62 @@ fn group_resource(target: &TargetWatch, id: GroupId, groups: usize) -> Option<Re
         headroom.as_ref().map(|h| h.left),
         hard_limit(target),
     );
-    row.examples = survivors(target, id, judged, standing.leak.as_ref(), |facts| &facts.label);
-    row.sites = survivors(target, id, judged, standing.leak.as_ref(), |facts| &facts.site);
+    (row.examples, row.sites) = survivors(line, id, judged, standing.leak.as_ref());
     if row.verdict == Verdict::Suspect {
         let ages = target.timing.ages(&group.kind, &group.state, 0, 0);
-        let seen = target.judged - target.origin;
+        let seen = line.judged - line.origin;
         row.missing = words::more_time((ages.old + ages.span - seen).max(ages.bucket), None);
+    }
+    if let Some(reason) = target.withheld(line) {
+        row.verdict = row.verdict.min(Verdict::Suspect);
+        row.confidence = Confidence::Low;
+        row.conclusive = false;
+        row.missing = reason.to_owned();
     }
     Some(row)
 }
 
-/// Up to three different texts of the handles that survive.
+/// A few of those that outlived the normal ones, and the lines that opened them.
 fn survivors(
-    target: &TargetWatch,
+    line: &Timeline,
     id: GroupId,
     judged: &Judged,
     leak: Option<&Leak>,
-    text: impl Fn(&HandleFacts) -> &Arc<str>,
-) -> Vec<String> {
+) -> (Vec<String>, Vec<String>) {
     let from = leak.map_or(judged.stats.first_birth, |l| l.first_birth);
-    let until = target.judged - judged.age;
-    let mut found: Vec<String> = target
-        .census
-        .members(id)
-        .filter(|(_, life)| {
-            life.born(judged.clock).is_some_and(|born| born >= from && born <= until)
-        })
-        .map(|(facts, _)| text(facts).to_string())
-        .filter(|text| !text.is_empty())
-        .take(64)
-        .collect();
-    found.sort();
-    found.dedup();
-    found.truncate(3);
-    found
+    let until = line.judged - judged.age;
+    let members = || {
+        line.census
+            .members(id)
+            .filter(|(_, life)| {
+                life.born(judged.clock).is_some_and(|born| born >= from && born <= until)
+            })
+            .map(|(facts, _)| facts)
+    };
+    let few = |texts: &mut dyn Iterator<Item = &std::sync::Arc<str>>| {
+        let texts = texts.filter(|text| !text.is_empty()).take(64);
+        let mut texts: Vec<String> = texts.map(ToString::to_string).collect();
+        texts.sort();
+        texts.dedup();
+        texts.truncate(3);
+        texts
+    };
+    let labels = few(&mut members().map(|facts| &facts.label));
+    (labels, few(&mut members().map(|facts| &facts.site)))
 }
 
 fn silence_resource(
     target: &TargetWatch,
+    line: &Timeline,
     id: GroupId,
     spread: &SpreadOfSilence,
 ) -> ResourceOutcome {
-    let mut row = group_row(target, id, "first-sample");
+    let mut row = group_row(target, line, id, "first-sample");
     row.verdict = Verdict::Suspect;
     row.missing = "one look at idle times cannot prove a leak; keep watching".to_owned();
     row.evidence = words::spread(&words::place(&row), spread);
     row.next_steps = advice::for_group(&row, &target.facts.pids, None, None);
-    row.examples = target
+    row.examples = line
         .census
         .members(id)
         .filter(|(facts, _)| matches!(facts.activity, Activity::SilentSince(_)))
@@ -509,24 +528,29 @@ fn report(judged: &Judged, groups: usize) -> ConfidenceReport {
 /// Conditions that hold now: by rules over what is held, and what a water level or a source says.
 pub(super) fn diagnoses(target: &TargetWatch) -> Vec<Diagnosis> {
     let view = View {
-        now: target.judged.max(target.origin),
+        now: target.judged().max(target.origin),
         origin: target.origin,
         handles: target
-            .census
-            .held()
-            .map(|(facts, entered)| Handle {
-                facts,
-                entered: (entered != Millis::MIN).then_some(entered),
+            .lines
+            .iter()
+            .flat_map(|line| {
+                let now = line.judged.max(line.origin);
+                line.census.held().map(move |(facts, entered, poll)| Handle {
+                    facts,
+                    entered: (entered != Millis::MIN).then_some(entered),
+                    now,
+                    poll,
+                })
             })
             .collect(),
-        turnovers: target.census.turnovers().collect(),
+        turnovers: target.own().census.turnovers().collect(),
         lately_ms: target.timing.bucket_ms() * LATELY as Millis,
         time_wait: &target.time_wait,
         pids: &target.facts.pids,
         gauges: target.gauges.iter().map(|(name, gauge)| (&**name, gauge.value)).collect(),
         processes: &target.processes,
         limits: &target.limits,
-        pools: target.pools.outcomes(target.judged.max(target.origin)),
+        pools: target.pools.outcomes(target.judged().max(target.origin)),
         scale: target.timing.scaled(1_000_000) as f64 / 1_000_000.0,
     };
     let mut found = diagnose::diagnose(&view);

@@ -10,6 +10,7 @@ mod standing;
 mod standing_diagnoses;
 mod tallies;
 mod target;
+mod timeline;
 mod together;
 
 use std::collections::{BTreeMap, HashMap};
@@ -48,7 +49,8 @@ pub struct Watch {
     settings: Settings,
     timing: Timing,
     targets: BTreeMap<TargetId, TargetWatch>,
-    owners: HashMap<HandleId, TargetId>,
+    /// Who holds a handle, and on which of its lines.
+    owners: HashMap<HandleId, (TargetId, u8)>,
     now: Millis,
     origin: Option<Millis>,
     late: u64,
@@ -100,11 +102,11 @@ impl Watch {
     /// Forgets a target that is over and done with.
     pub fn forget(&mut self, target: TargetId) {
         self.targets.remove(&target);
-        self.owners.retain(|_, owner| *owner != target);
+        self.owners.retain(|_, (owner, _)| *owner != target);
     }
 
     fn take(&mut self, fact: &Fact) {
-        let target = match fact {
+        let (target, line) = match fact {
             Fact::Target { target, .. }
             | Fact::Gauge { target, .. }
             | Fact::Limit { target, .. }
@@ -114,17 +116,19 @@ impl Watch {
             | Fact::Connections { target, .. }
             | Fact::Environment { target, .. }
             | Fact::Source { target, .. }
-            | Fact::Lifecycle { target, .. } => *target,
-            Fact::Open { id, target, .. } => {
-                self.owners.insert(*id, *target);
-                *target
+            | Fact::Lifecycle { target, .. } => (*target, 0),
+            Fact::Open { id, target, facts, .. } => {
+                let line = self.targets.get(target).map_or(0, |watch| watch.line_of(&facts.kind));
+                let owner = (*target, u8::try_from(line).unwrap_or(0));
+                self.owners.insert(*id, owner);
+                owner
             }
             Fact::Change { id, .. } => match self.owners.get(id) {
-                Some(target) => *target,
+                Some(owner) => *owner,
                 None => return self.dropped += 1,
             },
             Fact::Close { id, .. } => match self.owners.remove(id) {
-                Some(target) => target,
+                Some(owner) => owner,
                 None => return self.dropped += 1,
             },
         };
@@ -150,7 +154,7 @@ impl Watch {
             self.last_beats =
                 (Some(*at), self.last_beats.0.map_or(0, |last| at.saturating_sub(last)));
         }
-        if watch.take(fact) {
+        if watch.take(fact, usize::from(line)) {
             self.late += 1;
         }
     }

@@ -1,26 +1,19 @@
-//! One target under watch: its census, gauges and limits, judged boundary by boundary.
+//! One target under watch: what is held on its lines of time, its gauges and limits.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use super::connections::{self, Counted};
 use super::explain;
 use super::gauge::Gauge;
 use super::pools::Pools;
-use super::select;
-use super::standing::Standing;
 use super::standing_diagnoses::StandingDiagnoses;
 use super::tallies::{Key, Tallies};
+use super::timeline::{self, Timeline, Times};
 use super::together::{self, Joined};
 use crate::finding::{Confidence, Verdict};
-use crate::live::census::{Census, Group, GroupId};
-use crate::live::detect::first_sample::{MIN_UPTIME, SpreadOfSilence, spread_of_silence};
 use crate::live::detect::gauge::GaugeDetector;
-use crate::live::detect::rules::{self, Context, Judged};
 use crate::live::detect::scale::Timing;
-use crate::live::facts::{
-    Activity, Change, Fact, Lifecycle, Millis, SourceStatus, TargetFacts, TargetId,
-};
+use crate::live::facts::{Change, Fact, Lifecycle, Millis, SourceStatus, TargetFacts, TargetId};
 use crate::live::outcome::{
     ChangeKind, Changes, FindingChange, LimitOutcome, ResourceOutcome, SourceOutcome, TargetOutcome,
 };
@@ -31,10 +24,6 @@ const MAX_LIFECYCLE: usize = 256;
 const MAX_PROCESSES: usize = 4096;
 /// Distinct gauges and limits kept.
 const MAX_NAMES: usize = 256;
-/// Facts held back until their source's watermark passes them.
-const MAX_PENDING: usize = 4_000_000;
-/// The standing stock must stand for 20 minutes of leaking to count as evidence.
-const MIN_STOCK: Millis = 1_200_000;
 
 /// One target.
 #[derive(Debug)]
@@ -43,12 +32,10 @@ pub(super) struct TargetWatch {
     pub(super) timing: Timing,
     pub(super) origin: Millis,
     pub(super) facts: TargetFacts,
-    pub(super) census: Census,
-    pub(super) standings: HashMap<GroupId, Standing>,
-    pub(super) reported: Vec<GroupId>,
-    /// Which of these are one.
+    /// What is held, first by all sources that keep our time, then by those with their own.
+    pub(super) lines: Vec<Timeline>,
+    /// Which of their findings are one.
     pub(super) joined: Joined,
-    pub(super) silences: BTreeMap<GroupId, SpreadOfSilence>,
     pub(super) gauges: BTreeMap<String, Gauge>,
     pub(super) limits: BTreeMap<String, LimitOutcome>,
     pub(super) tallies: Tallies,
@@ -58,11 +45,6 @@ pub(super) struct TargetWatch {
     lifecycle: Vec<(Millis, u32, Lifecycle)>,
     living: i64,
     ended_at: Option<Millis>,
-    pending: Vec<Fact>,
-    /// Everything up to here was judged.
-    pub(super) judged: Millis,
-    next_boundary: Millis,
-    started: bool,
     seen: Millis,
     evictions: u64,
     findings: BTreeMap<String, ResourceOutcome>,
@@ -91,11 +73,8 @@ impl TargetWatch {
             timing,
             origin,
             facts: TargetFacts::default(),
-            census: Census::new(timing),
-            standings: HashMap::new(),
-            reported: Vec::new(),
+            lines: vec![Timeline::new("", timing, origin)],
             joined: Joined::new(),
-            silences: BTreeMap::new(),
             gauges: BTreeMap::new(),
             limits: BTreeMap::new(),
             tallies: Tallies::default(),
@@ -105,10 +84,6 @@ impl TargetWatch {
             lifecycle: Vec::new(),
             living: 0,
             ended_at: None,
-            pending: Vec::new(),
-            judged: Millis::MIN,
-            next_boundary: origin + timing.bucket_ms(),
-            started: false,
             seen: 0,
             evictions: 0,
             findings: BTreeMap::new(),
@@ -122,7 +97,9 @@ impl TargetWatch {
     /// The first fact with a time fixes where the windows start.
     pub(super) fn start_at(&mut self, origin: Millis) {
         self.origin = origin;
-        self.next_boundary = origin + self.timing.bucket_ms();
+        for line in self.lines.iter_mut().filter(|line| line.source.is_empty()) {
+            *line = Timeline::new("", self.timing, origin);
+        }
     }
 
     pub(super) fn seen(&self) -> Millis {
@@ -130,20 +107,46 @@ impl TargetWatch {
     }
 
     pub(super) fn evictions(&self) -> u64 {
-        self.evictions + self.census.evictions()
+        self.evictions + self.lines.iter().map(Timeline::evictions).sum::<u64>()
+    }
+
+    /// Until when our own sources were judged.
+    pub(super) fn judged(&self) -> Millis {
+        self.own().judged
+    }
+
+    /// The line of all sources that keep our time.
+    pub(super) fn own(&self) -> &Timeline {
+        &self.lines[0]
     }
 
     /// Groups that are judged, for the correction over many groups.
-    ///
-    /// Only the lowest count: a group above them repeats what they say.
     pub(super) fn judged_groups(&self) -> usize {
-        let judged = |id: GroupId| self.census.group(id).bank().engines() > 0;
-        let lowest = |group: &Group| !group.children.iter().any(|&child| judged(child));
-        self.census.groups().filter(|(id, group)| judged(*id) && lowest(group)).count()
+        self.lines.iter().map(Timeline::judged_groups).sum()
     }
 
-    /// Takes one fact; returns whether it came after its time was judged.
-    pub(super) fn take(&mut self, fact: &Fact) -> bool {
+    /// The line on which handles of some kinds are held, if any are.
+    pub(super) fn line_of_resource(&self, fits: impl Fn(&str) -> bool) -> Option<&Timeline> {
+        self.lines.iter().find(|line| {
+            line.census.roots().iter().any(|&root| fits(&line.census.group(root).kind))
+        })
+    }
+
+    /// Why nothing may be said of what grows on a line, if its source does not know enough.
+    pub(super) fn withheld(&self, line: &Timeline) -> Option<&str> {
+        let source = self.sources.get(line.source)?;
+        (source.status != SourceStatus::Ok).then_some(&*source.reason)
+    }
+
+    /// The line on which handles of a kind are judged.
+    pub(super) fn line_of(&self, kind: &str) -> usize {
+        let own_time = |line: &Timeline| timeline::kind_of(line.source) == Some(kind);
+        self.lines.iter().position(own_time).unwrap_or(0)
+    }
+
+    /// Takes one fact, if it is about a handle on its line; returns whether it came after its time
+    /// was judged.
+    pub(super) fn take(&mut self, fact: &Fact, line: usize) -> bool {
         if let Some(at) = fact.at() {
             self.seen = self.seen.max(at);
         }
@@ -176,6 +179,7 @@ impl TargetWatch {
                     cost_us: *cost_us,
                     watermark: *watermark,
                 };
+                self.begin_line(name, *watermark);
                 if self.sources.len() < MAX_NAMES || self.sources.contains_key(&**name) {
                     self.sources.insert(name.to_string(), source);
                 }
@@ -183,17 +187,21 @@ impl TargetWatch {
             Fact::Lifecycle { at, pid, event, .. } => self.lifecycle(*at, *pid, *event),
             // No judgement rests on these.
             Fact::Environment { .. } | Fact::Change { change: Change::Stack(_), .. } => {}
-            Fact::Open { at, .. } | Fact::Change { at, .. } | Fact::Close { at, .. } => {
-                let late = *at < self.judged;
-                if self.pending.len() < MAX_PENDING {
-                    self.pending.push(fact.clone());
-                } else {
-                    self.evictions += 1;
-                }
-                return late;
+            Fact::Open { .. } | Fact::Change { .. } | Fact::Close { .. } => {
+                return self.lines.get_mut(line).is_some_and(|line| line.take(fact));
             }
         }
         false
+    }
+
+    /// A source that keeps its own time says for the first time from when on it is complete.
+    fn begin_line(&mut self, name: &str, watermark: Option<Millis>) {
+        if let Some(origin) = watermark
+            && let Some(source) = timeline::own_time(name)
+            && self.lines.iter().all(|line| line.source != source)
+        {
+            self.lines.push(Timeline::new(source, self.timing, origin));
+        }
     }
 
     fn limit(&mut self, at: Millis, name: &str, value: Option<u64>, used: Option<u64>) {
@@ -263,187 +271,43 @@ impl TargetWatch {
         }
     }
 
-    /// Everything is complete until here: the least watermark of the sources that deliver.
-    fn watermark(&self) -> Option<Millis> {
+    /// Everything on a line is complete until here: the least watermark of the sources that deliver.
+    fn watermark(&self, line: &Timeline) -> Option<Millis> {
         self.sources
-            .values()
-            .filter(|source| source.status != SourceStatus::Unavailable)
-            .filter_map(|source| source.watermark)
+            .iter()
+            .filter(|(name, _)| timeline::own_time(name).unwrap_or("") == line.source)
+            .filter(|(_, source)| source.status != SourceStatus::Unavailable)
+            .filter_map(|(_, source)| source.watermark)
             .min()
     }
 
     /// Applies what is complete and judges every boundary on the way.
     pub(super) fn advance(&mut self, changes: &mut Changes) {
-        let Some(until) = self.watermark() else { return };
-        if until < self.judged {
-            return;
-        }
-        let mut ready = std::mem::take(&mut self.pending);
-        ready.sort_by_key(|fact| fact.at().unwrap_or(Millis::MIN));
-        let rest = ready.split_off(ready.partition_point(|f| f.at().is_none_or(|at| at <= until)));
-        self.pending = rest;
+        // Told for each line: one must not wait for another.
+        let marks: Vec<Option<Millis>> =
+            self.lines.iter().map(|line| self.watermark(line)).collect();
+        // With one line there is nobody else to count.
+        let alone = self.lines.len() == 1;
+        let groups = |line: &Timeline| if alone { 0 } else { line.judged_groups() };
+        let groups: Vec<usize> = self.lines.iter().map(groups).collect();
+        let all: usize = groups.iter().sum();
+        let times = Times { origin: self.origin, uptime_ms: self.facts.uptime_ms };
         let mut judged_any = false;
-        for fact in ready {
-            // A fact at the boundary itself still belongs to the bucket that ends there.
-            judged_any |= fact.at().is_some_and(|at| self.judge_until(at - 1));
-            self.apply(fact);
-        }
-        judged_any |= self.judge_until(until);
-        self.judged = until;
-        if !self.started {
-            self.started = true;
-            judged_any = true;
-            self.judge_silences();
+        for ((line, mark), own) in self.lines.iter_mut().zip(marks).zip(groups) {
+            if let Some(until) = mark {
+                judged_any |= line.advance(until, &times, all - own);
+            }
         }
         if judged_any {
+            self.joined = together::joined(self);
             self.diff(&mut changes.findings);
             let present = explain::diagnoses(self);
-            self.diagnoses.update(self.judged, self.target, present, &mut changes.diagnoses);
+            self.diagnoses.update(self.judged(), self.target, present, &mut changes.diagnoses);
         }
-    }
-
-    /// Judges all boundaries up to and including `until`; returns whether there was one.
-    fn judge_until(&mut self, until: Millis) -> bool {
-        let bucket = self.timing.bucket_ms();
-        let mut judged_any = false;
-        while until >= self.next_boundary {
-            self.boundary();
-            judged_any = true;
-            // A gap that outlasts every window leaves nothing to judge in between.
-            let longest = 2 * self.timing.window_ms(self.timing.scales() - 1);
-            if until - self.next_boundary > longest {
-                let skipped = (until - self.next_boundary - bucket) / longest * longest;
-                self.next_boundary += skipped;
-            }
-        }
-        judged_any
-    }
-
-    fn apply(&mut self, fact: Fact) {
-        match fact {
-            Fact::Open { at, id, pre, start_up, facts, .. } => {
-                // Known start-up of the whole target, or of the process that holds this handle.
-                let target_guard = self
-                    .facts
-                    .uptime_ms
-                    .map_or(Millis::MIN, |uptime| self.origin + self.timing.start_up_ms() - uptime);
-                let guard = match start_up {
-                    // Only this process is young: its own start is not known here, so the guard
-                    // errs on the side of silence.
-                    true if at >= target_guard => at + self.timing.start_up_ms(),
-                    _ => target_guard,
-                };
-                self.census.open(at, id, pre, guard, Arc::unwrap_or_clone(facts));
-            }
-            Fact::Change { at, id, change } => self.census.change(at, id, change),
-            Fact::Close { at, id } => self.census.close(at, id),
-            _ => {}
-        }
-    }
-
-    fn boundary(&mut self) {
-        let now = self.next_boundary;
-        self.next_boundary += self.timing.bucket_ms();
-        self.census.step(self.origin, now);
-        let ln_groups = (self.judged_groups().max(1) as f64).ln();
-        let uptime = self.facts.uptime_ms.map(|uptime| uptime + now - self.origin);
-        let bucket = self.timing.bucket_ms();
-        let ids: Vec<GroupId> = self
-            .census
-            .groups()
-            .filter(|(id, g)| g.bank().engines() > 0 || self.standings.contains_key(id))
-            .map(|(id, _)| id)
-            .collect();
-        for id in ids {
-            let group = self.census.group(id);
-            let context = Context {
-                ln_groups,
-                visible: group.visible(),
-                uptime,
-                min_stock: self.timing.scaled(MIN_STOCK),
-            };
-            let present = group
-                .bank()
-                .windows()
-                .iter()
-                .filter_map(|w| rules::judge(&w.window, &w.ages, &context))
-                .max_by(|a, b| {
-                    (a.verdict, a.confidence, a.stats.survivors).cmp(&(
-                        b.verdict,
-                        b.confidence,
-                        b.stats.survivors,
-                    ))
-                });
-            if present.is_none() && !self.standings.contains_key(&id) {
-                continue;
-            }
-            let standing = self.standings.entry(id).or_default();
-            standing.update(now, bucket, present, self.census.members(id).map(|(_, life)| life));
-            if standing.verdict().is_none() {
-                self.standings.remove(&id);
-            }
-        }
-        self.judge_silences();
-        self.reported = select::reported(&self.census, &self.standings);
-        self.joined = together::joined(self, now);
-    }
-
-    /// The rule for one sample, over what was there before we came and has stayed silent since.
-    fn judge_silences(&mut self) {
-        self.silences.clear();
-        let Some(uptime) = self.facts.uptime_ms else { return };
-        let now = self.judged.max(self.next_boundary - self.timing.bucket_ms());
-        let uptime = uptime + now - self.origin;
-        if uptime < MIN_UPTIME {
-            return;
-        }
-        let candidates: Vec<GroupId> = self
-            .census
-            .groups()
-            .filter(|(_, group)| group.visible() && group.now() >= 12)
-            .map(|(id, _)| id)
-            .collect();
-        for id in candidates {
-            let group = self.census.group(id);
-            let age = self.timing.ages(&group.kind, &group.state, 0, 0).old;
-            let silences: Vec<Millis> = self
-                .census
-                .members(id)
-                .filter(|(_, life)| life.entered == Millis::MIN)
-                .filter_map(|(facts, _)| match facts.activity {
-                    Activity::SilentSince(since) if since <= self.origin => Some(now - since),
-                    _ => None,
-                })
-                .collect();
-            if let Some(spread) = spread_of_silence(&silences, age, uptime) {
-                self.silences.insert(id, spread);
-            }
-        }
-        // The deepest group that holds them tells most.
-        let nested: Vec<GroupId> = self
-            .silences
-            .iter()
-            .filter(|(id, spread)| {
-                self.census.group(**id).children.iter().any(|child| {
-                    self.silences
-                        .get(child)
-                        .is_some_and(|below| below.stale * 10 >= spread.stale * 8)
-                })
-            })
-            .map(|(&id, _)| id)
-            .collect();
-        for id in nested {
-            self.silences.remove(&id);
-        }
-    }
-
-    /// The judgement that stands for a group now, if any.
-    pub(super) fn judged_of(&self, id: GroupId) -> Option<&Judged> {
-        self.standings.get(&id).and_then(Standing::judged)
     }
 
     fn diff(&mut self, changes: &mut Vec<FindingChange>) {
-        let at = self.judged;
+        let at = self.judged();
         let present: BTreeMap<String, ResourceOutcome> = explain::resources(self, 1)
             .into_iter()
             .filter(|r| r.verdict.is_finding() && !r.id.ends_with("/total"))
@@ -504,10 +368,11 @@ impl TargetWatch {
                 })
                 .collect(),
             limits: self.limits.clone(),
-            pools: self.pools.outcomes(self.judged.max(self.origin)),
+            pools: self.pools.outcomes(self.judged().max(self.origin)),
             processes: self.processes.clone(),
             gauges: self.gauges.iter().map(|(n, g)| (n.clone(), g.value)).collect(),
             durations: self
+                .own()
                 .census
                 .durations()
                 .iter()

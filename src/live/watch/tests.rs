@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::live::facts::{Activity, Change, HandleFacts, SourceStatus, TargetFacts};
-use crate::live::outcome::FindingChange;
+use crate::live::outcome::{FindingChange, ResourceOutcome};
 
 /// Builds facts beat by beat, as the sampler does.
 struct History {
@@ -219,7 +219,7 @@ fn an_agent_computes_only_where_handles_it_saw_appear_are_old() {
     }
     let judged = |history: &History| {
         let target = &history.watch.targets[&TargetId(0)];
-        target.census.groups().filter(|(_, group)| group.bank().engines() > 0).count()
+        target.own().census.groups().filter(|(_, group)| group.bank().engines() > 0).count()
     };
     // All of the new ones share a kind and a role: those two have enough.
     assert_eq!(judged(&history), 2);
@@ -370,4 +370,91 @@ fn the_use_of_a_pool_that_only_grows_is_suspect() {
     );
     assert_eq!((found[0].verdict, found[0].limit), (Verdict::Suspect, Some(200)));
     assert_eq!(outcome.targets[0].pools.len(), 2);
+}
+
+fn task(site: &str) -> HandleFacts {
+    HandleFacts {
+        role: "task".into(),
+        site: site.into(),
+        activity: Activity::Awake,
+        ..HandleFacts::of_kind("task")
+    }
+}
+
+fn tokio(at: Millis, status: SourceStatus, reason: &str, watermark: Option<Millis>) -> Fact {
+    Fact::Source {
+        at,
+        target: TargetId(0),
+        name: "tokio".into(),
+        status,
+        reason: reason.into(),
+        watermark,
+        cost_us: 0,
+    }
+}
+
+/// Sessions that were spawned every 5 s of the ten minutes before the watch and never ended, beside
+/// requests that did.
+fn leaked_before(history: &mut History) -> Vec<Fact> {
+    let mut facts = vec![tokio(0, SourceStatus::Ok, "", Some(-600_000))];
+    for nth in 0..119 {
+        let at = -599_000 + nth * 5_000;
+        let leaked = history.open(&mut facts, at, task("src/main.rs:7"));
+        let silent = Activity::SilentSince(at);
+        let change = Change::Activity(silent);
+        facts.push(Fact::Change { at: at + 5_000, id: leaked, change });
+        let ended = history.open(&mut facts, at, task("src/main.rs:9"));
+        facts.push(Fact::Close { at: at + 300, id: ended });
+    }
+    facts.push(tokio(0, SourceStatus::Ok, "", Some(-1_000)));
+    facts
+}
+
+#[test]
+fn what_a_console_knows_of_the_time_before_is_judged_at_once() {
+    let mut history = History::new(Settings::default(), 7_200_000);
+    let facts = leaked_before(&mut history);
+    history.beat(0, facts);
+    let found = history.first(Verdict::Leaking).expect("a verdict at the first beat");
+    assert_eq!(found.resource.group, ["task", "src/main.rs:7"]);
+    assert_eq!(found.resource.sites, ["src/main.rs:7"]);
+    assert_eq!(found.resource.resource, "tasks");
+    let rate = found.resource.per_minute.unwrap();
+    assert!((rate.value - 12.0).abs() < 1.0, "{rate:?}");
+}
+
+#[test]
+fn a_source_that_says_it_knows_too_little_withholds_the_verdict() {
+    let mut history = History::new(Settings::default(), 7_200_000);
+    let facts = leaked_before(&mut history);
+    history.beat(0, facts);
+    history.beat(5_000, vec![tokio(5_000, SourceStatus::Partial, "it is paused", Some(-1_000))]);
+    let outcome = history.watch.outcome();
+    let tasks = outcome.targets[0].resources.iter().filter(|row| row.resource == "tasks");
+    let mut tasks = tasks.filter(|row| row.verdict.is_finding());
+    assert!(tasks.all(|row| row.verdict == Verdict::Suspect), "{outcome:#?}");
+    let found = |row: &&ResourceOutcome| row.id.ends_with("/cohort");
+    let row = outcome.targets[0].resources.iter().find(found).unwrap();
+    assert_eq!((row.missing.as_str(), row.conclusive), ("it is paused", false));
+}
+
+#[test]
+fn a_source_with_its_own_time_holds_up_nobody() {
+    // The same leak of connections, with and without a console that stands still from the start.
+    let still = |with: bool| {
+        let mut history = History::new(Settings::default(), 7_200_000);
+        for beat in 0..100 {
+            let at = beat * 5_000;
+            let mut facts = Vec::new();
+            if with && beat == 0 {
+                facts.push(tokio(0, SourceStatus::Ok, "", Some(-60_000)));
+                history.open(&mut facts, -1_000, task("src/main.rs:7"));
+            }
+            history.open(&mut facts, at, connection("10.0.0.9:80", Activity::SilentSince(at)));
+            history.beat(at, facts);
+        }
+        history.first(Verdict::Leaking).map(|change| change.at)
+    };
+    assert!(still(true).is_some());
+    assert_eq!(still(true), still(false));
 }

@@ -12,27 +12,30 @@ use crate::live::outcome::{ResourceOutcome, Together};
 /// Findings that are compared with each other.
 const MOST: usize = 12;
 
+/// A group and the line on which it is judged.
+pub(super) type Place = (usize, GroupId);
+
 /// Pairs of reported groups that agree, by the group that leads.
-pub(super) type Joined = BTreeMap<GroupId, Vec<(GroupId, Agreement)>>;
+pub(super) type Joined = BTreeMap<Place, Vec<(Place, Agreement)>>;
 
 /// Compares the births of what survives in all reported groups that are findings of their own.
-pub(super) fn joined(target: &TargetWatch, now: Millis) -> Joined {
-    let mut groups: Vec<(GroupId, Verdict, Millis)> = target
-        .reported
-        .iter()
-        .filter_map(|&id| {
-            let verdict = target.standings.get(&id)?.verdict()?;
-            let age = target.judged_of(id)?.age;
-            (verdict >= Verdict::Suspect).then_some((id, verdict, age))
+pub(super) fn joined(target: &TargetWatch) -> Joined {
+    let reported = target.lines.iter().enumerate().flat_map(|(nth, line)| {
+        line.reported.iter().filter_map(move |&id| {
+            let verdict = line.standings.get(&id)?.verdict()?;
+            // What is younger than that may yet close.
+            let until = line.judged - line.judged_of(id)?.age;
+            (verdict >= Verdict::Suspect).then_some(((nth, id), verdict, until))
         })
-        .collect();
+    });
+    let mut groups: Vec<(Place, Verdict, Millis)> = reported.collect();
     // The worst verdict leads, and of these the group that is known longest.
-    groups.sort_by_key(|&(id, verdict, _)| (std::cmp::Reverse(verdict), id));
+    groups.sort_by_key(|&(place, verdict, _)| (std::cmp::Reverse(verdict), place));
     groups.truncate(MOST);
     let pairs = groups.len() * groups.len().saturating_sub(1) / 2;
     let mut joined = Joined::new();
     let mut taken = Vec::new();
-    for (at, &(first, _, age)) in groups.iter().enumerate() {
+    for (at, &(first, _, until)) in groups.iter().enumerate() {
         if taken.contains(&first) {
             continue;
         }
@@ -40,9 +43,13 @@ pub(super) fn joined(target: &TargetWatch, now: Millis) -> Joined {
             if taken.contains(&second) {
                 continue;
             }
-            // What is younger may yet close.
-            let until = now - age.max(other);
-            let (a, b) = (births(target, first, until), births(target, second, until));
+            let until = until.min(other);
+            let since = target.lines[first.0].origin.max(target.lines[second.0].origin);
+            let births = |(line, id): Place| -> Vec<Millis> {
+                let births = target.lines[line].census.births(id);
+                births.filter(|&born| born > since && born <= until).collect()
+            };
+            let (a, b) = (births(first), births(second));
             if let Some(found) = agreement(&a, &b, target.timing.bucket_ms(), pairs) {
                 taken.push(second);
                 joined.entry(first).or_default().push((second, found));
@@ -52,14 +59,9 @@ pub(super) fn joined(target: &TargetWatch, now: Millis) -> Joined {
     joined
 }
 
-/// When the survivors of a group were opened, of those that were opened under our eyes.
-fn births(target: &TargetWatch, id: GroupId, until: Millis) -> Vec<Millis> {
-    target.census.births(id).filter(|&born| born > target.origin && born <= until).collect()
-}
-
-/// Puts what is joined into the rows of groups; `ids` are those of rows by group.
-pub(super) fn tell(joined: &Joined, rows: &mut [(GroupId, ResourceOutcome)]) {
-    let names: BTreeMap<GroupId, (String, String)> = rows
+/// Puts what is joined into the rows of groups; each with its place.
+pub(super) fn tell(joined: &Joined, rows: &mut [(Place, ResourceOutcome)]) {
+    let names: BTreeMap<Place, (String, String)> = rows
         .iter()
         .map(|(id, row)| (*id, (row.id.clone(), super::explain::words::place(row))))
         .collect();

@@ -63,6 +63,11 @@ impl Address {
         format!("http://{host}{}", self.0.path())
     }
 
+    /// The port that it names, if it names one.
+    pub fn port(&self) -> Option<u16> {
+        self.0.port_u16()
+    }
+
     /// Whether it means the machine (or the network namespace) itself.
     pub fn is_loopback(&self) -> bool {
         let host = self.0.host().unwrap_or_default();

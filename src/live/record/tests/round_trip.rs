@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::{read, read_cut, written};
 use crate::live::facts::{
-    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle,
+    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle, Poll,
     PoolReading, SourceStatus, TargetFacts, TargetId,
 };
 use crate::live::life_spans::LifeSpans;
@@ -82,6 +82,15 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn poll()(times in vec(option::of(time()), 4), name in option::of(".{0,9}")) -> Poll {
+        Poll {
+            running_since: times[0], lost_since: times[1], spinning_since: times[2],
+            stuck_since: times[3], waits_for: name.map(Arc::from),
+        }
+    }
+}
+
 fn activity() -> impl Strategy<Value = Activity> {
     prop_oneof![
         Just(Activity::Unseen),
@@ -113,6 +122,7 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         handle().prop_map(Change::Place),
         flow().prop_map(|flow| Change::Flow(Arc::new(flow))),
         option::of(any::<u32>()).prop_map(Change::InheritedBy),
+        poll().prop_map(|poll| Change::Poll(Arc::new(poll))),
         vec(name(), 0..4).prop_map(|frames| Change::Stack(frames.into()))
     ];
     let facts = ("\\PC{0,9}", vec(any::<u32>(), 0..4), option::of(time()), ".{0,9}", ".{0,9}");

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{open, read, repository, written};
 use crate::live::facts::{
-    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle,
+    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle, Poll,
     PoolReading, SourceStatus, TargetFacts, TargetId,
 };
 use crate::live::life_spans::LifeSpans;
@@ -62,6 +62,13 @@ fn every_key_written_is_in_the_schema() {
         flow: Some(Arc::new(flow)),
         ..HandleFacts::of_kind("socket")
     };
+    let poll = Poll {
+        running_since: Some(1),
+        lost_since: Some(1),
+        spinning_since: Some(1),
+        stuck_since: Some(1),
+        waits_for: Some("w".into()),
+    };
     let place = |activity| Arc::new(HandleFacts { activity, ..full.clone() });
     let (at, target, id) = (7, TargetId(3), HandleId(1));
     let some = || Arc::<str>::from("x");
@@ -88,6 +95,7 @@ fn every_key_written_is_in_the_schema() {
         change(Change::Place(place(Activity::Awake))),
         change(Change::State(some())),
         change(Change::Flow(Arc::new(flow))),
+        change(Change::Poll(Arc::new(poll))),
         change(Change::InheritedBy(Some(4))),
         change(Change::Stack(vec![some()].into())),
         change(Change::Activity(Activity::Unseen)),

@@ -72,7 +72,8 @@ pub(super) fn for_group(
              at what would end them"
         }
         "task" => {
-            "tasks that are spawned and never end: look for a spawn per request without an end"
+            "tasks are spawned here and never end: give what they await a time-out, and end them when \
+             whoever wanted their answer has gone (a JoinSet, a cancellation token, an abort handle)"
         }
         "pool" => {
             "ever more of the pool is in use: connections taken and not given back, or load that \
@@ -90,8 +91,9 @@ pub(super) fn for_group(
             "socket" if is("CLOSE_WAIT") => format!("ss -tanpo state close-wait | grep pid={pid},"),
             "socket" => format!("ss -tanpio | grep -A1 pid={pid},"),
             "thread" => format!("ps -L -o tid,comm,wchan:20,etime -p {pid}"),
+            "task" => format!("poolscan ls {pid} --group task"),
             "child" => format!("ps --ppid {pid} -o pid,stat,etime,args"),
-            "goroutine" | "task" | "pool" => return steps,
+            "goroutine" | "pool" => return steps,
             _ if row.resource == COUNTS => return steps,
             _ => format!("ls -l --time-style=full-iso /proc/{pid}/fd | tail -n 40"),
         });

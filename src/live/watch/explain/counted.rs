@@ -31,8 +31,9 @@ pub(super) fn findings(target: &TargetWatch) -> Vec<ResourceOutcome> {
     }
     // Where they are told apart, their identities say more than their number.
     let apart = |kind: &str| {
-        let roots = target.census.roots().iter().map(|&root| target.census.group(root));
-        roots.into_iter().any(|group| &*group.kind == kind && group.now() > 0)
+        let census = &target.lines[target.line_of(kind)].census;
+        let mut roots = census.roots().iter().map(|&root| census.group(root));
+        roots.any(|group| &*group.kind == kind && group.now() > 0)
     };
     for (key, tally, growth) in target.tallies.growing().filter(|(key, ..)| !apart(&key.kind)) {
         let mut row = row(target, key, &tally.gauge, "gauge");
