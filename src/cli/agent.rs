@@ -41,8 +41,7 @@ pub(super) fn run(args: &AgentArgs) -> anyhow::Result<Exit> {
             next_discovery = now + config.discover;
         }
         let changes = agent.beat(millis(now), &mut facts);
-        metrics.changes(&changes, || agent.watch.outcome());
-        metrics.update(|| agent.watch.outcome());
+        metrics.step(&changes, true, || agent.watch.outcome());
         // Beats keep to their schedule; those that were missed are left out.
         let every = config.interval.as_millis().max(1);
         let beats = u64::try_from(start.elapsed().as_millis() / every + 1).unwrap_or(u64::MAX);

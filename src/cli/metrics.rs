@@ -41,7 +41,7 @@ impl Metrics {
     /// Takes over new numbers, if anybody wants them. A file that cannot be written is told once
     /// and stops nothing.
     pub(super) fn update(&mut self, outcome: impl FnOnce() -> Outcome) {
-        if self.server.is_none() && self.file.is_none() && self.exporter.is_none() {
+        if !self.is_wanted() {
             return;
         }
         let outcome = outcome();
@@ -53,13 +53,24 @@ impl Metrics {
         }
     }
 
-    /// Takes over what changed, if anybody wants that.
-    pub(super) fn changes(&self, changes: &Changes, outcome: impl FnOnce() -> Outcome) {
-        if let Some(exporter) = &self.exporter
-            && !changes.is_empty()
-        {
-            exporter.changes(changes, &outcome());
+    /// Takes over what changed and, when they are `due`, new numbers, if anybody wants them: for
+    /// both it is worked out once.
+    pub(super) fn step(&mut self, changes: &Changes, due: bool, outcome: impl FnOnce() -> Outcome) {
+        let changed = self.exporter.is_some() && !changes.is_empty();
+        if !(changed || due && self.is_wanted()) {
+            return;
         }
+        let outcome = outcome();
+        if let Some(exporter) = self.exporter.as_ref().filter(|_| changed) {
+            exporter.changes(changes, &outcome);
+        }
+        if due {
+            self.update(|| outcome);
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.server.is_some() || self.file.is_some() || self.exporter.is_some()
     }
 
     /// The end: what a collector has not taken yet is sent, for a moment.

@@ -171,11 +171,8 @@ fn sample(
         sinks.recording.tick(&facts);
         let changes = watch.step(&facts);
         sinks.page.tick(&facts, &changes);
-        sinks.metrics.changes(&changes, || watch.outcome());
+        sinks.metrics.step(&changes, beat, || watch.outcome());
         facts.clear();
-        if beat {
-            sinks.metrics.update(|| watch.outcome());
-        }
         match &sinks.screens {
             Some(screens) => screens.show(watch),
             None => sinks.output.tick(&changes, args.once)?,

@@ -10,7 +10,7 @@ use crate::lint::bodies::{Bodies, Site};
 use crate::lint::cfg::{Call, Graph, LocalId, LocalKind, NodeId};
 use crate::lint::ir::{Name, Path, Receiver};
 use crate::lint::names::{FnId, Function, TypeId};
-use crate::lint::types::{Target, Ty, World};
+use crate::lint::types::{Target, Ty, World, is_type_name};
 
 use super::context;
 use super::uses::type_of;
@@ -58,15 +58,9 @@ fn constructed(graph: &Graph, local: LocalId) -> Ty {
     let made = graph.local(local).def.and_then(|def| graph.call_at(def));
     let Some(Target::Foreign(path)) = made.map(|call| &call.target) else { return Ty::Unknown };
     match path.as_str().rsplit_once("::") {
-        Some((of, "new" | "default")) if is_type(of) => Ty::Foreign(Name::new(of), Vec::new()),
+        Some((of, "new" | "default")) if is_type_name(of) => Ty::Foreign(Name::new(of), Vec::new()),
         _ => Ty::Unknown,
     }
-}
-
-/// Whether the last name of a path is written like that of a type.
-fn is_type(path: &str) -> bool {
-    let last = path.rsplit("::").next().unwrap_or_default();
-    last.starts_with(|first: char| first.is_ascii_uppercase())
 }
 
 /// See the module.
@@ -131,12 +125,11 @@ impl<'a> Callers<'a> {
         let params = &self.world.names.function(id).sig.params;
         call.args.iter().zip(params).all(|(arg, wanted)| {
             let Some(place) = arg.place() else { return true };
-            let wanted = self.world.ty(wanted, scope);
             let given = match type_of(self.world, graph, place.local, &place.path) {
                 Ty::Unknown if place.path.is_empty() => constructed(graph, place.local),
                 given => given,
             };
-            !differ(&given, &wanted)
+            given == Ty::Unknown || !differ(&given, &self.world.ty(wanted, scope))
         })
     }
 

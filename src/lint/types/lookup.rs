@@ -584,7 +584,7 @@ impl<'a> World<'a> {
 }
 
 /// Whether a path ends like that of a type.
-fn is_type_name(path: &str) -> bool {
+pub(crate) fn is_type_name(path: &str) -> bool {
     path.rsplit("::").next().is_some_and(|last| last.starts_with(char::is_uppercase))
 }
 

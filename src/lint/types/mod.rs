@@ -10,7 +10,7 @@ mod variant;
 use super::ir::Name;
 use super::names::TypeId;
 
-pub(crate) use lookup::{Evidence, Scope, Target, World};
+pub(crate) use lookup::{Evidence, Scope, Target, World, is_type_name};
 pub(crate) use transaction::{CLASS as OWN_TRANSACTION, held};
 
 /// What is known about the type of a value.

@@ -145,16 +145,8 @@ impl Remote for Metrics {
         }
         self.asked.spend(cpu_time().saturating_sub(begin));
         let (status, reason) = self.state(beat.at);
-        beat.out.push(Fact::Source {
-            at: beat.at,
-            target: target.id,
-            name: NAME.into(),
-            status,
-            reason: reason.into(),
-            // It feeds no handles: nobody waits for it.
-            watermark: None,
-            cost_us: u64::try_from(self.asked.cost().as_micros()).unwrap_or(u64::MAX),
-        });
+        // It feeds no handles: nobody waits for it.
+        beat.late_source(target.id, NAME, status, &reason, self.asked.cost(), None);
     }
 }
 
