@@ -1,5 +1,9 @@
 //! Histories of handles, and the facts a sampler would tell of them.
 
+use poolscan::live::collect::beat::{Beat, HandleIds};
+use poolscan::live::collect::goroutines::dump::{Dump, Goroutine};
+use poolscan::live::collect::goroutines::profile::{Profile, Standing};
+use poolscan::live::collect::goroutines::{Followed, Program};
 use poolscan::live::facts::{
     Activity, Change, Fact, HandleFacts, HandleId, Millis, SourceStatus, TargetFacts, TargetId,
 };
@@ -50,11 +54,12 @@ impl History {
         })
     }
 
-    /// Makes its handles tasks: the peer becomes the line that spawns them.
-    pub(crate) fn make_tasks(&mut self) {
+    /// Makes its handles tasks or goroutines: the peer becomes the line that spawns them, below these
+    /// levels.
+    pub(crate) fn make(&mut self, levels: [&str; 2]) {
         if let Some((path, _)) = &mut self.leak {
             path.retain(|name| self.handles.iter().any(|handle| handle.peer == *name));
-            path.splice(0..0, ["task".to_owned(), "task".to_owned()]);
+            path.splice(0..0, levels.map(str::to_owned));
         }
         for handle in &mut self.handles {
             handle.state = "";
@@ -264,6 +269,88 @@ fn life(
     if handle.died <= history.length {
         tell(handle.died, Fact::Close { at: ms(handle.died), id });
     }
+}
+
+/// What goroutines wait for in their dumps.
+pub(crate) const WAIT: &str = "select";
+
+/// The facts of a history of goroutines as a Go program tells them: counted every 10 s, all stacks
+/// once a minute, with whole minutes of waiting from the first garbage collection on.
+pub(crate) fn told_by_dumps(history: &History, seed: u64) -> Vec<Vec<Fact>> {
+    let mut random = Random::new(seed ^ 0x60D0);
+    let target = TargetId(0);
+    let ms = |seconds: f64| (seconds * 1000.0).round() as Millis;
+    let collects = random.between(5.0, 120.0);
+    let mut order: Vec<usize> = (0..history.handles.len()).collect();
+    order.sort_by(|&a, &b| history.handles[a].born.total_cmp(&history.handles[b].born));
+    let mut rank = vec![0; order.len()];
+    for (nth, &handle) in order.iter().enumerate() {
+        rank[handle] = nth as u64;
+    }
+    let mut last: Vec<f64> = history.handles.iter().map(|handle| handle.born).collect();
+    let mut followed = Followed::default();
+    let mut ids = HandleIds::default();
+    let uptime_ms = Some(ms(history.uptime));
+    let facts = TargetFacts { uptime_ms, ..TargetFacts::default() };
+    let mut ticks = vec![vec![Fact::Target { target, facts }]];
+    for beat in 0..=(history.length / BUCKET) as u32 {
+        let now = f64::from(beat) * BUCKET;
+        let mut out = Vec::new();
+        let mut beats = Beat {
+            at: ms(now),
+            first: beat == 0,
+            bucket_ms: ms(BUCKET),
+            start_up_ms: 300_000,
+            out: &mut out,
+            ids: &mut ids,
+        };
+        let living: Vec<usize> = order
+            .iter()
+            .copied()
+            .filter(|&nth| history.handles[nth].born <= now && history.handles[nth].died > now)
+            .collect();
+        if beat % 2 == 0 {
+            let mut counts = Profile::default();
+            for &nth in &living {
+                let place = history.handles[nth].peer.as_str().into();
+                *counts.places.entry(Standing { wait: "", place }).or_default() += 1;
+            }
+            followed.counted(beats.at, &counts);
+        }
+        if beat % 12 == 0 {
+            let goroutine = |&nth: &usize| {
+                let handle = &history.handles[nth];
+                advance(handle, &mut last[nth], now, &mut random);
+                // Found waiting by the first collection after it began to.
+                let found = (last[nth] / collects).ceil() * collects;
+                let site: std::sync::Arc<str> = handle.peer.as_str().into();
+                Goroutine {
+                    id: rank[nth],
+                    state: WAIT.into(),
+                    minutes: ((now - found) / 60.0).max(0.0) as u32,
+                    place: std::sync::Arc::clone(&site),
+                    site,
+                }
+            };
+            let mut goroutines: Vec<Goroutine> = living.iter().map(goroutine).collect();
+            // Whoever accepts connections waits for long in every program.
+            goroutines.push(Goroutine {
+                id: u64::MAX,
+                state: WAIT.into(),
+                minutes: ((now + history.uptime) / 60.0) as u32,
+                site: "main.main".into(),
+                place: "main.serve".into(),
+            });
+            let dump = Dump { goroutines, cut: false };
+            let program = Program { pid: 1, started_ms: -ms(history.uptime) };
+            followed.dumped(dump, target, Some(program), &mut beats);
+        }
+        let (ok, cost) = (SourceStatus::Ok, std::time::Duration::ZERO);
+        beats.source(target, "sim", ok, "", cost);
+        beats.late_source(target, "goroutines", ok, "", cost, followed.complete_until());
+        ticks.push(out);
+    }
+    ticks
 }
 
 /// Moves the last use forward to `now`.

@@ -2,7 +2,9 @@
 //!
 //! `cargo test --test sim` runs a few seeds of each family and asserts on counts;
 //! `cargo test --release --test sim -- --full` runs 100 seeds and prints the tables of
-//! docs/detector.md; `-- --together` only those about leaks that are one, `-- --tasks` only those about tasks; `-- --trace FAMILY SEED` shows one history's findings over time.
+//! docs/detector.md; `-- --together` only those about leaks that are one, `-- --tasks` and
+//! `-- --goroutines` only those about tasks and goroutines; `-- --trace FAMILY SEED [tasks|goroutines]`
+//! shows one history's findings over time.
 
 // A test program talks to a person.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test program of its own")]
@@ -16,7 +18,7 @@ mod together;
 use std::process::ExitCode;
 
 use families::{ALL, Family, Truth};
-use history::{History, counts, facts, told_by_console};
+use history::{History, WAIT, counts, facts, told_by_console, told_by_dumps};
 use poolscan::finding::{Confidence, Verdict};
 use poolscan::live::facts::{Fact, Millis, TargetId};
 use poolscan::live::outcome::{FindingChange, ResourceOutcome};
@@ -45,6 +47,8 @@ enum Teller {
     Sampler,
     /// A console that tells the same of tasks: exactly, late, and what was before.
     Console,
+    /// Dumps of goroutines, one a minute, and counts in between.
+    Dumps,
 }
 
 fn run(family: &Family, seed: u64, scale: f64, teller: Teller, trace: bool) -> Run {
@@ -53,12 +57,16 @@ fn run(family: &Family, seed: u64, scale: f64, teller: Teller, trace: bool) -> R
     let (told, late) = match teller {
         Teller::Sampler => (facts(&history, seed, scale, false), 0.0),
         Teller::Console => {
-            history.make_tasks();
+            history.make(["task", "task"]);
             told_by_console(&history, seed)
+        }
+        Teller::Dumps => {
+            history.make(["goroutine", WAIT]);
+            (told_by_dumps(&history, seed), 0.0)
         }
     };
     // Connections count as old later than tasks do: the histories are about connections.
-    let stated = scale != 1.0 || teller == Teller::Console;
+    let stated = scale != 1.0 || teller != Teller::Sampler;
     let lifetime_ms = stated.then_some((95_000.0 * scale) as Millis);
     let mut watch = Watch::new(Settings { lifetime_ms, ..Settings::default() });
     let mut run = Run::default();
@@ -193,7 +201,7 @@ fn score(seeds: u64, scale: f64, teller: Teller) -> Score {
     );
     println!("|---|---|---|---|---|---|---|---|");
     let mut score = Score { worst_leak: (100.0, ""), ..Score::default() };
-    // A console tells tasks apart, whatever numbers they have.
+    // Tasks and goroutines are told apart, whatever numbers they have.
     let fits = |family: &&Family| teller == Teller::Sampler || family.name != "aliased_files";
     for family in ALL.iter().filter(fits) {
         let runs = runs(family, seeds, scale, teller);
@@ -475,11 +483,16 @@ fn leak_of(random: &mut Random, uptime: f64) -> Vec<history::Handle> {
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if let [flag, family, seed] = &args[..]
+    if let [flag, family, seed, teller @ ..] = &args[..]
         && flag == "--trace"
     {
         let family = ALL.iter().find(|f| f.name == family).expect("a family of that name");
-        println!("{:?}", run(family, seed.parse().unwrap(), 1.0, Teller::Sampler, true));
+        let teller = match teller.first().map(String::as_str) {
+            Some("tasks") => Teller::Console,
+            Some("goroutines") => Teller::Dumps,
+            _ => Teller::Sampler,
+        };
+        println!("{:?}", run(family, seed.parse().unwrap(), 1.0, teller, true));
         return ExitCode::SUCCESS;
     }
     let full = args.iter().any(|a| a == "--full");
@@ -492,6 +505,10 @@ fn main() -> ExitCode {
     let task_seeds = if full { 30 } else { 2 };
     if args.iter().any(|a| a == "--tasks") {
         summary(&score(task_seeds, 1.0, Teller::Console));
+        return ExitCode::SUCCESS;
+    }
+    if args.iter().any(|a| a == "--goroutines") {
+        summary(&score(task_seeds, 1.0, Teller::Dumps));
         return ExitCode::SUCCESS;
     }
     if args.iter().any(|a| a == "--list") {

@@ -16,7 +16,7 @@ use crate::live::detect::scale::Timing;
 use crate::live::facts::{Activity, Fact, Millis};
 
 /// Sources that keep their own time, and the kind of handles that they tell of.
-const OWN_TIME: [(&str, &str); 1] = [("tokio", "task")];
+const OWN_TIME: [(&str, &str); 2] = [("tokio", "task"), ("goroutines", "goroutine")];
 /// Facts held back until their source's watermark passes them.
 const MAX_PENDING: usize = 4_000_000;
 /// The standing stock must stand for 20 minutes of leaking to count as evidence.

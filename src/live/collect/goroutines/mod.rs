@@ -1,14 +1,16 @@
 //! Goroutines of a Go program that serves `net/http/pprof`: counted by stack, and told apart by
 //! number while they are few.
 
+mod arrivals;
 pub mod dump;
+mod followed;
 mod frames;
 mod poll;
 pub mod profile;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,11 +20,10 @@ use super::endpoint::{Address, Asked};
 use super::feed::Remote;
 use super::netns;
 use super::sampler::cpu_time;
-use crate::live::facts::{
-    Activity, Change, Fact, HandleFacts, HandleId, Millis, SourceStatus, TargetId,
-};
+use crate::live::facts::{Fact, Millis, SourceStatus, TargetId};
 use crate::live::target::{Process, Target};
 use dump::{Dump, Goroutine};
+pub use followed::{Followed, Program};
 use poll::{Look, MANY};
 use profile::{Profile, Standing};
 
@@ -32,8 +33,6 @@ const NAME: &str = "goroutines";
 const KIND: &str = "goroutine";
 /// Places of which the number of goroutines is told.
 const MAX_PLACES: usize = 128;
-/// A count of minutes leaves so much open.
-const MINUTE: Millis = 60_000;
 /// Without a new answer for so long, what is shown is old.
 const OLD: Millis = 60_000;
 
@@ -41,9 +40,8 @@ const OLD: Millis = 60_000;
 #[derive(Debug)]
 pub struct Goroutines {
     asked: Asked<Look>,
-    known: BTreeMap<u64, Known>,
+    followed: Followed,
     told: Told,
-    dumped: bool,
     total: u64,
     /// How long the last dump took.
     took: Option<Duration>,
@@ -52,15 +50,6 @@ pub struct Goroutines {
 
 /// Places that were told, by whether goroutines there are leaked for certain.
 type Told = BTreeSet<(bool, Standing)>;
-
-#[derive(Debug)]
-struct Known {
-    id: HandleId,
-    state: Arc<str>,
-    site: Arc<str>,
-    activity: Activity,
-    seen: bool,
-}
 
 impl Goroutines {
     /// Begins to ask at an address, from the network namespace of the process if the address is
@@ -76,9 +65,8 @@ impl Goroutines {
     fn of(asked: Asked<Look>) -> Self {
         Self {
             asked,
-            known: BTreeMap::new(),
+            followed: Followed::default(),
             told: Told::new(),
-            dumped: false,
             total: 0,
             took: None,
             missing: String::new(),
@@ -112,6 +100,7 @@ impl Goroutines {
 
     fn take(&mut self, look: Look, target: &Target, beat: &mut Beat<'_>) {
         self.total = look.counts.total;
+        self.followed.counted(beat.at, &look.counts);
         beat.count(target.id, None, NAME, look.counts.total);
         self.tell(&look.counts, false, target.id, beat);
         if let Some(leaked) = &look.leaked {
@@ -122,7 +111,9 @@ impl Goroutines {
             if let Some(share) = blocked_percent(&dump) {
                 beat.gauge(target.id, None, "goroutines_blocked_percent", share);
             }
-            self.follow(dump, target, beat);
+            let root = target.processes.first();
+            let root = root.map(|root| Program { pid: root.pid, started_ms: root.started_ms });
+            self.followed.dumped(dump, target.id, root, beat);
         }
         self.missing = look.missing;
     }
@@ -159,69 +150,6 @@ impl Goroutines {
         }
     }
 
-    /// Births, ends and changes since the dump before.
-    fn follow(&mut self, dump: Dump, target: &Target, beat: &mut Beat<'_>) {
-        let first = !std::mem::replace(&mut self.dumped, true);
-        let root = target.processes.first();
-        let start_up = root.is_some_and(|root| beat.at - root.started_ms < beat.start_up_ms);
-        let tells_waits = dump.goroutines.iter().any(|goroutine| goroutine.minutes > 0);
-        for goroutine in &dump.goroutines {
-            let mut activity = activity(goroutine, tells_waits, beat);
-            // Another program at the same address begins to count anew.
-            if let Some(known) = self.known.get(&goroutine.id)
-                && known.site != goroutine.site
-                && let Some(known) = self.known.remove(&goroutine.id)
-            {
-                beat.out.push(Fact::Close { at: beat.at, id: known.id });
-            }
-            let Some(known) = self.known.get_mut(&goroutine.id) else {
-                let id = beat.ids.next_id();
-                let pid = root.map(|root| root.pid);
-                beat.out.push(Fact::Open {
-                    at: beat.at,
-                    target: target.id,
-                    id,
-                    pre: first,
-                    start_up,
-                    facts: Arc::new(facts(goroutine, activity, pid)),
-                });
-                let (state, site) = (Arc::clone(&goroutine.state), Arc::clone(&goroutine.site));
-                self.known.insert(goroutine.id, Known { id, state, site, activity, seen: true });
-                continue;
-            };
-            known.seen = true;
-            let mut change = |change| {
-                beat.out.push(Fact::Change { at: beat.at, id: known.id, change });
-            };
-            if known.state != goroutine.state {
-                known.state = Arc::clone(&goroutine.state);
-                change(Change::State(Arc::clone(&goroutine.state)));
-            }
-            // Minutes are rounded: the same silence looks up to a minute younger or older.
-            if let (Activity::SilentSince(now), Activity::SilentSince(before)) =
-                (activity, known.activity)
-                && now - before <= MINUTE
-            {
-                activity = known.activity;
-            }
-            if known.activity != activity {
-                known.activity = activity;
-                change(Change::Activity(activity));
-            }
-        }
-        if !dump.cut {
-            self.known.retain(|_, known| {
-                if !known.seen {
-                    beat.out.push(Fact::Close { at: beat.at, id: known.id });
-                }
-                known.seen
-            });
-        }
-        for known in self.known.values_mut() {
-            known.seen = false;
-        }
-    }
-
     /// How the source fares, in words.
     fn state(&self, at: Millis) -> (SourceStatus, String) {
         let many = (self.total >= MANY).then(|| {
@@ -252,30 +180,8 @@ impl Remote for Goroutines {
         }
         self.asked.spend(cpu_time().saturating_sub(begin));
         let (status, reason) = self.state(beat.at);
-        beat.source(target.id, NAME, status, &reason, self.asked.cost());
-    }
-}
-
-fn facts(goroutine: &Goroutine, activity: Activity, pid: Option<u32>) -> HandleFacts {
-    HandleFacts {
-        state: Arc::clone(&goroutine.state),
-        site: Arc::clone(&goroutine.site),
-        activity,
-        label: format!("goroutine {} in {}", goroutine.id, goroutine.place).into(),
-        pid,
-        inode: Some(goroutine.id),
-        ..HandleFacts::of_kind(KIND)
-    }
-}
-
-/// One that waits and has not waited for a whole minute has done something within the last one, where
-/// the runtime tells of anybody for how long he waits: before the first garbage collection it cannot.
-fn activity(goroutine: &Goroutine, tells_waits: bool, beat: &Beat<'_>) -> Activity {
-    let runs = matches!(&*goroutine.state, "running" | "runnable");
-    match goroutine.minutes {
-        0 if tells_waits || runs => Activity::Awake,
-        0 => Activity::Unseen,
-        minutes => Activity::SilentSince(beat.quantise(beat.at - Millis::from(minutes) * MINUTE)),
+        let until = self.followed.complete_until();
+        beat.late_source(target.id, NAME, status, &reason, self.asked.cost(), until);
     }
 }
 

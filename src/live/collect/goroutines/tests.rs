@@ -1,5 +1,6 @@
 //! Both texts of goroutines: recorded, of newer versions, hostile; and what follows from two dumps.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::mpsc;
 
@@ -9,7 +10,7 @@ use super::*;
 use crate::live::collect::beat::HandleIds;
 use crate::live::collect::endpoint::Lines;
 use crate::live::collect::feed::Feed;
-use crate::live::facts::{TargetFacts, TargetId};
+use crate::live::facts::{Activity, Change, TargetFacts, TargetId};
 use crate::live::target::Follow;
 
 fn wire(name: &str) -> String {
@@ -241,13 +242,63 @@ fn births_ends_and_silences_come_from_the_difference_of_dumps() {
         .iter()
         .filter_map(|fact| match fact {
             Fact::Open { pre: false, id, .. } => Some(format!("open {}", id.0)),
-            Fact::Close { id, .. } => Some(format!("close {}", id.0)),
-            Fact::Change { id, change, .. } => Some(format!("{} {change:?}", id.0)),
+            Fact::Close { at, id } => Some(format!("close {} {at}", id.0)),
+            Fact::Change { at, id, change } => Some(format!("{} {at} {change:?}", id.0)),
             _ => None,
         })
         .collect();
-    // The first one is as silent as before, whatever rounding makes of it.
-    assert_eq!(told, ["2 Activity(SilentSince(305000))", "open 4", "close 3"]);
+    // The first one is as silent as before, whatever rounding makes of it. Who is gone was last seen
+    // in the dump before.
+    assert_eq!(told, ["2 310000 Activity(SilentSince(305000))", "open 4", "close 3 300001"]);
+}
+
+#[test]
+fn births_lie_where_counts_rose_between_two_dumps() {
+    let (_looks, mut source) = source();
+    let mut ids = HandleIds::default();
+    let one = |id: u32, minutes: &str| {
+        format!(
+            "goroutine {id} [select{minutes}]:\nmain.f()\n\t/a.go:1 +0x1\ncreated by main.g\n\t/a.go:9 +0x1\n\n"
+        )
+    };
+    let place = Standing { wait: "", place: "main.f (/a.go:1)".into() };
+    let counted = |mut look: Look, count| {
+        look.counts.places.insert(place.clone(), count);
+        look
+    };
+    let none =
+        || Look { counts: Profile::default(), dump: None, missing: String::new(), leaked: None };
+    let mut take = |at, look| facts_of(&mut source, &mut ids, at, look);
+    take(0, counted(look(&one(1, ", 3 minutes")), 1));
+    for (at, count) in [(10_000, 1), (20_000, 2), (30_000, 2), (40_000, 4)] {
+        let facts = take(at, counted(none(), count));
+        let until = facts.iter().find_map(|fact| match fact {
+            Fact::Source { watermark, .. } => *watermark,
+            _ => None,
+        });
+        assert_eq!(until, Some(0), "nothing is known of who lives before the next dump");
+    }
+    let four = [one(9, ""), one(7, ""), one(8, ""), one(1, ", 4 minutes"), one(20, "")].concat();
+    let facts = take(60_000, counted(look(&four), 4));
+    let born: BTreeMap<u64, Millis> = facts
+        .iter()
+        .filter_map(|fact| match fact {
+            Fact::Open { at, facts, .. } => Some((facts.inode?, *at)),
+            _ => None,
+        })
+        .collect();
+    // One more than the counts explain: another one left meanwhile.
+    assert_eq!(born, BTreeMap::from([(7, 20_000), (8, 40_000), (9, 40_000), (20, 60_000)]));
+    // They fell silent one after the other, too.
+    let facts = take(120_000, look(&[one(7, ", 1 minutes"), one(9, ", 1 minutes")].concat()));
+    let silent: Vec<Activity> = facts
+        .iter()
+        .filter_map(|fact| match fact {
+            Fact::Change { change: Change::Activity(activity), .. } => Some(*activity),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(silent, [Activity::SilentSince(20_000), Activity::SilentSince(40_000)]);
 }
 
 #[test]

@@ -31,9 +31,10 @@ pub(super) fn findings(target: &TargetWatch) -> Vec<ResourceOutcome> {
     }
     // Where they are told apart, their identities say more than their number.
     let apart = |kind: &str| {
-        let census = &target.lines[target.line_of(kind)].census;
-        let mut roots = census.roots().iter().map(|&root| census.group(root));
-        roots.any(|group| &*group.kind == kind && group.now() > 0)
+        let line = &target.lines[target.line_of(kind)];
+        let mut roots = line.census.roots().iter().map(|&root| line.census.group(root));
+        target.withheld(line).is_none()
+            && roots.any(|group| &*group.kind == kind && group.now() > 0)
     };
     for (key, tally, growth) in target.tallies.growing().filter(|(key, ..)| !apart(&key.kind)) {
         let mut row = row(target, key, &tally.gauge, "gauge");
