@@ -1,19 +1,22 @@
 //! Cost of the agent: 300 processes that hold 50,000 handles, at a beat of 15 s; and targets that
-//! come and go.
+//! come and go. `--long` lets them do so for 10,000 beats (17 min).
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a bench prints, and stops when its setting fails"
 )]
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const HOLDER: &str = "--hold-handles";
 const LEAKER: &str = "--leak";
+/// What the holders are called.
+const HOLDERS: &str = "handle-holder";
 const TARGETS: usize = 300;
 /// Handles of each beside its standard streams.
 const HANDLES: usize = 164;
@@ -26,6 +29,13 @@ const MEASURED: Duration = Duration::from_secs(1);
 /// Beats until engines stand, and beats that are measured.
 const WARM: u32 = 20;
 const BEATS: u32 = 40;
+/// Of the long run: its beat, how many beats, who is there at a time, after how many beats one of them
+/// is replaced, and by which part it may have grown after the first tenth.
+const SHORT: Duration = Duration::from_millis(100);
+const LONG_BEATS: u32 = 10_000;
+const FEW: usize = 12;
+const REPLACED_AFTER: u32 = 20;
+const MOST_GROWTH: f64 = 0.10;
 /// Bounds: share of a core, bytes.
 const MOST_SHARE: f64 = 0.02;
 const MOST_BYTES: u64 = 150 << 20;
@@ -37,7 +47,8 @@ fn main() {
         return;
     }
     let check = arguments.iter().any(|argument| argument == "--check");
-    let within = measure();
+    let long = arguments.iter().any(|argument| argument == "--long");
+    let within = if long { come_and_go() } else { measure() };
     if check && !within {
         std::process::exit(1);
     }
@@ -101,29 +112,82 @@ fn targets(file: &Path) -> usize {
     line.and_then(|count| count.parse::<f64>().ok()).map_or(0, |count| count as usize)
 }
 
-fn measure() -> bool {
-    let folder = tempfile::tempdir().unwrap();
-    let numbers = folder.path().join("numbers.prom");
-    let config = folder.path().join("agent.toml");
-    // Under a name of their own they are no children of a process of that name: 300 targets.
-    let name = "handle-holder";
-    let program = folder.path().join(name);
-    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-    let text = format!(
-        "textfile = {numbers:?}\ninterval = \"{}ms\"\ndiscover = \"5s\"\nlifetime = \"20s\"\n\
-         targets = [{name:?}]\n",
-        MEASURED.as_millis(),
+/// An agent, its files, and the program that it looks for.
+struct Setting {
+    folder: tempfile::TempDir,
+    program: PathBuf,
+    poolscan: PathBuf,
+}
+
+impl Setting {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // Under a name of their own they are no children of a process of that name.
+        let program = folder.path().join(HOLDERS);
+        std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        let poolscan = std::env::var_os("POOLSCAN");
+        let poolscan = poolscan.unwrap_or_else(|| env!("CARGO_BIN_EXE_poolscan").into());
+        Self { folder, program, poolscan: poolscan.into() }
+    }
+
+    fn numbers(&self) -> PathBuf {
+        self.folder.path().join("numbers.prom")
+    }
+
+    fn agent(&self, interval: Duration, discover: &str) -> Child {
+        let config = self.folder.path().join("agent.toml");
+        let text = format!(
+            "textfile = {:?}\ninterval = \"{}ms\"\ndiscover = {discover:?}\n\
+             lifetime = \"20s\"\ntargets = [{HOLDERS:?}]\n",
+            self.numbers(),
+            interval.as_millis(),
+        );
+        std::fs::write(&config, text).unwrap();
+        Command::new(&self.poolscan)
+            .args(["agent", "--config", config.to_str().unwrap()])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+}
+
+/// Targets that come and go for very many beats: what the agent holds must not grow.
+fn come_and_go() -> bool {
+    let setting = Setting::new();
+    let mut holders: VecDeque<Child> = (0..FEW).map(|nth| start(&setting.program, nth)).collect();
+    let mut agent = setting.agent(SHORT, "1s");
+    let mut early = 0;
+    for round in 0..LONG_BEATS / REPLACED_AFTER {
+        std::thread::sleep(SHORT * REPLACED_AFTER);
+        end(holders.pop_front().unwrap());
+        holders.push_back(start(&setting.program, round as usize));
+        if round == LONG_BEATS / REPLACED_AFTER / 10 {
+            early = spent(agent.id()).1;
+        }
+    }
+    let (cpu, late) = spent(agent.id());
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    holders.into_iter().for_each(end);
+    let growth = late as f64 / early as f64 - 1.0;
+    println!(
+        "agent: {LONG_BEATS} beats, {} targets came and went: {} KiB after a tenth, {} KiB at the \
+         end ({:+.1} %); {:.2} ms a beat",
+        LONG_BEATS / REPLACED_AFTER,
+        early >> 10,
+        late >> 10,
+        growth * 100.0,
+        cpu * 1000.0 / f64::from(LONG_BEATS),
     );
-    std::fs::write(&config, text).unwrap();
-    let mut holders: Vec<Child> = (0..TARGETS).map(|nth| start(&program, nth)).collect();
-    let poolscan = std::env::var_os("POOLSCAN");
-    let poolscan = poolscan.unwrap_or_else(|| env!("CARGO_BIN_EXE_poolscan").into());
-    let mut agent = Command::new(&poolscan)
-        .args(["agent", "--config", config.to_str().unwrap()])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    growth <= MOST_GROWTH
+}
+
+fn measure() -> bool {
+    let setting = Setting::new();
+    let (program, numbers) = (&setting.program, setting.numbers());
+    let mut holders: Vec<Child> = (0..TARGETS).map(|nth| start(program, nth)).collect();
+    let mut agent = setting.agent(MEASURED, "5s");
     let wait = |seconds: f64, done: &dyn Fn() -> bool| {
         let deadline = Instant::now() + Duration::from_secs_f64(seconds);
         while Instant::now() < deadline && !done() {
@@ -134,7 +198,7 @@ fn measure() -> bool {
     let watched = targets(&numbers);
     std::thread::sleep(MEASURED * WARM);
     let agent_pid = agent.id().to_string();
-    let own = Command::new(&poolscan)
+    let own = Command::new(&setting.poolscan)
         .args(["watch", &agent_pid, "--lifetime", "5s", "--for", "35s", "--format", "json"])
         .args(["--fail-on", "never"])
         .stdout(Stdio::piped())
@@ -163,7 +227,7 @@ fn measure() -> bool {
         for child in holders.drain(..TARGETS / 3) {
             end(child);
         }
-        holders.extend((0..TARGETS / 3).map(|nth| start(&program, nth)));
+        holders.extend((0..TARGETS / 3).map(|nth| start(program, nth)));
         std::thread::sleep(Duration::from_secs(12));
     }
     let last = spent(agent.id());

@@ -21,14 +21,17 @@ fn a_build_without_it_says_how_to_get_one() {
 
 #[cfg(feature = "otlp")]
 mod with_it {
+    use std::collections::BTreeSet;
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
     use std::process::Child;
     use std::sync::mpsc::{Receiver, channel};
+    use std::time::Duration;
 
     use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
     use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
     use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
+    use opentelemetry_proto::tonic::metrics::v1::metric::Data;
     use prost::Message;
 
     use super::*;
@@ -183,6 +186,46 @@ mod with_it {
             assert!(names.iter().any(|n| n == name), "{name} is not among {names:?}");
         }
         assert!(!rules.is_empty(), "no diagnosis of a full process was told");
+    }
+
+    #[test]
+    fn an_agent_exports_all_its_targets() {
+        let full = [Full::start(), Full::start()];
+        let (url, received) = collector("200 OK");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let targets = full.each_ref().map(Full::pid);
+        let text = format!("otlp = {url:?}\ninterval = \"200ms\"\ntargets = {targets:?}\n");
+        std::fs::write(file.path(), text).unwrap();
+        let mut agent = Command::new(env!("CARGO_BIN_EXE_poolscan"))
+            .args(["agent", "--config", file.path().to_str().unwrap()])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (mut told, mut changes) = (BTreeSet::new(), BTreeSet::new());
+        // A collector that is never told everything would wait for ever; this test does not.
+        while (told.len() < 2 || changes.len() < 2)
+            && let Ok(Request { head, body }) = received.recv_timeout(Duration::from_secs(120))
+        {
+            if head.starts_with("post /otel/v1/metrics ") {
+                let message: ExportMetricsServiceRequest = strictly(&body);
+                for metric in &message.resource_metrics[0].scope_metrics[0].metrics {
+                    if metric.name == "poolscan_target_up"
+                        && let Some(Data::Gauge(gauge)) = &metric.data
+                    {
+                        let points = gauge.data_points.iter();
+                        told.extend(points.filter_map(|point| text(&point.attributes, "pid")));
+                    }
+                }
+            } else {
+                let message: ExportLogsServiceRequest = strictly(&body);
+                let records = message.resource_logs[0].scope_logs[0].log_records.iter();
+                changes.extend(records.filter_map(|record| text(&record.attributes, "pid")));
+            }
+        }
+        agent.kill().unwrap();
+        agent.wait().unwrap();
+        assert_eq!(told, BTreeSet::from(targets.clone()));
+        assert_eq!(changes, BTreeSet::from(targets));
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod texts;
 mod waits;
 mod wire;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,9 @@ use tasks::{Born, State, Told};
 /// Name of the source, and of the handles' kind.
 const SOURCE: &str = "tokio";
 const KIND: &str = "task";
+/// What semaphores, locks and channels are called together, and of how many places they are counted.
+const RESOURCE: &str = "tokio_resource";
+const MAX_PLACES: usize = 64;
 /// Batches that wait: an update comes each second, and several go into one.
 const WAITING: usize = 2;
 /// Beats between two looks for a console grow up to this.
@@ -68,6 +71,8 @@ pub struct Console {
     wait: u32,
     beats: u32,
     handles: HashMap<u64, HandleId>,
+    /// Resources of which a number was told that is not 0.
+    counted: BTreeSet<Arc<str>>,
     heard: Option<State>,
     until: Option<Millis>,
     silence: Option<String>,
@@ -91,6 +96,7 @@ impl Console {
             wait: 1,
             beats: 0,
             handles: HashMap::new(),
+            counted: BTreeSet::new(),
             heard: None,
             until: None,
             silence: None,
@@ -149,6 +155,7 @@ impl Console {
         gone.sort_unstable();
         let at = beat.at;
         beat.out.extend(gone.into_iter().map(|id| Fact::Close { at, id }));
+        self.count(&BTreeMap::new(), target, beat);
         (self.feed, self.process, self.heard, self.silence) = (None, None, None, None);
         (self.wait, self.beats) = (1, 0);
         self.until = Some(at);
@@ -175,6 +182,29 @@ impl Console {
             self.lossy_until = Some(beat.at + LOSS_BUCKETS * beat.bucket_ms);
         }
         self.heard = Some(batch.state);
+        if let Some(resources) = batch.resources {
+            self.count(&resources, target, beat);
+        }
+    }
+
+    /// Tells how many resources there are: those told before, then where most of them are.
+    fn count(&mut self, counts: &BTreeMap<Arc<str>, u64>, target: &Target, beat: &mut Beat<'_>) {
+        let mut fullest: Vec<&Arc<str>> = counts.keys().collect();
+        fullest
+            .sort_by_key(|name| (!self.counted.contains(*name), std::cmp::Reverse(counts[*name])));
+        fullest.truncate(MAX_PLACES);
+        let now: BTreeSet<Arc<str>> = fullest.into_iter().cloned().collect();
+        for name in self.counted.union(&now) {
+            beat.out.push(Fact::Tally {
+                at: beat.at,
+                target: target.id,
+                kind: RESOURCE.into(),
+                group: [Arc::clone(name)].into(),
+                count: counts.get(name).copied().unwrap_or(0),
+                proved: false,
+            });
+        }
+        self.counted = now;
     }
 
     fn fact(&mut self, told: Told, target: &Target, beat: &mut Beat<'_>) {

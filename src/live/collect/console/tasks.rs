@@ -1,7 +1,7 @@
 //! The tasks of one runtime, from the updates that its console sends: births, deaths and polls in
 //! event time, each told once.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use prost_types::Timestamp;
@@ -23,6 +23,10 @@ const RESURFACED: Millis = 5_000;
 
 /// What stands still does so for seconds: it is not looked for with each update.
 const WAITS_EVERY: Millis = 1_000;
+/// Resources are counted so often, and only while they are seen at once: what becomes visible late
+/// would look like growth.
+const COUNTED_EVERY: Millis = 10_000;
+const AT_ONCE: Millis = 5_000;
 
 /// What is told of a task; `task` is a number of our own, never used twice.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +63,8 @@ pub(super) struct Batch {
     pub(super) until: Option<Millis>,
     /// How complete that is.
     pub(super) state: State,
+    /// How many resources there are, where they were counted.
+    pub(super) resources: Option<BTreeMap<Arc<str>, u64>>,
 }
 
 /// How complete the knowledge of the tasks is.
@@ -102,6 +108,8 @@ pub(super) struct Tasks {
     waits: Waits,
     /// When it was last looked who waits.
     waited: Millis,
+    /// When resources were last counted.
+    counted: Millis,
     texts: Texts,
     numbers: u64,
     /// The next update is the first one of a connection.
@@ -160,6 +168,7 @@ impl Tasks {
             own: HashSet::new(),
             waits: Waits::default(),
             waited: -WAITS_EVERY,
+            counted: -COUNTED_EVERY,
             texts: Texts::default(),
             numbers: 0,
             fresh: true,
@@ -224,7 +233,18 @@ impl Tasks {
         self.state.unknown_for = self.progress.unknown_for(step.now);
         let mut told = step.told;
         told.sort_by_key(Told::at);
-        Batch { told, start: step.start, until, state: self.state }
+        let resources = self.resources(step.now);
+        Batch { told, start: step.start, until, state: self.state, resources }
+    }
+
+    /// How many resources there are, when it is time to count them and they are known.
+    fn resources(&mut self, now: Millis) -> Option<BTreeMap<Arc<str>, u64>> {
+        let known = self.state.behind <= AT_ONCE && self.state.unknown_for == 0 && !self.state.hole;
+        if !known || now - self.counted < COUNTED_EVERY {
+            return None;
+        }
+        self.counted = now;
+        Some(self.waits.counts())
     }
 
     /// Since when births and deaths are known: the console keeps the ended for a time that nobody

@@ -1,5 +1,5 @@
-//! For what tasks wait that nobody moves: operations on semaphores, locks and channels, by the
-//! resource that they are about.
+//! Semaphores, locks and channels: how many there are, and for which of them tasks wait that nobody
+//! moves.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -152,6 +152,19 @@ impl Waits {
             at = above;
         }
         Some(at)
+    }
+
+    /// How many there are, by kind and the place where they were made; what others are made of does not
+    /// count.
+    pub(super) fn counts(&self) -> BTreeMap<Arc<str>, u64> {
+        let mut counts = BTreeMap::new();
+        let whole = |resource: &&Resource| {
+            resource.parent.is_none_or(|parent| !self.resources.contains_key(&parent))
+        };
+        for resource in self.resources.values().filter(whole) {
+            *counts.entry(Arc::clone(&resource.name)).or_default() += 1;
+        }
+        counts
     }
 
     /// The tasks that wait, several for the same resource, for which nothing has happened for long.

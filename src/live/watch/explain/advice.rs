@@ -80,6 +80,10 @@ pub(super) fn for_group(
              grows; look for an early return or a cancelled call between take and give back"
         }
         "child" => "children are started and not waited for: wait for them or kill them on drop",
+        "tokio_resource" => {
+            "semaphores, locks or channels are made here and never dropped: make them once, or look at \
+             who keeps them, such as a map by peer or request that is never emptied"
+        }
         _ if row.resource == COUNTS => {
             "ever more of them, as the program itself counts: look at what would end them"
         }

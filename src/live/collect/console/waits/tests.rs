@@ -92,6 +92,27 @@ fn several_tasks_wait_for_what_stands_still() {
 }
 
 #[test]
+fn resources_are_counted_by_place_while_they_live() {
+    let (mut waits, mut texts) = (Waits::default(), Texts::default());
+    let mut update = semaphore();
+    for id in 4..9 {
+        let again = resources::Resource { id: Some(id.into()), ..update.new_resources[0].clone() };
+        update.new_resources.push(again);
+    }
+    waits.update(&update.encode_to_vec(), &[], &mut texts, event).unwrap();
+    // What it is made of is a part of it, and timers are none.
+    let name: Arc<str> = "Semaphore src/main.rs:7".into();
+    assert_eq!(waits.counts(), BTreeMap::from([(Arc::clone(&name), 6)]));
+    let dropped = resources::Stats { dropped_at: time(9_000), ..resources::Stats::default() };
+    let update = resources::ResourceUpdate {
+        stats_update: [(1, dropped.clone()), (2, dropped)].into(),
+        ..resources::ResourceUpdate::default()
+    };
+    waits.update(&update.encode_to_vec(), &[], &mut texts, event).unwrap();
+    assert_eq!(waits.counts(), BTreeMap::from([(name, 5)]));
+}
+
+#[test]
 fn what_makes_no_sense_is_passed_over() {
     let (mut waits, mut texts) = (Waits::default(), Texts::default());
     // Two resources that are each other's parent.
