@@ -194,8 +194,8 @@ mod with_it {
         let (url, received) = collector("200 OK");
         let file = tempfile::NamedTempFile::new().unwrap();
         let targets = full.each_ref().map(Full::pid);
-        let text = format!("otlp = {url:?}\ninterval = \"200ms\"\ntargets = {targets:?}\n");
-        std::fs::write(file.path(), text).unwrap();
+        let settings = format!("otlp = {url:?}\ninterval = \"200ms\"\ntargets = {targets:?}\n");
+        std::fs::write(file.path(), settings).unwrap();
         let mut agent = Command::new(env!("CARGO_BIN_EXE_poolscan"))
             .args(["agent", "--config", file.path().to_str().unwrap()])
             .stdin(Stdio::null())
