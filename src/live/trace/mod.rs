@@ -2,4 +2,5 @@
 
 pub mod connections;
 pub mod ring;
+pub mod stack;
 pub mod tracepoint;
