@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::connections::{self, Counted};
 use super::explain;
 use super::gauge::Gauge;
+use super::openers::Openers;
 use super::pools::Pools;
 use super::standing_diagnoses::StandingDiagnoses;
 use super::tallies::{Key, Tallies};
@@ -53,6 +54,8 @@ pub(super) struct TargetWatch {
     pub(super) time_wait: BTreeMap<String, u64>,
     /// Connections that sources counted.
     pub(super) counted: Counted,
+    /// Places that open handles, as traced.
+    pub(super) openers: Openers,
     /// How the use of those limits grows of which it was told.
     limit_use: BTreeMap<String, GaugeDetector>,
 }
@@ -90,6 +93,7 @@ impl TargetWatch {
             diagnoses: StandingDiagnoses::default(),
             time_wait: BTreeMap::new(),
             counted: Counted::default(),
+            openers: Openers::default(),
             limit_use: BTreeMap::new(),
         }
     }
@@ -185,6 +189,10 @@ impl TargetWatch {
                 }
             }
             Fact::Lifecycle { at, pid, event, .. } => self.lifecycle(*at, *pid, *event),
+            Fact::Opener { place, opener, .. } => {
+                self.evictions += u64::from(!self.openers.meet(*place, opener));
+            }
+            Fact::Openings { place, count, .. } => self.openers.count(*place, *count),
             // No judgement rests on these.
             Fact::Environment { .. } | Fact::Change { change: Change::Stack(_), .. } => {}
             Fact::Open { .. } | Fact::Change { .. } | Fact::Close { .. } => {
@@ -304,6 +312,11 @@ impl TargetWatch {
             let present = explain::diagnoses(self);
             self.diagnoses.update(self.judged(), self.target, present, &mut changes.diagnoses);
         }
+    }
+
+    /// The findings of the last judgement.
+    pub(super) fn findings(&self) -> impl Iterator<Item = &ResourceOutcome> {
+        self.findings.values()
     }
 
     fn diff(&mut self, changes: &mut Vec<FindingChange>) {

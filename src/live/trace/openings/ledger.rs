@@ -168,6 +168,7 @@ impl<T: Clone> Ledger<T> {
         for id in &look.closed {
             self.forget(*id);
         }
+        let opened: BTreeSet<Number> = look.opened.iter().map(|held| held.number).collect();
         let mut answers = Vec::new();
         let seen_before = std::mem::take(&mut self.unsettled);
         for id in seen_before {
@@ -178,8 +179,7 @@ impl<T: Clone> Ledger<T> {
         }
         for number in touched {
             let Some(known) = self.held.get(&number) else { continue };
-            if IDENTIFIED.contains(&&*known.kind) || look.opened.iter().any(|o| o.number == number)
-            {
+            if IDENTIFIED.contains(&&*known.kind) || opened.contains(&number) {
                 continue;
             }
             let Some(opening) = self.last.get(&number) else { continue };
