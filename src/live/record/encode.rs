@@ -198,7 +198,7 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
             let HandleFacts { kind, role, peer, state, site, label, .. } = Arc::make_mut(facts);
             [kind, role, peer, state, site, label].into_iter().for_each(cut);
             if let Some(group) = &mut Arc::make_mut(facts).group {
-                *group = short(group, SHORT_GROUP);
+                *group = shorter(group, SHORT_GROUP);
             }
         }
         Fact::Change { change: Change::State(state), .. } => cut(state),
@@ -208,7 +208,7 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
         Fact::Gauge { name, .. } | Fact::Limit { name, .. } | Fact::Pool { name, .. } => cut(name),
         Fact::Tally { kind, group, .. } => {
             cut(kind);
-            *group = short(group, SHORT_GROUP);
+            *group = shorter(group, SHORT_GROUP);
         }
         Fact::TimeWait { peer, .. } => cut(peer),
         Fact::Connections { counts, .. } => {
@@ -219,15 +219,15 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
             let Opener { function, file, module, through, call, unknown, families, stack, .. } =
                 Arc::make_mut(opener);
             [function, file, module, through, call, unknown].into_iter().for_each(cut);
-            *families = short(families, SHORT_GROUP);
-            *stack = short(stack, SHORT_STACK);
+            *families = shorter(families, SHORT_GROUP);
+            *stack = shorter(stack, SHORT_STACK);
         }
         Fact::Environment { name, text, .. } => {
             cut(name);
             cut(text);
         }
         Fact::Change { change: Change::Stack(frames), .. } => {
-            *frames = short(frames, SHORT_STACK);
+            *frames = shorter(frames, SHORT_STACK);
         }
         Fact::Source { name, reason, .. } => {
             cut(name);
@@ -248,7 +248,7 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
     short
 }
 
-fn short(texts: &[Arc<str>], most: usize) -> Arc<[Arc<str>]> {
+fn shorter(texts: &[Arc<str>], most: usize) -> Arc<[Arc<str>]> {
     let mut kept: Vec<_> = texts.iter().take(most).cloned().collect();
     kept.iter_mut().for_each(cut);
     kept.into()
@@ -312,18 +312,20 @@ fn part_of(flow: &Flow) -> FlowPart {
 }
 
 fn opener_part(opener: &Opener) -> OpenerPart<'_> {
-    let texts = |texts: &'_ [Arc<str>]| texts.iter().map(|text| Text::from(&**text)).collect();
+    fn texts(texts: &[Arc<str>]) -> Option<Vec<Text<'_>>> {
+        (!texts.is_empty()).then(|| texts.iter().map(|text| Text::from(&**text)).collect())
+    }
     OpenerPart {
         function: text(&opener.function),
         file: text(&opener.file),
         line: opener.line,
         module: text(&opener.module),
         through: text(&opener.through),
-        families: (!opener.families.is_empty()).then(|| texts(&opener.families)),
+        families: texts(&opener.families),
         call: text(&opener.call),
         certain: opener.certain.then_some(true),
         unknown: text(&opener.unknown),
-        stack: (!opener.stack.is_empty()).then(|| texts(&opener.stack)),
+        stack: texts(&opener.stack),
     }
 }
 

@@ -45,7 +45,10 @@ pub struct Events {
     shallow: Rings,
     deep: Rings,
     /// Held, as an event ends with its file, and those that threads inherited from it, too.
-    events: Vec<Counter>,
+    cheap: Vec<Counter>,
+    /// The same, of those that copy stacks.
+    dear: Vec<Counter>,
+    copies: bool,
     tasks: BTreeSet<u32>,
     /// Threads that may tell everything twice: they may have inherited an event, too.
     twice: BTreeSet<u32>,
@@ -89,7 +92,9 @@ impl Events {
             shallow: rings(&SHALLOW_RINGS)?,
             deep: rings(&DEEP_RINGS)?,
             cpus,
-            events: Vec::new(),
+            cheap: Vec::new(),
+            dear: Vec::new(),
+            copies: true,
             tasks: BTreeSet::new(),
             twice: BTreeSet::new(),
             pids: BTreeSet::new(),
@@ -130,7 +135,13 @@ impl Events {
 
     /// Files that this takes.
     pub fn files(&self) -> usize {
-        self.events.len() + 2 * self.cpus.len()
+        self.cheap.len() + self.dear.len() + 2 * self.cpus.len()
+    }
+
+    /// Copies no more stacks.
+    pub fn copy_no_more(&mut self) {
+        self.copies = false;
+        self.dear.clear();
     }
 
     /// Events of which nothing is known but that they were.
@@ -147,9 +158,13 @@ impl Events {
     }
 
     /// Shows what came since the last time, the cheap events first; each ring is in order.
-    pub fn drain(&mut self, visit: &mut dyn FnMut(&Created<'_>)) {
+    /// `stacks`: those with a copied stack, too.
+    pub fn drain(&mut self, stacks: bool, visit: &mut dyn FnMut(&Created<'_>)) {
         let Self { shallow, deep, id, ret, pids, twice, .. } = self;
         for (rings, is_deep) in [(shallow, false), (deep, true)] {
+            if is_deep && !stacks {
+                continue;
+            }
             rings.drain_samples(&mut |bytes| {
                 let Some(sample) = Sample::parse(bytes, true) else { return };
                 if !pids.contains(&sample.pid) {
@@ -167,7 +182,7 @@ impl Events {
     }
 
     fn attach(&mut self, task: u32) -> io::Result<()> {
-        let room = self.events.len() + 2 * self.cpus.len() <= MOST_EVENTS;
+        let room = self.files() + 2 * self.cpus.len() <= MOST_EVENTS;
         for nth in 0..self.cpus.len() {
             if !room {
                 return self.hear_everybody();
@@ -187,7 +202,8 @@ impl Events {
 
     /// One pair of events a CPU, for every process of the host.
     fn hear_everybody(&mut self) -> io::Result<()> {
-        self.events.clear();
+        self.cheap.clear();
+        self.dear.clear();
         self.twice.clear();
         self.whole_host = true;
         (0..self.cpus.len()).try_for_each(|nth| self.listen(None, nth))
@@ -195,7 +211,12 @@ impl Events {
 
     fn listen(&mut self, task: Option<u32>, nth: usize) -> io::Result<()> {
         let Some(&cpu) = self.cpus.get(nth) else { return Ok(()) };
-        for (bytes, rings) in [(SHALLOW_BYTES, &self.shallow), (STACK_BYTES, &self.deep)] {
+        for deep in [false, true] {
+            if deep && !self.copies {
+                break;
+            }
+            let (bytes, rings) =
+                if deep { (STACK_BYTES, &self.deep) } else { (SHALLOW_BYTES, &self.shallow) };
             let mut builder = Builder::new(Number::with_id(self.tracepoint));
             match task.map(i32::try_from) {
                 Some(Ok(task)) => builder.observe_pid(task).inherit(true),
@@ -214,17 +235,13 @@ impl Events {
             }
             builder.exclude_callchain_kernel(true).sample_max_stack(CHAIN);
             builder.sample_regs_user(REGS).sample_stack_user(bytes);
-            if bytes == SHALLOW_BYTES {
-                builder.wakeup_watermark(SHALLOW_RINGS[0] / 4);
-            } else {
-                // It wakes nobody.
-                builder.wakeup_watermark(DEEP_RINGS[0]);
-            }
+            // Rings of stacks wake nobody.
+            builder.wakeup_watermark(if deep { DEEP_RINGS[0] } else { SHALLOW_RINGS[2] / 4 });
             let mut event = builder.build()?;
             perf::set_filter(&event, &self.filter)?;
             rings.feed(nth, &event)?;
             event.enable()?;
-            self.events.push(event);
+            if deep { self.dear.push(event) } else { self.cheap.push(event) }
         }
         Ok(())
     }

@@ -130,6 +130,11 @@ impl<T: Clone> Ledger<T> {
         ledger
     }
 
+    /// The process in which a handle is held.
+    pub fn pid_of(&self, id: HandleId) -> Option<u32> {
+        self.numbers.get(&id).map(|(pid, _)| *pid)
+    }
+
     /// Calls that found no room.
     pub fn dropped(&self) -> u64 {
         self.dropped
