@@ -163,6 +163,8 @@ impl Inventory {
             | Fact::Limit { .. }
             | Fact::TimeWait { .. }
             | Fact::Connections { .. }
+            | Fact::Opener { .. }
+            | Fact::Openings { .. }
             | Fact::Lifecycle { .. } => {}
         }
     }

@@ -70,6 +70,11 @@ fn answered(openers: &Outcome) -> bool {
     known >= ENOUGH
 }
 
+/// Whether a place is known that opens what survives.
+pub(super) fn known(found: &ResourceOutcome) -> bool {
+    found.openers.as_ref().is_some_and(|openers| !openers.places.is_empty())
+}
+
 /// Who opened the members of a group; `None`: none was opened under trace.
 pub(super) fn of_group(
     target: &TargetWatch,

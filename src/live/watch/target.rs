@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::connections::{self, Counted};
 use super::explain;
 use super::gauge::Gauge;
-use super::openers::Openers;
+use super::openers::{self, Openers};
 use super::pools::Pools;
 use super::standing_diagnoses::StandingDiagnoses;
 use super::tallies::{Key, Tallies};
@@ -333,6 +333,8 @@ impl TargetWatch {
                 Some(b) if (b.verdict, b.confidence) != (resource.verdict, resource.confidence) => {
                     ChangeKind::Changed
                 }
+                // Now it is known who opens them.
+                Some(b) if !openers::known(b) && openers::known(resource) => ChangeKind::Changed,
                 Some(_) => continue,
             };
             changes.push(FindingChange {
