@@ -43,6 +43,10 @@ pub enum Role {
     Library(Arc<str>),
     /// A library that opens when it needs to, and keeps: its caller need not be the holder.
     Pool(Through),
+    /// The part of such a library that has the program's own code connect for it.
+    Maker(Through),
+    /// It runs a program whose own calls are not among native frames.
+    Interpreter(Arc<str>),
     /// The program's own.
     User,
     /// It has no name by which this could be told.
@@ -99,6 +103,8 @@ pub enum Why {
     Replaced(Arc<str>),
     /// It takes more memory than is spent on it.
     TooLarge(Arc<str>),
+    /// Calls of the program are not among the frames of its interpreter.
+    Interpreted(Arc<str>),
     /// Every frame is a runtime's or a library's.
     NoOwnFrame,
 }
@@ -127,6 +133,9 @@ impl fmt::Display for Why {
                 write!(f, "{module} was replaced on disk and what runs may not be read")
             }
             Self::TooLarge(module) => write!(f, "{module} is larger than what is read"),
+            Self::Interpreted(what) => {
+                write!(f, "{what} runs the program, and only its own native frames are seen")
+            }
             Self::NoOwnFrame => f.write_str("every frame is a library's"),
         }
     }
@@ -135,20 +144,104 @@ impl fmt::Display for Why {
 impl Frames {
     /// What a person is shown.
     pub fn site(&self) -> Site {
-        let mut last = None;
+        let (mut last, mut interpreted) = (None, None);
         for (at, frame) in self.frames.iter().enumerate() {
             match &frame.role {
                 Role::Runtime | Role::Library(_) => last = frame.unknown.clone(),
-                Role::Pool(through) => return Site::Through(through.clone()),
-                Role::User => {
-                    return Site::User { frame: frame.clone(), certain: at < self.certain };
+                Role::Interpreter(what) => {
+                    interpreted = Some(Why::Interpreted(Arc::clone(what)));
                 }
+                Role::Pool(through) | Role::Maker(through) => {
+                    return Site::Through(through.clone());
+                }
+                // Native code around an interpreter is not what the program called.
+                Role::User | Role::Unknown if interpreted.is_some() && !frame.is_compiled_late() => {}
+                Role::User => return self.own(at, frame),
                 // What it is decides whether the next one counts.
                 Role::Unknown => {
                     return Site::Unknown(frame.unknown.clone().unwrap_or(Why::NoModule));
                 }
             }
         }
-        Site::Unknown(self.incomplete.clone().or(last).unwrap_or(Why::NoOwnFrame))
+        let why = interpreted.or_else(|| self.incomplete.clone()).or(last);
+        Site::Unknown(why.unwrap_or(Why::NoOwnFrame))
+    }
+
+    /// A frame of the program's own, unless a pool called it to have a connection made.
+    fn own(&self, at: usize, frame: &Frame) -> Site {
+        let maker = self.frames[at..].iter().find_map(|outer| match &outer.role {
+            Role::Maker(through) => Some(through.clone()),
+            _ => None,
+        });
+        match maker {
+            Some(through) => Site::Through(through),
+            None => Site::User { frame: frame.clone(), certain: at < self.certain },
+        }
+    }
+}
+
+impl Frame {
+    /// Whether a just-in-time compiler made it.
+    fn is_compiled_late(&self) -> bool {
+        &*self.module == NO_FILE
+    }
+}
+
+/// What memory with code and without a file is called.
+pub(super) const NO_FILE: &str = "memory without a file";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(role: Role) -> Frame {
+        Frame {
+            function: Some("f".into()),
+            file: None,
+            line: None,
+            module: "m".into(),
+            address: 1,
+            role,
+            unknown: None,
+        }
+    }
+
+    fn site(roles: &[Role], certain: usize) -> Site {
+        let frames = roles.iter().cloned().map(frame).collect();
+        Frames { frames, certain, incomplete: None }.site()
+    }
+
+    fn pool() -> Through {
+        Through { name: "pool".into(), families: Arc::from(["pool".to_owned()]) }
+    }
+
+    #[test]
+    fn the_innermost_own_frame_is_shown() {
+        let roles = [Role::Runtime, Role::Library("redis".into()), Role::User, Role::Runtime];
+        assert!(matches!(site(&roles, 3), Site::User { certain: true, .. }));
+        assert!(matches!(site(&roles, 2), Site::User { certain: false, .. }));
+    }
+
+    #[test]
+    fn no_line_is_guilty_of_what_a_pool_opened() {
+        let through = Site::Through(pool());
+        assert_eq!(site(&[Role::Runtime, Role::Pool(pool()), Role::User], 3), through);
+        // The program's own connect, called by the pool.
+        let called = [Role::Runtime, Role::User, Role::Maker(pool()), Role::User];
+        assert_eq!(site(&called, 4), through);
+        // A handler within a pool of something else is the program's own.
+        let within = [Role::User, Role::Pool(pool()), Role::User];
+        assert!(matches!(site(&within, 3), Site::User { .. }));
+    }
+
+    #[test]
+    fn what_has_no_name_hides_what_is_around_it() {
+        let unknown = site(&[Role::Runtime, Role::Unknown, Role::User], 3);
+        assert!(matches!(unknown, Site::Unknown(_)));
+        let python = [Role::Runtime, Role::Interpreter("Python".into()), Role::User];
+        assert_eq!(site(&python, 3), Site::Unknown(Why::Interpreted("Python".into())));
+        assert_eq!(site(&[Role::Runtime], 1), Site::Unknown(Why::NoOwnFrame));
+        let cut = Frames { incomplete: Some(Why::StackCut), ..Frames::default() };
+        assert_eq!(cut.site(), Site::Unknown(Why::StackCut));
     }
 }

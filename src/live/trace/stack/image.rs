@@ -1,0 +1,160 @@
+//! One file with code: its unwind table, and what it says of lines and names.
+
+use std::fs::File;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::CWD;
+
+use super::dwarf::{Call, Lines};
+use super::elf::{Budget, Elf, Lack};
+use super::frames::Why;
+use super::gopclntab::GoTable;
+use super::maps::file_within;
+use super::symbols::Symbols;
+use super::table::{Caller, Table};
+
+/// Bytes of one unwind table.
+const MOST_TABLE: u64 = 64 << 20;
+
+/// A file with code.
+#[derive(Debug)]
+pub(super) struct Image {
+    pub(super) elf: Elf,
+    pub(super) table: Option<Table>,
+    /// Read when the first of its frames is named.
+    names: Option<Names>,
+}
+
+/// What a file says of lines and names.
+#[derive(Debug)]
+struct Names {
+    lines: Option<Lines>,
+    go: Option<GoTable>,
+    symbols: Symbols,
+    /// Whether there are lines that take too much memory.
+    too_large: bool,
+}
+
+impl Image {
+    pub(super) fn of(file: File, budget: &mut Budget) -> Option<Self> {
+        let elf = Elf::parse(file)?;
+        let mut own = Budget(budget.0.min(MOST_TABLE));
+        let before = own.0;
+        let table = Table::of(&elf, &mut own);
+        // Less than what there was of it.
+        let _ = budget.take(before - own.0);
+        Some(Self { elf, table, names: None })
+    }
+
+    /// How the caller is found from an address, as the file itself calls it.
+    pub(super) fn caller(&self, address: u64) -> Caller {
+        match self.table.as_ref().map_or(Caller::Unknown, |table| table.caller(address)) {
+            // Code of Go has frame pointers, and no table. What its few functions without a frame
+            // leave out is Go's own.
+            Caller::Unknown if self.is_go() => Caller::FramePointer,
+            caller => caller,
+        }
+    }
+
+    fn is_go(&self) -> bool {
+        GO.iter().any(|name| self.elf.section(name).is_some())
+    }
+
+    /// The calls at an address, innermost first, and what is missing of them.
+    pub(super) fn calls(
+        &mut self,
+        address: u64,
+        module: &Arc<str>,
+        dir: BorrowedFd<'_>,
+        budget: &mut Budget,
+    ) -> (Vec<Call>, Option<Why>) {
+        let Self { elf, names, .. } = self;
+        let names = names.get_or_insert_with(|| Names::of(elf, dir, budget));
+        let (calls, known) = names.calls(address);
+        let why = match known {
+            Known::Lines => None,
+            _ if names.too_large => Some(Why::TooLarge(Arc::clone(module))),
+            Known::Names => Some(Why::NoLines(Arc::clone(module))),
+            Known::Nothing => Some(Why::Stripped(Arc::clone(module))),
+        };
+        (calls, why)
+    }
+}
+
+/// What is known of a place.
+enum Known {
+    Lines,
+    Names,
+    Nothing,
+}
+
+/// Sections that only Go's linker writes: the table of functions and lines.
+const GO: [&str; 2] = [".gopclntab", ".data.rel.ro.gopclntab"];
+
+impl Names {
+    fn of(elf: &Elf, dir: BorrowedFd<'_>, budget: &mut Budget) -> Self {
+        let apart = debug_file(elf, dir);
+        let (mut lines, mut too_large) = (None, false);
+        for elf in [Some(elf), apart.as_ref()].into_iter().flatten() {
+            match Lines::of(elf, budget) {
+                Ok(found) => {
+                    lines = Some(found);
+                    break;
+                }
+                Err(lack) => too_large |= lack == Lack::TooLarge,
+            }
+        }
+        let text = elf.section(".text").map_or(0, |section| section.address);
+        let go = GO.iter().find_map(|name| GoTable::of(elf.bytes(name, budget).ok()?, text));
+        let mut symbols = Symbols::of(apart.as_ref().unwrap_or(elf), budget);
+        if symbols.is_empty() {
+            symbols = Symbols::of(elf, budget);
+        }
+        Self { lines, go, symbols, too_large }
+    }
+
+    fn calls(&self, address: u64) -> (Vec<Call>, Known) {
+        let symbol = || self.symbols.at(address).map(str::to_owned);
+        let mut calls = self.lines.as_ref().map(|lines| lines.calls(address)).unwrap_or_default();
+        if let Some(outer) = calls.last_mut() {
+            // Debug information may have the bare name, the symbol has the whole.
+            if outer.function.as_ref().is_none_or(|name| !name.contains([':', '.', '_'])) {
+                outer.function = symbol().or(outer.function.take());
+            }
+            let known = if calls[0].line.is_some() { Known::Lines } else { Known::Names };
+            return (calls, known);
+        }
+        if let Some(call) = self.go.as_ref().and_then(|go| go.call(address)) {
+            return (vec![call], Known::Lines);
+        }
+        match symbol() {
+            Some(name) => (vec![Call { function: Some(name), ..Call::default() }], Known::Names),
+            None => (vec![Call::default()], Known::Nothing),
+        }
+    }
+}
+
+/// The file that debug information was put into, found by the number of the build: in the root of
+/// the process, then in our own.
+fn debug_file(elf: &Elf, dir: BorrowedFd<'_>) -> Option<Elf> {
+    if elf.section(".debug_line").is_some() {
+        return None;
+    }
+    let id = elf.build_id()?;
+    let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (first, rest) = hex.split_at_checked(2)?;
+    let path = format!("usr/lib/debug/.build-id/{first}/{rest}.debug");
+    let of_target = file_within(dir, Path::new(&path)).ok();
+    let file = of_target.or_else(|| {
+        let file = rustix::fs::openat(
+            CWD,
+            format!("/{path}"),
+            rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC,
+            rustix::fs::Mode::empty(),
+        );
+        file.ok().map(File::from)
+    })?;
+    Elf::parse(file).filter(|found| found.build_id().as_ref() == Some(&id))
+}
