@@ -392,7 +392,8 @@ pub struct Opener {
 impl Opener {
     /// Function and line, as far as they are known. Untrusted text.
     pub fn site(&self) -> String {
-        let function = if self.function.is_empty() { "a function without a name" } else { &self.function };
+        let function =
+            if self.function.is_empty() { "a function without a name" } else { &self.function };
         match (&*self.file, self.line) {
             ("", _) => format!("{function} ({})", self.module),
             (file, Some(line)) => format!("{function} {file}:{line}"),

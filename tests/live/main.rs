@@ -16,6 +16,7 @@ mod diagnosed;
 mod healthy;
 mod leaks;
 mod observe;
+mod openers;
 mod peer;
 mod place;
 mod recordings;
@@ -75,6 +76,12 @@ fn main() -> ExitCode {
         let fits = |name: &str| wanted.is_none_or(|word| name.contains(word.as_str()));
         diagnoses(&fits, &mut tally);
         for (name, outcome) in console::all(&fits) {
+            tally.note(name, outcome);
+        }
+    }
+    if !full {
+        let fits = |name: &str| wanted.is_none_or(|word| name.contains(word.as_str()));
+        for (name, outcome) in openers::all(&fits) {
             tally.note(name, outcome);
         }
     }

@@ -365,8 +365,8 @@ fn of_misfit(bytes: &[u8]) -> Option<Decoded> {
             }
         }
         "open" | "change" | "flow" | "poll" | "inherited" | "opened_by" | "opener" | "openings"
-        | "stack" | "environment" | "close" | "gauge" | "limit" | "tally" | "pool" | "time_wait" | "connections" | "source"
-        | "lifecycle" | "target" | "end" => None,
+        | "stack" | "environment" | "close" | "gauge" | "limit" | "tally" | "pool"
+        | "time_wait" | "connections" | "source" | "lifecycle" | "target" | "end" => None,
         _ => Some(Decoded::Unknown),
     }
 }

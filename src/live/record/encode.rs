@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::format::{FIRST_NAMED_ID, FirstTick, Header};
 use super::line::{FlowPart, Id, Line, OpenerPart, PollPart, Text, Value};
 use crate::live::facts::{
-    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle, Poll,
-    Opener, SourceStatus, TargetFacts, TargetId,
+    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle,
+    Opener, Poll, SourceStatus, TargetFacts, TargetId,
 };
 use crate::live::life_spans::LifeSpans;
 
@@ -235,10 +235,7 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
         }
         Fact::Change {
             change:
-                Change::Activity(_)
-                | Change::Flow(_)
-                | Change::InheritedBy(_)
-                | Change::OpenedBy(_),
+                Change::Activity(_) | Change::Flow(_) | Change::InheritedBy(_) | Change::OpenedBy(_),
             ..
         }
         | Fact::Openings { .. }

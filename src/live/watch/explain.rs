@@ -432,7 +432,8 @@ fn group_resource(
         hard_limit(target),
     );
     (row.examples, row.sites) = survivors(line, id, judged, standing.leak.as_ref());
-    row.openers = openers::of_group(target, line, id, judged.age);
+    let old = target.timing.ages(&group.kind, &group.state, 0, 0).old;
+    row.openers = openers::of_group(target, line, id, judged.age.max(old));
     row.sites.extend(openers::sites(row.openers.as_ref()));
     if row.verdict == Verdict::Suspect {
         let ages = target.timing.ages(&group.kind, &group.state, 0, 0);

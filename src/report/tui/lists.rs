@@ -9,8 +9,8 @@ use crate::live::inventory::{Age, GroupCount, Held, Members};
 use crate::live::outcome::{Diagnosis, PoolLevel, PoolOutcome, ResourceOutcome, TargetOutcome};
 use crate::report::human::{self, amount, headline, shout, signed, table_name, words};
 use crate::report::listing;
-use crate::report::openers;
 use crate::report::number::{bytes, duration, short, sparkline};
+use crate::report::openers;
 use crate::report::text::sanitise;
 
 /// Columns of a sparkline.

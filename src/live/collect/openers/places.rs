@@ -85,17 +85,20 @@ pub(super) fn of_frames(frames: &Frames, call: &str) -> Opener {
 
 /// What is said where no frames tell.
 pub(super) fn of_doubt(doubt: Doubt) -> Opener {
-    unknown("", match doubt {
-        Doubt::NoCall => {
-            "no call that was traced returned its number: it came over a socket (SCM_RIGHTS), by \
+    unknown(
+        "",
+        match doubt {
+            Doubt::NoCall => {
+                "no call that was traced returned its number: it came over a socket (SCM_RIGHTS), by \
              io_uring, or in a pair whose numbers were not copied"
-        }
-        Doubt::OtherKind => {
-            "the last call that returned its number creates something else: it came over a socket \
+            }
+            Doubt::OtherKind => {
+                "the last call that returned its number creates something else: it came over a socket \
              (SCM_RIGHTS), or by io_uring"
-        }
-        Doubt::Lost => "events were lost when it was opened",
-    })
+            }
+            Doubt::Lost => "events were lost when it was opened",
+        },
+    )
 }
 
 /// A place that is not known.

@@ -34,8 +34,8 @@ pub enum Gives {
 const DUPLICATING: [u64; 2] = [0, 1030];
 /// Kinds of handles that no path leads to.
 const PATHLESS: [&str; 11] = [
-    "socket", "eventfd", "epoll", "timerfd", "signalfd", "inotify", "fanotify", "io_uring", "memfd",
-    "pidfd", "bpf",
+    "socket", "eventfd", "epoll", "timerfd", "signalfd", "inotify", "fanotify", "io_uring",
+    "memfd", "pidfd", "bpf",
 ];
 
 const fn call(id: u32, name: &'static str, gives: Gives) -> Call {
