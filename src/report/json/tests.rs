@@ -190,7 +190,7 @@ struct Resource {
     part_of: Option<String>,
     openers: Vec<Opener>,
     #[serde(deserialize_with = "Option::deserialize")]
-    traced: Option<Traced>,
+    traced: Option<TracedOpeners>,
 }
 
 #[derive(Deserialize)]
@@ -222,7 +222,7 @@ struct Opener {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code)]
-struct Traced {
+struct TracedOpeners {
     #[serde(deserialize_with = "Option::deserialize")]
     age_seconds: Option<f64>,
     survivors: u64,
