@@ -105,7 +105,10 @@ fn the_wings_do_not_know_each_other() {
     // Rules about processes are data, too; only diagnoses know of them.
     let facts = ["census", "detect", "host", "record", "target", "watch"];
     // Whose frames are whose is data that stacks need.
-    keeps_out("live/trace", &["crate/catalog/live", "crate/catalog/pools", "crate/catalog/Catalog"]);
+    keeps_out(
+        "live/trace",
+        &["crate/catalog/live", "crate/catalog/pools", "crate/catalog/Catalog"],
+    );
     // What metrics mean is data that a collector needs.
     keeps_out("live/collect", &["crate/catalog/live", "crate/catalog/Catalog"]);
     for room in facts {

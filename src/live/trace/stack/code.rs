@@ -191,9 +191,10 @@ impl Modules {
         let old = std::mem::take(&mut self.places);
         let mut kept = BTreeMap::new();
         for place in old {
-            if new.binary_search_by_key(&place.mapping.start, |mapping| mapping.start).is_ok_and(
-                |at| new[at] == place.mapping,
-            ) {
+            if new
+                .binary_search_by_key(&place.mapping.start, |mapping| mapping.start)
+                .is_ok_and(|at| new[at] == place.mapping)
+            {
                 kept.insert(place.mapping.start, place);
             } else if place.base.flatten().is_some() {
                 unwinder.remove(&place.mapping);

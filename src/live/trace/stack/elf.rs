@@ -6,8 +6,8 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use object::elf::{
-    ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD, FileHeader64, PF_X, PT_LOAD, ProgramHeader64, SHF_COMPRESSED,
-    SHT_NOBITS, SectionHeader64,
+    ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD, FileHeader64, PF_X, PT_LOAD, ProgramHeader64,
+    SHF_COMPRESSED, SHT_NOBITS, SectionHeader64,
 };
 use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _};
 use object::read::{CompressedData, CompressionFormat};

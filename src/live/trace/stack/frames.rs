@@ -155,7 +155,8 @@ impl Frames {
                     return Site::Through(through.clone());
                 }
                 // Native code around an interpreter is not what the program called.
-                Role::User | Role::Unknown if interpreted.is_some() && !frame.is_compiled_late() => {}
+                Role::User | Role::Unknown
+                    if interpreted.is_some() && !frame.is_compiled_late() => {}
                 Role::User => return self.own(at, frame),
                 // What it is decides whether the next one counts.
                 Role::Unknown => {
