@@ -22,6 +22,7 @@ mod place;
 mod recordings;
 mod scenarios;
 mod sick;
+mod stacks;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -75,6 +76,9 @@ fn main() -> ExitCode {
     if !full {
         let fits = |name: &str| wanted.is_none_or(|word| name.contains(word.as_str()));
         diagnoses(&fits, &mut tally);
+        for (name, outcome) in stacks::all(&fits) {
+            tally.note(name, outcome);
+        }
         for (name, outcome) in console::all(&fits) {
             tally.note(name, outcome);
         }

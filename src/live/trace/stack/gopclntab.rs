@@ -59,14 +59,17 @@ impl GoTable {
         let (start, data) = self.function(address)?;
         let field = |at: usize| self.u32(data.checked_add(at * 4)?);
         let name = self.text_at(self.names.checked_add(usize::try_from(field(1)?).ok()?)?);
-        let value = |table: u32| self.value(table, start, address);
-        let line = value(field(6)?).and_then(|line| u32::try_from(line).ok());
-        let file = value(field(5)?).and_then(|file| {
+        let file_at = |address| self.value(field(5)?, start, address);
+        let own = file_at(start);
+        // The line is that of the innermost inlined call; of another file it is another function's.
+        let line = self.value(field(6)?, start, address).filter(|_| file_at(address) == own);
+        let line = line.and_then(|line| u32::try_from(line).ok()).filter(|&line| line > 0);
+        let file = own.and_then(|file| {
             let unit = usize::try_from(field(8)?).ok()?.checked_add(usize::try_from(file).ok()?)?;
             let offset = self.u32(self.units.checked_add(unit.checked_mul(4)?)?)?;
             self.text_at(self.files.checked_add(usize::try_from(offset).ok()?)?)
         });
-        Some(Call { function: name, file, line: line.filter(|&line| line > 0) })
+        Some(Call { function: name, file, line })
     }
 
     /// Start of the function around an address, and where its description is.
@@ -135,5 +138,70 @@ impl GoTable {
         let bytes = &bytes[..bytes.len().min(MOST_NAME)];
         let text = &bytes[..memchr::memchr(0, bytes)?];
         (!text.is_empty()).then(|| String::from_utf8_lossy(text).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A table of one function `f` of 16 bytes in the file `a.go`, whose lines are 7, then 9.
+    fn table() -> Vec<u8> {
+        let parts: [&[u8]; 5] = [
+            b"f\0",
+            &0_u32.to_le_bytes(),
+            b"a.go\0",
+            // Nothing at 0; file 0 for 16 bytes; lines 7 and 9 for 8 bytes each.
+            &[0, 2, 16, 0, 16, 8, 4, 8, 0],
+            &[],
+        ];
+        let mut bytes = MAGIC[0].to_le_bytes().to_vec();
+        bytes.extend([0, 0, 1, 8]);
+        let mut places = Vec::new();
+        let mut at = 8 + 8 * 8;
+        for part in parts {
+            places.push(at as u64);
+            at += part.len();
+        }
+        let head = [1, 1, 0x1000].into_iter().chain(places);
+        head.for_each(|word: u64| bytes.extend(word.to_le_bytes()));
+        parts.iter().for_each(|part| bytes.extend(*part));
+        // The index: the function, the end; then its description.
+        let description: [u32; 9] = [0, 0, 0, 0, 0, 1, 4, 0, 0];
+        [0, 12, 16].into_iter().chain(description).for_each(|word: u32| {
+            bytes.extend(word.to_le_bytes());
+        });
+        bytes
+    }
+
+    #[test]
+    fn functions_and_lines_are_found() {
+        let table = GoTable::of(table().into(), 0).unwrap();
+        let call = |address| table.call(address).map(|call| (call.function, call.file, call.line));
+        let known = |line| Some((Some("f".to_owned()), Some("a.go".to_owned()), Some(line)));
+        assert_eq!((call(0x1000), call(0x1007), call(0x100f)), (known(7), known(7), known(9)));
+        assert_eq!((call(0xfff), call(0x1010)), (None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn broken_tables_are_read_without_harm(
+            changes in prop::collection::vec((0_usize..200, any::<u8>()), 0..20),
+            length in 0_usize..200,
+            address in 0xff0_u64..0x1020,
+        ) {
+            let mut bytes = table();
+            for (at, byte) in changes {
+                if let Some(place) = bytes.get_mut(at) {
+                    *place = byte;
+                }
+            }
+            bytes.truncate(length);
+            if let Some(table) = GoTable::of(bytes.into(), 0) {
+                table.call(address);
+            }
+        }
     }
 }

@@ -119,21 +119,25 @@ impl Names {
         let symbol = || self.symbols.at(address).map(str::to_owned);
         let mut calls = self.lines.as_ref().map(|lines| lines.calls(address)).unwrap_or_default();
         if let Some(outer) = calls.last_mut() {
-            // Debug information may have the bare name, the symbol has the whole.
-            if outer.function.as_ref().is_none_or(|name| !name.contains([':', '.', '_'])) {
-                outer.function = symbol().or(outer.function.take());
-            }
+            // Lines alone come with bare names; what is mangled has the path before them.
+            let whole = symbol().filter(|name| outer.function.is_none() || is_mangled(name));
+            outer.function = whole.or(outer.function.take());
             let known = if calls[0].line.is_some() { Known::Lines } else { Known::Names };
             return (calls, known);
         }
         if let Some(call) = self.go.as_ref().and_then(|go| go.call(address)) {
-            return (vec![call], Known::Lines);
+            let known = if call.line.is_some() { Known::Lines } else { Known::Names };
+            return (vec![call], known);
         }
         match symbol() {
             Some(name) => (vec![Call { function: Some(name), ..Call::default() }], Known::Names),
             None => (vec![Call::default()], Known::Nothing),
         }
     }
+}
+
+fn is_mangled(name: &str) -> bool {
+    name.starts_with("_Z") || name.starts_with("_R")
 }
 
 /// The file that debug information was put into, found by the number of the build: in the root of
@@ -157,4 +161,76 @@ fn debug_file(elf: &Elf, dir: BorrowedFd<'_>) -> Option<Elf> {
         file.ok().map(File::from)
     })?;
     Elf::parse(file).filter(|found| found.build_id().as_ref() == Some(&id))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek as _, Write as _};
+    use std::os::fd::AsFd as _;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// `fixtures/stacks/tiny.c`, built as that says.
+    const TINY: &[u8] = include_bytes!("../../../../fixtures/stacks/tiny.elf");
+
+    fn image(bytes: &[u8]) -> Option<Image> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file.rewind().unwrap();
+        Image::of(file, &mut Budget(1 << 20))
+    }
+
+    fn calls(image: &mut Image, address: u64, budget: u64) -> (Vec<Call>, Option<Why>) {
+        let nowhere = File::open("/proc/self").unwrap();
+        image.calls(address, &"tiny".into(), nowhere.as_fd(), &mut Budget(budget))
+    }
+
+    /// An address in the inlined call.
+    fn inside(image: &Image) -> u64 {
+        image.elf.section(".text").unwrap().address + 12
+    }
+
+    #[test]
+    fn inlined_calls_have_frames_of_their_own() {
+        let mut image = image(TINY).unwrap();
+        let address = inside(&image);
+        let (found, why) = calls(&mut image, address, 1 << 20);
+        let names: Vec<_> = found.iter().map(|call| call.function.as_deref().unwrap()).collect();
+        assert_eq!((&names[..], why), (&["inner", "_start"][..], None), "{found:?}");
+        assert!(found.iter().all(|call| call.line.is_some()));
+        assert_ne!(image.caller(address), Caller::Unknown);
+    }
+
+    #[test]
+    fn what_is_too_large_is_left_and_said() {
+        let mut image = image(TINY).unwrap();
+        let address = inside(&image);
+        let (_, why) = calls(&mut image, address, 10);
+        assert_eq!(why, Some(Why::TooLarge("tiny".into())));
+        assert!(super::Image::of(File::open("/dev/null").unwrap(), &mut Budget(10)).is_none());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+        #[test]
+        fn broken_files_are_read_without_harm(
+            changes in prop::collection::vec((0_usize..TINY.len(), any::<u8>()), 1..40),
+            length in TINY.len() / 2..TINY.len() * 2,
+            address in any::<u64>(),
+        ) {
+            let mut bytes = TINY.to_vec();
+            for (at, byte) in changes {
+                bytes[at] = byte;
+            }
+            bytes.truncate(length);
+            if let Some(mut image) = image(&bytes) {
+                for address in [address, 0x40_0140 + address % 64] {
+                    image.caller(address);
+                    calls(&mut image, address, 1 << 20);
+                }
+            }
+        }
+    }
 }

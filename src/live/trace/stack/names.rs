@@ -64,7 +64,8 @@ pub(super) fn written(name: &str) -> &str {
             .or_else(|| numbered(name, "::{async_block#", '}'))
             .or_else(|| numbered(name, "::{async_fn_env#", '}'))
             .or_else(|| numbered(name, "::{closure_env#", '}'))
-            .or_else(|| go_closure(name));
+            .or_else(|| go_closure(name))
+            .or_else(|| variant(name));
         match shorter {
             Some(shorter) if !shorter.is_empty() => name = shorter,
             _ => return name,
@@ -92,6 +93,18 @@ fn go_closure(name: &str) -> Option<&str> {
     (counted || (digits(last) && before.contains(".func"))).then_some(before)
 }
 
+/// Cuts `.constprop.0`, `.cold` and their like: what C compilers make of one function.
+fn variant(name: &str) -> Option<&str> {
+    const KINDS: [&str; 6] = ["constprop", "isra", "part", "cold", "llvm", "lto_priv"];
+    let (before, last) = name.rsplit_once('.')?;
+    if KINDS.contains(&last) {
+        return Some(before);
+    }
+    let (before, kind) = before.rsplit_once('.')?;
+    let digits = last.bytes().all(|byte| byte.is_ascii_digit());
+    (digits && KINDS.contains(&kind)).then_some(before)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +122,7 @@ mod tests {
         assert_eq!(written("main.(*T).leak-fm"), "main.(*T).leak");
         assert_eq!(written("main.func1"), "main");
         assert_eq!(written("net.Dial"), "net.Dial");
+        assert_eq!(written("keep.constprop.0.isra.0.cold"), "keep");
     }
 
     #[test]

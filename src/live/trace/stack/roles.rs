@@ -18,7 +18,7 @@ pub(super) struct Known<'a> {
 
 /// Whose code it is: by its name, else by where its source lies, else by the file that it is in.
 pub(super) fn role(frame: Known<'_>) -> Role {
-    let named = frame.function.and_then(by_function);
+    let named = frame.function.and_then(|function| by_function(function, frame.file));
     if let Some(role) = named {
         return role;
     }
@@ -41,7 +41,7 @@ pub(super) fn role(frame: Known<'_>) -> Role {
 }
 
 /// By the rule whose beginning fits best.
-fn by_function(function: &str) -> Option<Role> {
+fn by_function(function: &str, file: Option<&str>) -> Option<Role> {
     let key = key(function);
     let mut best: Option<(usize, Role)> = None;
     for rule in known() {
@@ -49,7 +49,9 @@ fn by_function(function: &str) -> Option<Role> {
             let fitting = names.iter().filter(|name| key.starts_with(name.as_str()));
             fitting.map(String::len).max()
         };
-        let whole = rule.names.iter().any(|name| name == function).then_some(function.len());
+        // A function of the program may have the same bare name; its source tells.
+        let whole = file.is_none() && rule.names.iter().any(|name| name == function);
+        let whole = whole.then_some(function.len());
         let length = starts(&rule.functions).max(whole);
         let maker = starts(&rule.makers);
         let found = match (length, maker) {
@@ -73,7 +75,7 @@ fn by_source(path: &str) -> Option<Role> {
     for rule in known() {
         for source in &rule.sources {
             let Some(name) = source.library(path) else { continue };
-            return Some(match by_function(&module_path(&name, path)) {
+            return Some(match by_function(&module_path(&name, path), None) {
                 Some(known) => known,
                 None => of_rule(rule, &name),
             });
@@ -169,10 +171,17 @@ mod tests {
             "open_it",
             "<leak::Guard as core::ops::drop::Drop>::drop",
             "stdx::open",
+            "open_file",
             "netstat.Read",
         ] {
             assert_eq!(of(own, None), Role::User, "{own}");
         }
+    }
+
+    #[test]
+    fn a_bare_name_is_the_c_librarys_only_without_a_source() {
+        assert_eq!(of("open", None), Role::Runtime);
+        assert_eq!(of("open", Some("/srv/src/db.rs")), Role::User);
     }
 
     #[test]

@@ -13,7 +13,8 @@ use super::elf::{Budget, Elf};
 #[derive(Debug)]
 pub(super) struct Table {
     frames: Arc<[u8]>,
-    search: Arc<[u8]>,
+    /// Files that were linked statically may have none.
+    search: Option<Arc<[u8]>>,
     frames_at: u64,
     search_at: u64,
     text_at: u64,
@@ -41,7 +42,7 @@ impl Table {
             frames_at: at(".eh_frame"),
             search_at: at(".eh_frame_hdr"),
             text_at: at(".text"),
-            search: elf.bytes(".eh_frame_hdr", budget).ok()?,
+            search: elf.bytes(".eh_frame_hdr", budget).ok(),
             frames: elf.bytes(".eh_frame", budget).ok()?,
         })
     }
@@ -52,8 +53,8 @@ impl Table {
         ExplicitModuleSectionInfo {
             eh_frame_svma: range(self.frames_at, &self.frames),
             eh_frame: Some(Arc::clone(&self.frames)),
-            eh_frame_hdr_svma: range(self.search_at, &self.search),
-            eh_frame_hdr: Some(Arc::clone(&self.search)),
+            eh_frame_hdr_svma: self.search.as_ref().and_then(|bytes| range(self.search_at, bytes)),
+            eh_frame_hdr: self.search.clone(),
             text_svma: Some(self.text_at..self.text_at),
             ..ExplicitModuleSectionInfo::default()
         }
@@ -70,18 +71,16 @@ impl Table {
             .set_eh_frame_hdr(self.search_at)
             .set_text(self.text_at);
         let frames = EhFrame::new(&self.frames, LittleEndian);
-        let header = EhFrameHdr::new(&self.search, LittleEndian).parse(&bases, 8).ok()?;
-        let mut context = UnwindContext::new();
-        let row = header
-            .table()?
-            .unwind_info_for_address(
-                &frames,
-                &bases,
-                &mut context,
-                address,
-                EhFrame::cie_from_offset,
-            )
-            .ok()?;
+        let (mut context, cie) = (UnwindContext::new(), EhFrame::cie_from_offset);
+        let row = match &self.search {
+            Some(search) => {
+                let search = EhFrameHdr::new(search, LittleEndian).parse(&bases, 8).ok()?;
+                let table = search.table()?;
+                table.unwind_info_for_address(&frames, &bases, &mut context, address, cie)
+            }
+            None => frames.unwind_info_for_address(&bases, &mut context, address, cie),
+        };
+        let row = row.ok()?;
         Some(match row.cfa() {
             CfaRule::RegisterAndOffset { register, .. } if *register == FRAME_POINTER => {
                 Caller::FramePointer
