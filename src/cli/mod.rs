@@ -44,6 +44,8 @@ mod terminal;
 #[cfg(target_os = "linux")]
 mod top;
 #[cfg(target_os = "linux")]
+mod trace;
+#[cfg(target_os = "linux")]
 mod tui;
 #[cfg(target_os = "linux")]
 mod watch;

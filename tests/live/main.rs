@@ -16,6 +16,7 @@ mod diagnosed;
 mod healthy;
 mod leaks;
 mod observe;
+mod openers;
 mod peer;
 mod place;
 mod recordings;
@@ -79,6 +80,12 @@ fn main() -> ExitCode {
             tally.note(name, outcome);
         }
         for (name, outcome) in console::all(&fits) {
+            tally.note(name, outcome);
+        }
+    }
+    if !full {
+        let fits = |name: &str| wanted.is_none_or(|word| name.contains(word.as_str()));
+        for (name, outcome) in openers::all(&fits) {
             tally.note(name, outcome);
         }
     }

@@ -4,12 +4,14 @@
 /// what one record may have (64 KiB with all else).
 pub const STACK_BYTES: u32 = 16 * 1024;
 
-/// `PERF_SAMPLE_REGS_USER` asks for these: base and stack pointer, and the place in the program.
+/// `PERF_SAMPLE_REGS_USER` asks for these: second and first argument of a call, base and stack
+/// pointer, the place in the program, and the fourth argument.
 #[cfg(not(target_arch = "aarch64"))]
-pub const REGS: u64 = 1 << 6 | 1 << 7 | 1 << 8;
-/// `PERF_SAMPLE_REGS_USER` asks for these: frame and link register, stack pointer, program counter.
+pub const REGS: u64 = 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 18;
+/// `PERF_SAMPLE_REGS_USER` asks for these: second and fourth argument of a call (the first becomes
+/// its result), frame and link register, stack pointer, program counter.
 #[cfg(target_arch = "aarch64")]
-pub const REGS: u64 = 1 << 29 | 1 << 30 | 1 << 31 | 1 << 32;
+pub const REGS: u64 = 1 << 1 | 1 << 3 | 1 << 29 | 1 << 30 | 1 << 31 | 1 << 32;
 
 /// Addresses above this are marks between parts of a chain (`PERF_CONTEXT_MAX`), no code.
 const MARKS: u64 = -4095_i64 as u64;
@@ -27,6 +29,8 @@ pub struct Regs {
     pub fp: u64,
     /// Where it will return to, on machines that keep this in a register; else 0.
     pub lr: u64,
+    /// Arguments of the system call that it is in, by their position, where they are still known.
+    pub arguments: [Option<u64>; 4],
 }
 
 /// What the kernel copied of a thread at one event. Owned, so that it can be kept until it is worth
@@ -90,6 +94,16 @@ impl<'a> Sample<'a> {
         words.map(u64::from_ne_bytes).filter(|address| *address < MARKS).take(MOST_CHAIN)
     }
 
+    /// Registers; none where they were not asked for.
+    pub fn regs(&self) -> Option<Regs> {
+        self.regs
+    }
+
+    /// What was copied of the stack, from its end on.
+    pub fn stack(&self) -> &'a [u8] {
+        self.stack
+    }
+
     /// The same, to be kept.
     pub fn copied(&self) -> Copied {
         Copied {
@@ -126,10 +140,17 @@ impl<'a> Rest<'a> {
             return Some(None);
         }
         #[cfg(not(target_arch = "aarch64"))]
+        let (second, first) = (self.u64()?, Some(self.u64()?));
+        #[cfg(not(target_arch = "aarch64"))]
         let (fp, lr, sp, ip) = (self.u64()?, 0, self.u64()?, self.u64()?);
+        #[cfg(not(target_arch = "aarch64"))]
+        let fourth = self.u64()?;
+        #[cfg(target_arch = "aarch64")]
+        let (first, second, fourth) = (None, self.u64()?, self.u64()?);
         #[cfg(target_arch = "aarch64")]
         let (fp, lr, sp, ip) = (self.u64()?, self.u64()?, self.u64()?, self.u64()?);
-        Some(Some(Regs { ip, sp, fp, lr }))
+        let arguments = [first, Some(second), None, Some(fourth)];
+        Some(Some(Regs { ip, sp, fp, lr, arguments }))
     }
 }
 
@@ -169,7 +190,9 @@ mod tests {
         let copied = sample.copied();
         assert_eq!((&*copied.chain, &*copied.stack), (&[0x10, 0x20][..], &[1; 8][..]));
         let regs = copied.regs.unwrap();
-        assert_eq!((regs.fp, regs.ip), (1, REGS.count_ones().into()));
+        let count = u64::from(REGS.count_ones());
+        let (first, last) = if cfg!(target_arch = "aarch64") { (3, count) } else { (3, count - 1) };
+        assert_eq!((regs.fp, regs.ip), (first, last));
     }
 
     #[test]

@@ -234,7 +234,7 @@ mod tests {
             stack.extend((0x8000 + at * 16 + 16).to_le_bytes());
             stack.extend(0x110_u64.to_le_bytes());
         }
-        let regs = Some(Regs { ip: 0x10, sp: 0x8000, fp: 0x8000, lr: 0 });
+        let regs = Some(Regs { ip: 0x10, sp: 0x8000, fp: 0x8000, lr: 0, arguments: [None; 4] });
         let copied = Copied { tid: 1, chain: Box::default(), regs, stack: stack.into() };
         let mut places = Fake(vec![Caller::Unknown; 2]);
         let walk = Unwinder::default().walk(&copied, &mut places);
