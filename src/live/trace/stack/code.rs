@@ -180,7 +180,7 @@ impl Modules {
             .wrapping_sub(mapping.offset)
             .wrapping_sub(image.elf.moved_by(mapping.offset)?);
         if let Some(table) = &image.table {
-            unwinder.add(mapping, base, table);
+            unwinder.add(mapping.start..mapping.end, base, table);
         }
         place.base = Some(Some(base));
         Some(base)

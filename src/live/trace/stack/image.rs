@@ -171,6 +171,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::live::trace::stack::sample::{Copied, Regs};
+    use crate::live::trace::stack::unwind::{Places, Unwinder};
 
     /// `fixtures/stacks/tiny.c`, built as that says.
     const TINY: &[u8] = include_bytes!("../../../../fixtures/stacks/tiny.elf");
@@ -209,7 +211,31 @@ mod tests {
         let address = inside(&image);
         let (_, why) = calls(&mut image, address, 10);
         assert_eq!(why, Some(Why::TooLarge("tiny".into())));
-        assert!(super::Image::of(File::open("/dev/null").unwrap(), &mut Budget(10)).is_none());
+        assert!(Image::of(File::open("/dev/null").unwrap(), &mut Budget(10)).is_none());
+    }
+
+    /// A file that is mapped where it says.
+    struct Alone(Image);
+
+    impl Places for Alone {
+        fn caller(&mut self, address: u64, _: &mut Unwinder) -> Option<Caller> {
+            Some(self.0.caller(address))
+        }
+
+        fn module(&self, _: u64) -> Arc<str> {
+            "tiny".into()
+        }
+    }
+
+    fn walk(image: Image, ip: u64) {
+        let mut unwinder = Unwinder::default();
+        if let Some(table) = &image.table {
+            unwinder.add(0x40_0000..0x40_1000, 0, table);
+        }
+        let regs = Some(Regs { ip, sp: 0x7000, fp: 0x7010, lr: ip });
+        let stack = (0..32).flat_map(|_| (ip + 1).to_le_bytes()).collect();
+        let copied = Copied { tid: 1, chain: [ip, ip].into(), regs, stack };
+        unwinder.walk(&copied, &mut Alone(image));
     }
 
     proptest! {
@@ -230,6 +256,7 @@ mod tests {
                     image.caller(address);
                     calls(&mut image, address, 1 << 20);
                 }
+                walk(image, 0x40_0140 + address % 64);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! From registers and a copied stack to the addresses of all callers.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use framehop::{
@@ -62,8 +63,7 @@ impl std::fmt::Debug for Unwinder {
 
 impl Unwinder {
     /// Adds a file's table; `base` is what its own addresses are moved by.
-    pub(super) fn add(&mut self, mapping: &Mapping, base: u64, table: &Table) {
-        let range = mapping.start..mapping.end;
+    pub(super) fn add(&mut self, range: Range<u64>, base: u64, table: &Table) {
         self.native.add_module(Module::new(String::new(), range, base, table.sections()));
     }
 
