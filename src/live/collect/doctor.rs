@@ -142,8 +142,8 @@ fn connections() -> Check {
 
 /// Tried on the process itself, or on ourselves.
 fn openings(pid: u32) -> Check {
-    let adds = "which lines open what leaks (watch --trace); costs the target a few microseconds for \
-                each handle that it opens, and others nothing that could be measured";
+    let adds = "which lines open what leaks (watch --trace); costs the target about 3 µs for each \
+                handle that it opens, and every system call of the host 0.05 µs meanwhile";
     let name = "openings";
     match openers::attempt(pid) {
         Ok(files) => yes(name, format!("threads of {pid} can be heard, by {files} files"), adds),

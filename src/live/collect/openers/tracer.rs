@@ -229,7 +229,8 @@ impl Tracer {
             let nearest = alike.copied().min_by_key(apart).filter(|at| apart(at) < APART_NS);
             if let Some(heard) = nearest.and_then(|at| ready.get_mut(at)) {
                 heard.numbers = heard.numbers.or(stack.numbers);
-                heard.copied = stack.copied;
+                let chain = std::mem::take(&mut heard.copied.chain);
+                heard.copied = Copied { chain, ..stack.copied };
             }
         }
         let begin = cpu_time();
