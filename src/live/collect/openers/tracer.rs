@@ -182,7 +182,10 @@ impl Tracer {
             loop {
                 match asks.try_recv() {
                     Ok(Ask::Look(look)) => self.looks.push_back(look),
-                    Ok(Ask::Follow(now)) => (pids, searches) = (now, 0),
+                    Ok(Ask::Follow(now)) => {
+                        self.codes.retain(|pid, _| now.contains(pid));
+                        (pids, searches) = (now, 0);
+                    }
                     Ok(Ask::Exec(pid)) => drop(self.codes.remove(&pid)),
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => return Ok(()),
