@@ -232,7 +232,7 @@ mod tests {
         if let Some(table) = &image.table {
             unwinder.add(0x40_0000..0x40_1000, 0, table);
         }
-        let regs = Some(Regs { ip, sp: 0x7000, fp: 0x7010, lr: ip });
+        let regs = Some(Regs { ip, sp: 0x7000, fp: 0x7010, lr: ip, arguments: [None; 4] });
         let stack = (0..32).flat_map(|_| (ip + 1).to_le_bytes()).collect();
         let copied = Copied { tid: 1, chain: [ip, ip].into(), regs, stack };
         unwinder.walk(&copied, &mut Alone(image));
