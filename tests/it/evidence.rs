@@ -42,7 +42,7 @@ fn keep() -> Value {
 
 fn lint(tree: &Tree, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_poolscan"));
-    command.current_dir(tree.path()).args(["lint", "--no-config", "--no-cache", "--notes"]);
+    command.current_dir(tree.path("")).args(["lint", "--no-config", "--no-cache", "--notes"]);
     command.args(["--evidence", "watch.json"]).args(more).output().unwrap()
 }
 
