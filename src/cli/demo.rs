@@ -60,6 +60,8 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
             trace_for: None,
             trace_max: Duration::from_mins(15),
             trace_out: None,
+            source: None,
+            source_map: Vec::new(),
         },
     });
     drop(service);

@@ -13,6 +13,7 @@ use super::output::Output;
 use super::page::Page;
 use super::recorder::Recording;
 use super::remotes::attach_tokio;
+use super::source;
 use super::sources;
 use super::stop::Stop;
 use super::targets;
@@ -107,7 +108,10 @@ fn watch_targets(
     let end = sample(args, &mut sampler, &mut watch, &timing, &mut sinks, stop);
     let Sinks { recording, page, mut metrics, screens, output, .. } = sinks;
     screens.map_or(Ok(()), Screens::finish).context("the terminal")?;
-    let (end, outcome) = (end?, watch.outcome());
+    let (end, mut outcome) = (end?, watch.outcome());
+    if let Some(folder) = &args.tracing.source {
+        source::join(folder, &args.tracing.source_map, &mut outcome);
+    }
     metrics.update(|| outcome.clone());
     output.finish(&outcome)?;
     page.write(&outcome)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::facts::{Lifecycle, Millis, Opener, SourceStatus, TargetFacts, TargetId};
 use super::life_spans::{Bucket, LifeSpans};
-use crate::finding::{Confidence, Evidence, Severity, Verdict};
+use crate::finding::{Confidence, Evidence, Linked, Severity, Verdict};
 
 /// Everything the watch can say at `now`.
 #[derive(Debug, Clone, PartialEq)]
@@ -321,6 +321,10 @@ pub struct OpenerOutcome {
     pub promoted: u64,
     /// Share of all openings of the place that are still open in this group, 0 to 1.
     pub share: Option<f64>,
+    /// Its line, where the source is at hand.
+    pub source_line: Option<String>,
+    /// What the linter says of it, where the source is at hand.
+    pub linked: Vec<Linked>,
 }
 
 /// Another finding whose survivors were opened together with those of this one.

@@ -1,6 +1,7 @@
 //! Who opened what survives: in words for people, and as stacks for flame graphs.
 
 use super::number::{duration, short};
+use crate::finding::{Linked, Relation};
 use crate::live::outcome::{OpenerOutcome, Openers, Outcome};
 
 /// Places told in words.
@@ -9,8 +10,12 @@ const MOST: usize = 3;
 /// A line for each place that opened survivors, then what is not known.
 pub(super) fn lines(openers: &Openers) -> Vec<String> {
     let age = duration(openers.age_s);
-    let mut lines: Vec<String> =
-        openers.places.iter().take(MOST).map(|place| of_place(place, &age)).collect();
+    let mut lines = Vec::new();
+    for place in openers.places.iter().take(MOST) {
+        lines.push(of_place(place, &age));
+        lines.extend(place.source_line.as_ref().map(|line| format!("  {}", line.trim())));
+        lines.extend(place.linked.iter().take(MOST).map(of_finding));
+    }
     if openers.places.is_empty() {
         let known = openers.promoted - unknown(openers);
         lines.push(format!(
@@ -30,7 +35,7 @@ fn unknown(openers: &Openers) -> u64 {
 }
 
 fn of_place(place: &OpenerOutcome, age: &str) -> String {
-    let OpenerOutcome { opener, openings, survivors, promoted, share } = place;
+    let OpenerOutcome { opener, openings, survivors, promoted, share, .. } = place;
     let share = share.map_or_else(String::new, |share| format!(", {}%", short(share * 100.0)));
     let numbers = format!(
         "{survivors} of {openings} openings are still open{share}; {promoted} for more than {age}"
@@ -44,6 +49,18 @@ fn of_place(place: &OpenerOutcome, age: &str) -> String {
     }
     let doubt = if opener.certain { "" } else { " or something it calls" };
     format!("opened by {}{doubt} ({}): {numbers}", opener.site(), opener.call)
+}
+
+/// What the linter says of a place, and how near that is.
+fn of_finding(f: &Linked) -> String {
+    let near = match f.relation {
+        Relation::Line => "on this line",
+        Relation::Function => "in this function",
+        Relation::Caller => "in a function that calls it",
+        Relation::Family => "a candidate, no proof",
+    };
+    let Linked { severity, rule, path, line, message, .. } = f;
+    format!("  lint, {near}: {path}:{line} {message} ({}: {rule})", severity.as_str())
 }
 
 /// One line a place, as tools for flame graphs read them: the frames from the outermost on, and how
@@ -84,8 +101,10 @@ mod tests {
         let openers = samples::openers();
         let lines = lines(&openers);
         assert!(lines[0].starts_with("opened by db::connect src/db.rs:12 (socket): 9 of 12"));
-        assert!(lines[1].starts_with("opened through some-pool (connect): "), "{lines:?}");
-        assert!(lines[2].contains("2 of them it is not known"), "{lines:?}");
+        assert!(lines[1].starts_with("  let stream = "), "{lines:?}");
+        assert!(lines[2].starts_with("  lint, in this function: src/db.rs:14 this"), "{lines:?}");
+        assert!(lines[3].starts_with("opened through some-pool (connect): "), "{lines:?}");
+        assert!(lines[4].contains("2 of them it is not known"), "{lines:?}");
         let none = Openers { places: Vec::new(), unknown: Vec::new(), ..openers };
         assert!(super::lines(&none)[0].contains("not yet known"));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::finding::{Confidence, Evidence, Severity, Verdict};
+use crate::finding::{Confidence, Evidence, Linked, Relation, Severity, Verdict};
 use crate::live::facts::{Opener, SourceStatus, TargetFacts, TargetId};
 use crate::live::life_spans::LifeSpans;
 use crate::live::outcome::*;
@@ -149,6 +149,8 @@ pub(crate) fn openers() -> Openers {
         survivors,
         promoted: survivors - 1,
         share: Some(survivors as f64 / 12.0),
+        source_line: None,
+        linked: Vec::new(),
     };
     let line = Opener {
         function: "db::connect".into(),
@@ -172,7 +174,30 @@ pub(crate) fn openers() -> Openers {
         survivors: 15,
         promoted: 13,
         unknown: vec![("events were lost when it was opened".into(), 2)],
-        places: vec![place(line, 9), place(pool, 4)],
+        places: vec![
+            OpenerOutcome {
+                source_line: Some("let stream = TcpStream::connect(\x1b[31m)?;".to_owned()),
+                linked: vec![linked()],
+                ..place(line, 9)
+            },
+            place(pool, 4),
+        ],
+    }
+}
+
+/// A finding in the function that opens what leaks.
+fn linked() -> Linked {
+    Linked {
+        relation: Relation::Function,
+        rule: "raw-fd-not-closed".to_owned(),
+        family: "fd".to_owned(),
+        severity: Severity::Warning,
+        confidence: Confidence::High,
+        path: "src/db.rs".into(),
+        line: 14,
+        function: "db::connect".to_owned(),
+        message: "this descriptor is never closed \x1b[31m".to_owned(),
+        fingerprint: "72f12db904d70f6c".to_owned(),
     }
 }
 

@@ -121,6 +121,15 @@ fn the_wings_do_not_know_each_other() {
 }
 
 #[test]
+fn the_join_knows_findings_alone() {
+    let others = ["catalog", "cli", "config", "lint", "live", "report"];
+    let others: Vec<String> = others.iter().map(|room| format!("crate/{room}")).collect();
+    let mut outside: Vec<&str> = others.iter().map(String::as_str).collect();
+    outside.extend(["std/fs", "std/io", "std/env", "std/time"]);
+    keeps_out("join", &outside);
+}
+
+#[test]
 fn judgement_does_no_io_and_reads_no_clock() {
     let outside = [
         "crate/live/collect",

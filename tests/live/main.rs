@@ -14,6 +14,7 @@ mod console;
 mod crowded;
 mod diagnosed;
 mod healthy;
+mod joined;
 mod leaks;
 mod observe;
 mod openers;
@@ -76,6 +77,9 @@ fn main() -> ExitCode {
     if !full {
         let fits = |name: &str| wanted.is_none_or(|word| name.contains(word.as_str()));
         diagnoses(&fits, &mut tally);
+        for (name, outcome) in joined::all(&fits) {
+            tally.note(name, outcome);
+        }
         for (name, outcome) in stacks::all(&fits) {
             tally.note(name, outcome);
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::duration;
+use crate::join::Remap;
 
 /// When it is traced who opens handles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -33,4 +34,10 @@ pub(in crate::cli) struct TraceArgs {
     /// At the end, write the stacks that opened what leaks, folded for flame graphs
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) trace_out: Option<PathBuf>,
+    /// The source of the program: its lines and findings of the linter are told beside what opens
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) source: Option<PathBuf>,
+    /// Paths of source where the program was built, and here
+    #[arg(long, value_name = "FROM=TO", requires = "source")]
+    pub(in crate::cli) source_map: Vec<Remap>,
 }

@@ -108,7 +108,15 @@ pub(super) fn of_group(
             let share = (*openings > 0).then(|| (survivors as f64 / *openings as f64).min(1.0));
             let opener = Arc::clone(opener);
             let openings = *openings;
-            outcome.places.push(OpenerOutcome { opener, openings, survivors, promoted, share });
+            outcome.places.push(OpenerOutcome {
+                opener,
+                openings,
+                survivors,
+                promoted,
+                share,
+                source_line: None,
+                linked: Vec::new(),
+            });
         }
     }
     // Of equals the first by name: the order is the same in a replay.

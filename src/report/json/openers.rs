@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::super::number::rounded;
 use super::super::openers::stack;
+use crate::finding::Linked;
 use crate::live::outcome;
 
 /// JSON: a place that opens handles.
@@ -22,6 +23,40 @@ pub(super) struct Opener<'a> {
     promoted: u64,
     share: Option<f64>,
     stack: String,
+    source_line: Option<&'a str>,
+    static_findings: Vec<StaticFinding<'a>>,
+}
+
+/// JSON: what the linter says of the place.
+#[derive(Serialize)]
+struct StaticFinding<'a> {
+    relation: &'static str,
+    rule: &'a str,
+    family: &'a str,
+    severity: &'static str,
+    confidence: &'static str,
+    path: &'a str,
+    line: u32,
+    function: &'a str,
+    message: &'a str,
+    fingerprint: &'a str,
+}
+
+impl<'a> StaticFinding<'a> {
+    fn new(f: &'a Linked) -> Self {
+        Self {
+            relation: f.relation.as_str(),
+            rule: &f.rule,
+            family: &f.family,
+            severity: f.severity.as_str(),
+            confidence: f.confidence.as_str(),
+            path: &f.path,
+            line: f.line,
+            function: &f.function,
+            message: &f.message,
+            fingerprint: &f.fingerprint,
+        }
+    }
 }
 
 impl<'a> Opener<'a> {
@@ -41,6 +76,8 @@ impl<'a> Opener<'a> {
             promoted: o.promoted,
             share: o.share.and_then(rounded),
             stack: stack(o).join(";"),
+            source_line: o.source_line.as_deref(),
+            static_findings: o.linked.iter().map(StaticFinding::new).collect(),
         }
     }
 }

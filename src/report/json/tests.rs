@@ -217,6 +217,25 @@ struct Opener {
     #[serde(deserialize_with = "Option::deserialize")]
     share: Option<f64>,
     stack: String,
+    #[serde(deserialize_with = "Option::deserialize")]
+    source_line: Option<String>,
+    static_findings: Vec<StaticFinding>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct StaticFinding {
+    relation: String,
+    rule: String,
+    family: String,
+    severity: String,
+    confidence: String,
+    path: String,
+    line: u32,
+    function: String,
+    message: String,
+    fingerprint: String,
 }
 
 #[derive(Deserialize)]
