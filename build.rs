@@ -30,6 +30,7 @@ fn main() -> io::Result<()> {
     list(&root, &["apis", "lint"], &out.join("rules.rs"))?;
     list(&root, &["live"], &out.join("live_rules.rs"))?;
     list(&root, &["pools"], &out.join("pools.rs"))?;
+    list(&root, &["frames"], &out.join("frames.rs"))?;
     println!("cargo::rustc-env=POOLSCAN_BUILD={:016x}", build(&package)?);
     Ok(())
 }

@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod finding;
+pub mod join;
 pub mod lint;
 pub mod live;
 pub mod report;

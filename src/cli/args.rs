@@ -6,6 +6,8 @@ mod lint;
 mod shell;
 #[cfg(target_os = "linux")]
 mod tokio;
+#[cfg(target_os = "linux")]
+mod trace;
 
 #[cfg(target_os = "linux")]
 use std::net::SocketAddr;
@@ -22,6 +24,8 @@ pub(super) use shell::{CompletionsArgs, ManArgs};
 
 #[cfg(target_os = "linux")]
 pub(super) use tokio::{Tokio, TokioArgs};
+#[cfg(target_os = "linux")]
+pub(super) use trace::{Trace, TraceArgs};
 
 use crate::finding::Verdict;
 
@@ -185,6 +189,7 @@ pub(super) struct SourceArgs {
     poolscan watch nginx --otlp http://127.0.0.1:4318\n  \
     poolscan watch api --pprof http://127.0.0.1:6060\n  \
     poolscan watch api --metrics http://127.0.0.1:9090/metrics\n  \
+    poolscan watch 4711 --trace on              which lines open what stays open\n  \
     poolscan watch --lifetime 5s -- ./my-test   gate a test: exit 1 when it leaks")]
 pub(super) struct WatchArgs {
     /// pid, name, :PORT, unit NAME.service, container:ID or cgroup:/PATH
@@ -213,6 +218,8 @@ pub(super) struct WatchArgs {
     pub(super) metrics: MetricsArgs,
     #[command(flatten)]
     pub(super) tasks: TokioArgs,
+    #[command(flatten)]
+    pub(super) tracing: TraceArgs,
     /// Start this program and watch it to its end
     #[arg(last = true, value_name = "CMD", conflicts_with = "selectors")]
     pub(super) program: Vec<String>,

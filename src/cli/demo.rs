@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::args::{
-    DemoArgs, FailOn, Format, Judging, MetricsArgs, SourceArgs, Tokio, TokioArgs, WatchArgs,
+    DemoArgs, FailOn, Format, Judging, MetricsArgs, SourceArgs, Tokio, TokioArgs, Trace, TraceArgs,
+    WatchArgs,
 };
 use super::exit::Exit;
 use super::output::Output;
@@ -54,6 +55,14 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
         metrics: MetricsArgs::default(),
         program: Vec::new(),
         tasks: TokioArgs { tokio: Tokio::Off },
+        tracing: TraceArgs {
+            trace: Trace::Off,
+            trace_for: None,
+            trace_max: Duration::from_mins(15),
+            trace_out: None,
+            source: None,
+            source_map: Vec::new(),
+        },
     });
     drop(service);
     let exit = result?;

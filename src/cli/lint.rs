@@ -1,5 +1,6 @@
 //! `poolscan lint`: source to findings, shown once at the end.
 
+mod evidence;
 mod fix;
 mod git;
 mod input;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use evidence::Evidence;
 use input::Input;
 use known::{Keep, Known};
 use outputs::Outputs;
@@ -73,6 +75,7 @@ pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
         }
         Ok(())
     };
+    let evidence = Evidence::read(&args.evidence, &args.source_map)?;
     let report = if args.fix || args.diff {
         let result = fix::mended(args, &loaded, &chosen, &options, &judge);
         progress.finish();
@@ -82,7 +85,9 @@ pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
         }
         fix::write(&mended)?;
         complain(&fix::summary(&mended));
-        mended.report
+        let mut report = mended.report;
+        evidence.apply(&mut report.findings);
+        report
     } else {
         let result = lint::run_with(loaded, &chosen.policies, &options);
         progress.finish();
@@ -91,6 +96,7 @@ pub(super) fn run(args: &LintArgs) -> anyhow::Result<Exit> {
             store.trim();
         }
         judge(&mut report)?;
+        evidence.apply(&mut report.findings);
         report
     };
     outputs.write(&report, &chosen, started.elapsed())?;

@@ -13,17 +13,21 @@ use super::output::Output;
 use super::page::Page;
 use super::recorder::Recording;
 use super::remotes::attach_tokio;
+use super::source;
 use super::sources;
 use super::stop::Stop;
 use super::targets;
 use super::terminal::style;
+use super::trace::Tracing;
 use super::tui::{self, Screens};
+use super::whole;
 use crate::live::collect::sampler::Sampler;
 use crate::live::detect::scale::Timing;
 use crate::live::facts::Millis;
 use crate::live::record::Header;
 use crate::live::target::Target;
 use crate::live::watch::{Settings, Watch};
+use crate::report::folded;
 
 /// Default interval of counts.
 const COUNT_INTERVAL: Duration = Duration::from_secs(1);
@@ -95,15 +99,25 @@ fn watch_targets(
     {
         complain(&format!("connections are not traced: {reason}; they are estimated"));
     }
+    let mut tracing = Tracing::new(&args.tracing);
+    if !args.once {
+        tracing.start(&mut sampler);
+    }
     let screens = screens(args, stop)?;
-    let mut sinks = Sinks { recording, page, metrics, screens, output };
+    let mut sinks = Sinks { recording, page, metrics, screens, output, tracing };
     let end = sample(args, &mut sampler, &mut watch, &timing, &mut sinks, stop);
-    let Sinks { recording, page, mut metrics, screens, output } = sinks;
+    let Sinks { recording, page, mut metrics, screens, output, .. } = sinks;
     screens.map_or(Ok(()), Screens::finish).context("the terminal")?;
-    let (end, outcome) = (end?, watch.outcome());
+    let (end, mut outcome) = (end?, watch.outcome());
+    if let Some(folder) = &args.tracing.source {
+        source::join(folder, &args.tracing.source_map, &mut outcome);
+    }
     metrics.update(|| outcome.clone());
     output.finish(&outcome)?;
     page.write(&outcome)?;
+    if let Some(path) = &args.tracing.trace_out {
+        whole::write(path, folded(&outcome).as_bytes())?;
+    }
     metrics.finish();
     let recorded = recording.finish(match end {
         End::TimeUp => "time is up",
@@ -125,6 +139,8 @@ struct Sinks<'a> {
     /// Instead of what `output` would say in between.
     screens: Option<Screens>,
     output: &'a mut Output,
+    /// What is asked of the kernel, because of what was seen.
+    tracing: Tracing,
 }
 
 /// The screens, where they are wanted and a terminal can show them. A program of ours writes to the
@@ -170,6 +186,15 @@ fn sample(
         };
         sinks.recording.tick(&facts);
         let changes = watch.step(&facts);
+        if beat && !args.once {
+            for note in sinks.tracing.steer(at, &watch.wanted(), sampler) {
+                match &sinks.screens {
+                    // The screens show the source.
+                    Some(_) => {}
+                    None => complain(&note),
+                }
+            }
+        }
         sinks.page.tick(&facts, &changes);
         sinks.metrics.step(&changes, beat, || watch.outcome());
         facts.clear();

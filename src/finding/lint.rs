@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Confidence;
+use super::{Confidence, Seen};
 
 /// How bad a finding is. `--fail-on` compares by this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,6 +27,15 @@ impl Severity {
             Self::Note => "note",
             Self::Warning => "warning",
             Self::Error => "error",
+        }
+    }
+
+    /// One step more: what was seen to happen is worth that.
+    #[must_use]
+    pub fn raised(self) -> Self {
+        match self {
+            Self::Note => Self::Warning,
+            Self::Warning | Self::Error => Self::Error,
         }
     }
 
@@ -174,4 +183,6 @@ pub struct LintFinding {
     pub fix: Option<Fix>,
     /// Stays the same when lines and files move: of defect, package, module, function and subject.
     pub fingerprint: String,
+    /// Leaks of running programs at this place, if anybody told of them.
+    pub seen: Vec<Seen>,
 }

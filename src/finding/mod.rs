@@ -1,10 +1,12 @@
 //! Defines what both wings of poolscan answer with: verdicts, confidence and evidence.
 
 mod fingerprint;
+mod link;
 mod lint;
 mod verdict;
 
 pub use fingerprint::assign_fingerprints;
+pub use link::{Linked, Relation, Seen};
 pub use lint::{Applicability, Edit, Fix, LintFinding, MAX_EXITS, Region, Related, Role, Severity};
 pub use verdict::{Confidence, Verdict};
 

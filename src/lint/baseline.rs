@@ -195,6 +195,7 @@ mod tests {
             related: Vec::new(),
             fix: None,
             fingerprint: String::new(),
+            seen: Vec::new(),
         }
     }
 

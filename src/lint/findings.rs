@@ -126,6 +126,7 @@ pub(crate) fn finding(
         fix: reported.fix.as_ref().map(|planned| fix(planned, lines)),
         related: with_acquisition(related, lines, candidate),
         fingerprint: String::new(),
+        seen: Vec::new(),
     })
 }
 

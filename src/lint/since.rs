@@ -198,6 +198,7 @@ mod tests {
             related: exits.iter().map(exit).collect(),
             fix: None,
             fingerprint: String::new(),
+            seen: Vec::new(),
         }
     }
 

@@ -220,6 +220,28 @@ pub enum Fact {
         /// All of them so far.
         counts: Arc<ConnectionCounts>,
     },
+    /// A place in the program that opens handles, as its stacks were seen.
+    Opener {
+        /// When it was first seen.
+        at: Millis,
+        /// Of which target.
+        target: TargetId,
+        /// Its number, by which handles and counts name it.
+        place: u32,
+        /// What is known of it.
+        opener: Arc<Opener>,
+    },
+    /// Openings from one place were counted, since it was first seen.
+    Openings {
+        /// When.
+        at: Millis,
+        /// Of which target.
+        target: TargetId,
+        /// The place.
+        place: u32,
+        /// All of them so far; those of which no stack was looked at are not among them.
+        count: u64,
+    },
     /// What was true of the surroundings: evidence for people, and for comparing two looks.
     Environment {
         /// When.
@@ -341,6 +363,54 @@ pub struct ConnectionCounts {
     pub lives: LifeSpans,
 }
 
+/// A place in the program that opens handles; or why such a place is not known. Empty strings mean
+/// "not known" or "none". All of it is untrusted text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Opener {
+    /// The innermost function of the program itself.
+    pub function: Arc<str>,
+    /// Its source file.
+    pub file: Arc<str>,
+    /// The line of the call.
+    pub line: Option<u32>,
+    /// The file that its code is in.
+    pub module: Arc<str>,
+    /// The pool or client library that opened it for the program: no line of it is guilty then.
+    pub through: Arc<str>,
+    /// Families of rules of the linter about what goes wrong with that library.
+    pub families: Arc<[Arc<str>]>,
+    /// The system call.
+    pub call: Arc<str>,
+    /// No frame within the function can have been missed.
+    pub certain: bool,
+    /// Why no place is known; empty where one is.
+    pub unknown: Arc<str>,
+    /// One stack that led there, innermost first.
+    pub stack: Arc<[Arc<str>]>,
+}
+
+impl Opener {
+    /// Function and line, as far as they are known. Untrusted text.
+    pub fn site(&self) -> String {
+        let function =
+            if self.function.is_empty() { "a function without a name" } else { &self.function };
+        match (&*self.file, self.line) {
+            ("", _) => format!("{function} ({})", self.module),
+            (file, Some(line)) => format!("{function} {file}:{line}"),
+            (file, None) => format!("{function} {file}"),
+        }
+    }
+}
+
+/// Who opened a handle, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenedBy {
+    /// The place.
+    pub place: u32,
+    /// When: of what looks the same from look to look, the last time.
+    pub since: Millis,
+}
+
 /// What counted connections rest on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Basis {
@@ -366,6 +436,8 @@ pub enum Change {
     InheritedBy(Option<u32>),
     /// A task fares in another way.
     Poll(Arc<Poll>),
+    /// It was opened under trace, by this place.
+    OpenedBy(OpenedBy),
     /// Where in the kernel a thread stands, the innermost function first. Evidence for people.
     Stack(Arc<[Arc<str>]>),
 }
@@ -429,6 +501,8 @@ impl Fact {
             | Self::Pool { at, .. }
             | Self::TimeWait { at, .. }
             | Self::Connections { at, .. }
+            | Self::Opener { at, .. }
+            | Self::Openings { at, .. }
             | Self::Environment { at, .. }
             | Self::Source { at, .. }
             | Self::Lifecycle { at, .. } => Some(*at),

@@ -128,7 +128,7 @@ impl Inventory {
                         Change::Place(facts) => held.facts = Arc::unwrap_or_clone(facts),
                         Change::Flow(flow) => held.facts.flow = Some(flow),
                         Change::InheritedBy(child) => held.facts.inherited_by = child,
-                        Change::Stack(_) | Change::Poll(_) => {}
+                        Change::Stack(_) | Change::Poll(_) | Change::OpenedBy(_) => {}
                     }
                 }
             }
@@ -163,6 +163,8 @@ impl Inventory {
             | Fact::Limit { .. }
             | Fact::TimeWait { .. }
             | Fact::Connections { .. }
+            | Fact::Opener { .. }
+            | Fact::Openings { .. }
             | Fact::Lifecycle { .. } => {}
         }
     }

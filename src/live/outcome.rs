@@ -1,10 +1,11 @@
 //! The answer of a watch at one moment: plain data that judgement fills and `report` renders.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::facts::{Lifecycle, Millis, SourceStatus, TargetFacts, TargetId};
+use super::facts::{Lifecycle, Millis, Opener, SourceStatus, TargetFacts, TargetId};
 use super::life_spans::{Bucket, LifeSpans};
-use crate::finding::{Confidence, Evidence, Severity, Verdict};
+use crate::finding::{Confidence, Evidence, Linked, Severity, Verdict};
 
 /// Everything the watch can say at `now`.
 #[derive(Debug, Clone, PartialEq)]
@@ -280,6 +281,8 @@ pub struct ResourceOutcome {
     pub examples: Vec<String>,
     /// Opening lines, when a source knows them. Untrusted text.
     pub sites: Vec<String>,
+    /// Who opened those of its handles that were opened under trace; `None`: none was.
+    pub openers: Option<Openers>,
     /// Counts over the watch for a sparkline, oldest first, at most 60.
     pub history: Vec<f64>,
     /// Findings that grow with this one: whatever leaks it leaks them, too.
@@ -288,6 +291,40 @@ pub struct ResourceOutcome {
     pub part_of: Option<String>,
     /// When this verdict was reached.
     pub since: Millis,
+}
+
+/// Who opened handles of a group, as far as they were opened under trace and are still open.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Openers {
+    /// Age past which a survivor counts, seconds.
+    pub age_s: f64,
+    /// Handles opened under trace that are still open.
+    pub survivors: u64,
+    /// Of these, those past the age.
+    pub promoted: u64,
+    /// Of these, those of which it is not known who opened them, by reason.
+    pub unknown: Vec<(String, u64)>,
+    /// Places, most survivors past the age first. Those with fewer than three of them are left out.
+    pub places: Vec<OpenerOutcome>,
+}
+
+/// A place that opens handles.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenerOutcome {
+    /// What is known of it. Untrusted text.
+    pub opener: Arc<Opener>,
+    /// Openings counted, of whatever group; those of which no stack was looked at are not among them.
+    pub openings: u64,
+    /// Handles of the group that it opened and that are still open.
+    pub survivors: u64,
+    /// Of these, those past the age.
+    pub promoted: u64,
+    /// Share of all openings of the place that are still open in this group, 0 to 1.
+    pub share: Option<f64>,
+    /// Its line, where the source is at hand.
+    pub source_line: Option<String>,
+    /// What the linter says of it, where the source is at hand.
+    pub linked: Vec<Linked>,
 }
 
 /// Another finding whose survivors were opened together with those of this one.

@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::listing::gap;
 use super::number::{bytes, duration, durations, short};
+use super::openers;
 use super::text::{ascii, fit, sanitise};
 use crate::finding::{Severity, Verdict};
 use crate::live::facts::SourceStatus;
@@ -82,6 +83,9 @@ pub fn human_changes(changes: &Changes, style: Style, out: &mut dyn io::Write) -
             }
         };
         page.add(tone(change.resource.verdict), &text);
+        if change.resource.openers.as_ref().is_some_and(|openers| !openers.places.is_empty()) {
+            page.opened_by(&change.resource);
+        }
     }
     for DiagnosisChange { at, what, diagnosis, .. } in &changes.diagnoses {
         let at = duration(*at as f64 / 1000.0);
@@ -264,8 +268,22 @@ impl Page {
         for step in finding.next_steps.iter().take(3) {
             self.step(step);
         }
-        for site in finding.sites.iter().take(3) {
-            self.add("", &format!("  opened at {site}"));
+        self.opened_by(finding);
+    }
+
+    /// Who opened what survives: as traced, else as a source tells it.
+    fn opened_by(&mut self, finding: &ResourceOutcome) {
+        match &finding.openers {
+            Some(openers) => {
+                for line in openers::lines(openers) {
+                    self.wrapped("", "  ", &line);
+                }
+            }
+            None => {
+                for site in finding.sites.iter().take(3) {
+                    self.add("", &format!("  opened at {site}"));
+                }
+            }
         }
     }
 

@@ -12,6 +12,7 @@ mod listing;
 mod live_rules;
 mod live_view;
 mod number;
+mod openers;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 mod prometheus;
@@ -33,6 +34,7 @@ pub use json::{json, ndjson_change, ndjson_diagnosis, ndjson_summary};
 pub use listing::{Listing, gap, listing, listing_json};
 pub use live_rules::{explain_live, explain_live_json, live_rules};
 pub use live_view::LiveView;
+pub use openers::folded;
 pub use prometheus::{classic, lint_metrics, metric_names, watch_metrics};
 pub use text::sanitise;
 pub use top::{Top, top, top_json};

@@ -1,9 +1,10 @@
 //! Outcomes that the tests of all formats render.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::finding::{Confidence, Evidence, Severity, Verdict};
-use crate::live::facts::{SourceStatus, TargetFacts, TargetId};
+use crate::finding::{Confidence, Evidence, Linked, Relation, Severity, Verdict};
+use crate::live::facts::{Opener, SourceStatus, TargetFacts, TargetId};
 use crate::live::life_spans::LifeSpans;
 use crate::live::outcome::*;
 
@@ -132,10 +133,71 @@ pub(crate) fn unknown() -> ResourceOutcome {
         next_steps: Vec::new(),
         examples: Vec::new(),
         sites: Vec::new(),
+        openers: None,
         history: Vec::new(),
         together: Vec::new(),
         part_of: None,
         since: 0,
+    }
+}
+
+/// Survivors of a known line, of a pool, and of nobody known.
+pub(crate) fn openers() -> Openers {
+    let place = |opener: Opener, survivors| OpenerOutcome {
+        opener: Arc::new(opener),
+        openings: 12,
+        survivors,
+        promoted: survivors - 1,
+        share: Some(survivors as f64 / 12.0),
+        source_line: None,
+        linked: Vec::new(),
+    };
+    let line = Opener {
+        function: "db::connect".into(),
+        file: "src/db.rs".into(),
+        line: Some(12),
+        module: "billing".into(),
+        call: "socket".into(),
+        certain: true,
+        stack: ["db::con;ne\x1bct".into(), "main".into()].into(),
+        ..Opener::default()
+    };
+    let pool = Opener {
+        through: "some-pool".into(),
+        families: ["pool".into()].into(),
+        call: "connect".into(),
+        certain: true,
+        ..Opener::default()
+    };
+    Openers {
+        age_s: 60.0,
+        survivors: 15,
+        promoted: 13,
+        unknown: vec![("events were lost when it was opened".into(), 2)],
+        places: vec![
+            OpenerOutcome {
+                source_line: Some("let stream = TcpStream::connect(\x1b[31m)?;".to_owned()),
+                linked: vec![linked()],
+                ..place(line, 9)
+            },
+            place(pool, 4),
+        ],
+    }
+}
+
+/// A finding in the function that opens what leaks.
+fn linked() -> Linked {
+    Linked {
+        relation: Relation::Function,
+        rule: "raw-fd-not-closed".to_owned(),
+        family: "fd".to_owned(),
+        severity: Severity::Warning,
+        confidence: Confidence::High,
+        path: "src/db.rs".into(),
+        line: 14,
+        function: "db::connect".to_owned(),
+        message: "this descriptor is never closed \x1b[31m".to_owned(),
+        fingerprint: "72f12db904d70f6c".to_owned(),
     }
 }
 
@@ -205,7 +267,8 @@ pub(crate) fn leak() -> ResourceOutcome {
         }),
         next_steps: vec!["close the connection after EOF".into()],
         examples: vec!["10.0.0.1:4 -> \x1b[31m10.0.3.7:5432".into()],
-        sites: vec!["src/db.rs:12".into()],
+        sites: vec!["db::connect src/db.rs:12".into()],
+        openers: Some(openers()),
         history: vec![1.0, 8.0, 23.0],
         together: vec![Together {
             id: "1/threads/thread > worker/cohort".into(),

@@ -103,7 +103,12 @@ fn finding_knows_nobody_above_it() {
 fn the_wings_do_not_know_each_other() {
     keeps_out("live", &["crate/lint"]);
     // Rules about processes are data, too; only diagnoses know of them.
-    let facts = ["census", "detect", "host", "record", "target", "trace", "watch"];
+    let facts = ["census", "detect", "host", "record", "target", "watch"];
+    // Whose frames are whose is data that stacks need.
+    keeps_out(
+        "live/trace",
+        &["crate/catalog/live", "crate/catalog/pools", "crate/catalog/Catalog"],
+    );
     // What metrics mean is data that a collector needs.
     keeps_out("live/collect", &["crate/catalog/live", "crate/catalog/Catalog"]);
     for room in facts {
@@ -113,6 +118,15 @@ fn the_wings_do_not_know_each_other() {
     keeps_out("config", &["crate/live", "crate/report", "crate/cli", "crate/catalog"]);
     keeps_out("lint", &["crate/config"]);
     keeps_out("lint/suppress", &["std/fs", "std/io", "std/env", "std/time"]);
+}
+
+#[test]
+fn the_join_knows_findings_alone() {
+    let others = ["catalog", "cli", "config", "lint", "live", "report"];
+    let others: Vec<String> = others.iter().map(|room| format!("crate/{room}")).collect();
+    let mut outside: Vec<&str> = others.iter().map(String::as_str).collect();
+    outside.extend(["std/fs", "std/io", "std/env", "std/time"]);
+    keeps_out("join", &outside);
 }
 
 #[test]

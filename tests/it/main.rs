@@ -12,6 +12,7 @@ mod config;
 mod editor;
 #[cfg(target_os = "linux")]
 mod endpoints;
+mod evidence;
 mod fixes;
 mod fixtures;
 mod linted;

@@ -14,13 +14,16 @@ mod console;
 mod crowded;
 mod diagnosed;
 mod healthy;
+mod joined;
 mod leaks;
 mod observe;
+mod openers;
 mod peer;
 mod place;
 mod recordings;
 mod scenarios;
 mod sick;
+mod stacks;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -74,7 +77,19 @@ fn main() -> ExitCode {
     if !full {
         let fits = |name: &str| wanted.is_none_or(|word| name.contains(word.as_str()));
         diagnoses(&fits, &mut tally);
+        for (name, outcome) in joined::all(&fits) {
+            tally.note(name, outcome);
+        }
+        for (name, outcome) in stacks::all(&fits) {
+            tally.note(name, outcome);
+        }
         for (name, outcome) in console::all(&fits) {
+            tally.note(name, outcome);
+        }
+    }
+    if !full {
+        let fits = |name: &str| wanted.is_none_or(|word| name.contains(word.as_str()));
+        for (name, outcome) in openers::all(&fits) {
             tally.note(name, outcome);
         }
     }

@@ -6,6 +6,7 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use crate::config::FailOn;
 use crate::finding::Severity;
+use crate::join::Remap;
 
 /// Formats of documents that are written once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,7 +76,7 @@ impl From<FailOnSeverity> for FailOn {
 }
 
 /// What source is judged by, for `lint` and `lsp`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(in crate::cli) struct Choosing {
     /// Show notes instead of counting them
     #[arg(long)]
@@ -165,6 +166,12 @@ pub(in crate::cli) struct LintArgs {
     /// Only findings of which a place was changed since this commit (its common ancestor with HEAD)
     #[arg(long, value_name = "REF")]
     pub(in crate::cli) since: Option<String>,
+    /// What `watch --format json` told: findings seen leaking become one step worse (docs/openers.md)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["write_baseline", "prune_baseline"])]
+    pub(in crate::cli) evidence: Vec<PathBuf>,
+    /// With --evidence: paths of source where the program was built, and here
+    #[arg(long, value_name = "FROM=TO", requires = "evidence")]
+    pub(in crate::cli) source_map: Vec<Remap>,
     /// Mend what can be mended without changing what the program does, and show the rest
     #[arg(long, group = "mend", conflicts_with_all = ["write_baseline", "prune_baseline"])]
     pub(in crate::cli) fix: bool,

@@ -17,7 +17,7 @@ pub use group::{Group, GroupId, LATELY};
 
 use crate::live::detect::clock::Life;
 use crate::live::detect::scale::Timing;
-use crate::live::facts::{Activity, Change, HandleFacts, HandleId, Millis, OTHER, Poll};
+use crate::live::facts::{Activity, Change, HandleFacts, HandleId, Millis, OTHER, OpenedBy, Poll};
 use crate::live::life_spans::LifeSpans;
 
 /// Most groups of one target; what comes later is counted in `other`.
@@ -41,6 +41,8 @@ pub struct Census {
     by_id: HashMap<HandleId, u32>,
     /// How tasks fare that do not fare as most do.
     polls: HashMap<HandleId, Arc<Poll>>,
+    /// Who opened those that were opened under trace.
+    openers: HashMap<HandleId, OpenedBy>,
     evictions: u64,
     /// Lengths of life of closed connections, by role.
     durations: BTreeMap<Arc<str>, LifeSpans>,
@@ -118,6 +120,7 @@ impl Census {
             free: Vec::new(),
             by_id: HashMap::new(),
             polls: HashMap::new(),
+            openers: HashMap::new(),
             evictions: 0,
             durations: BTreeMap::new(),
         }
@@ -187,6 +190,16 @@ impl Census {
         members
             .filter_map(|&slot| self.slots[slot as usize].as_ref())
             .map(|handle| handle.entered[0])
+    }
+
+    /// Who opened the members of a group that were opened under trace.
+    pub fn opened_by(&self, id: GroupId) -> impl Iterator<Item = OpenedBy> {
+        // Nobody is asked about where nothing was traced.
+        let members = if self.openers.is_empty() { &[] } else { &*self.group(id).members };
+        members
+            .iter()
+            .filter_map(|&slot| self.slots[slot as usize].as_ref())
+            .filter_map(|handle| self.openers.get(&handle.id).copied())
     }
 
     /// What came and went lately at each peer: of groups just below a role.
@@ -272,6 +285,7 @@ impl Census {
             return;
         };
         self.polls.remove(&id);
+        self.openers.remove(&id);
         self.part(slot, 0, at);
         if let Some(handle) = self.slots[slot as usize].take() {
             self.lived(&handle, at);
@@ -316,6 +330,9 @@ impl Census {
                 } else {
                     self.polls.insert(id, poll);
                 }
+            }
+            Change::OpenedBy(opened) => {
+                self.openers.insert(id, opened);
             }
             // It tells people something, and judgement nothing.
             Change::Stack(_) => {}

@@ -365,6 +365,11 @@ impl Fds {
         beat.source(target.id, "fds", status, &reason, cost);
     }
 
+    /// Whether threads of a process have fd tables of their own: a number says nothing there.
+    pub fn separate(&self, pid: u32) -> bool {
+        self.tables.range((pid, 1)..=(pid, u32::MAX)).next().is_some()
+    }
+
     /// Inotify instances: process and number.
     pub fn watchers(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.watchers.iter().copied()

@@ -24,6 +24,7 @@ mod mappings;
 pub mod memory;
 pub mod metrics;
 mod netns;
+mod openers;
 pub mod other_end;
 mod others;
 pub mod overview;

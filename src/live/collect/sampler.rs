@@ -17,6 +17,7 @@ use super::feed::Remote;
 use super::hidden::Hidden;
 use super::inherited::Inherited;
 use super::netns;
+use super::openers::{LookTime, Openers};
 use super::others::Others;
 use super::own;
 use super::socket_facts::{Ports, endpoint};
@@ -51,6 +52,7 @@ pub struct Sampler {
     /// Connections are counted as closely as can be.
     connections: bool,
     traced: Option<Traced>,
+    openers: Option<Openers>,
 }
 
 /// A target and its collectors.
@@ -60,6 +62,8 @@ struct Watched {
     first: bool,
     fds: Fds,
     fds_cost: Duration,
+    /// When fd tables were last read, and where the facts of that beat begin.
+    look: (LookTime, usize),
     sockets_cost: Duration,
     hidden: Hidden,
     hidden_cost: Duration,
@@ -109,6 +113,7 @@ impl Sampler {
             threads_name: "threads".into(),
             connections: false,
             traced: None,
+            openers: None,
         }
     }
 
@@ -139,6 +144,32 @@ impl Sampler {
         let traced = self.traced.insert(Traced::start());
         let failed = traced.failed();
         if failed.is_empty() { Ok(()) } else { Err(failed.to_owned()) }
+    }
+
+    /// Keeps what is needed to trace who opens handles, from the first look on.
+    pub fn with_openers(&mut self) {
+        self.openers = Some(Openers::default());
+    }
+
+    /// Begins to trace who opens the handles of a target. `stacks`: stacks are copied for so long;
+    /// without, as long as it is traced.
+    pub fn trace_openers(&mut self, target: TargetId, stacks: Option<Duration>) {
+        let watched = self.watched.iter().find(|watched| watched.target.id == target);
+        if let (Some(watched), Some(openers)) = (watched, &mut self.openers) {
+            openers.begin(&watched.target, stacks);
+        }
+    }
+
+    /// Traces them no more.
+    pub fn end_openers(&mut self, target: TargetId) {
+        if let Some(openers) = &mut self.openers {
+            openers.end(target);
+        }
+    }
+
+    /// Why openers are not traced although that was begun; empty where they are.
+    pub fn openers_failed(&self, target: TargetId) -> &str {
+        self.openers.as_ref().map_or("", |openers| openers.failed(target))
     }
 
     /// The bucket width.
@@ -225,6 +256,7 @@ impl Sampler {
             traced.take();
         }
         let table = ProcessTable::read();
+        let from = out.len();
         let mut living = 0;
         for watched in &mut self.watched {
             let begin = cpu_time();
@@ -237,7 +269,9 @@ impl Sampler {
                 out: &mut *out,
                 ids: &mut self.ids,
             };
+            watched.look = (LookTime::begin(), from);
             watched.fds.sweep(&watched.target, &mut beat);
+            watched.look.0.end();
             watched.fds_cost += cpu_time().saturating_sub(begin);
         }
         let passes = self.hear_sockets(at, out);
@@ -263,6 +297,10 @@ impl Sampler {
             watched.others.sample(target, &table, &mut beat);
             if let Some(traced) = &mut self.traced {
                 traced.deliver(target, &fds.sockets, &mut beat);
+            }
+            if let Some(openers) = &mut self.openers {
+                let (time, from) = watched.look;
+                openers.deliver((target, fds), from, time, &mut beat);
             }
             for remote in &mut watched.remotes {
                 remote.deliver(target, &mut beat);
@@ -421,6 +459,7 @@ impl Watched {
             first: true,
             fds: Fds::new(),
             fds_cost: Duration::ZERO,
+            look: (LookTime::default(), 0),
             sockets_cost: Duration::ZERO,
             hidden: Hidden::default(),
             hidden_cost: Duration::ZERO,

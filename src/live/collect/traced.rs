@@ -31,9 +31,9 @@ const REPORTS: usize = 128;
 /// An event that is older than this stands in its ring: then all rings agree on what came before.
 const SETTLED: Duration = Duration::from_millis(5);
 /// What opens the rings, and the folder that describes the tracepoint.
-const PERFMON: &str = "run as root, or: setcap cap_perfmon,cap_dac_read_search+ep \
+pub(super) const PERFMON: &str = "run as root, or: setcap cap_perfmon,cap_dac_read_search+ep \
     \"$(command -v poolscan)\"";
-const MOUNT: &str = "mount -t tracefs tracefs /sys/kernel/tracing";
+pub(super) const MOUNT: &str = "mount -t tracefs tracefs /sys/kernel/tracing";
 /// Events that the kernel dropped, or that found no room.
 const LOST: &str = "connection_events_lost";
 
@@ -268,7 +268,8 @@ fn hear(mut rings: Rings, layout: &Layout, outlet: &Outlet<Heard>) -> Result<(),
     }
 }
 
-fn monotonic_ns() -> u64 {
+/// The clock of events.
+pub(super) fn monotonic_ns() -> u64 {
     let now = Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default();
     u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
 }

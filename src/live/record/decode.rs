@@ -8,7 +8,7 @@ use super::intern::{HandleNames, NameError, Texts};
 use super::line::{FlowPart, Id, Line, Probe, Text, Value};
 use crate::live::facts::{
     Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle,
-    Millis, Poll, PoolReading, SourceStatus, TargetFacts, TargetId,
+    Millis, OpenedBy, Opener, Poll, PoolReading, SourceStatus, TargetFacts, TargetId,
 };
 use crate::live::life_spans::LifeSpans;
 
@@ -115,6 +115,26 @@ impl Decoder {
                 at: self.time(line)?,
                 id: self.id(line, |names, name| Ok(names.changed(name)))?,
                 change: Change::InheritedBy(line.inherited_by),
+            },
+            "opened_by" => Fact::Change {
+                at: self.time(line)?,
+                id: self.id(line, |names, name| Ok(names.changed(name)))?,
+                change: Change::OpenedBy(OpenedBy {
+                    place: line.place.ok_or("no \"place\"")?,
+                    since: in_range(line.since_ms)?.ok_or("no \"since_ms\"")?,
+                }),
+            },
+            "opener" => Fact::Opener {
+                at: self.time(line)?,
+                target: target(line),
+                place: line.place.ok_or("no \"place\"")?,
+                opener: Arc::new(self.opener(line)?),
+            },
+            "openings" => Fact::Openings {
+                at: self.time(line)?,
+                target: target(line),
+                place: line.place.ok_or("no \"place\"")?,
+                count: whole(line)?,
             },
             "stack" => {
                 let frames = line.frames.as_ref().ok_or("no \"frames\"")?;
@@ -273,6 +293,27 @@ impl Decoder {
         })
     }
 
+    fn opener(&mut self, line: &Line<'_>) -> Result<Opener, LineError> {
+        let part = line.opener.as_ref().ok_or("no \"opener\"")?;
+        let mut texts = |texts: &Option<Vec<Text<'_>>>| -> Arc<[Arc<str>]> {
+            let texts = texts.iter().flatten();
+            texts.map(|Text(text)| self.texts.share(text)).collect()
+        };
+        let (families, stack) = (texts(&part.families), texts(&part.stack));
+        Ok(Opener {
+            function: self.shared(&part.function),
+            file: self.shared(&part.file),
+            line: part.line,
+            module: self.shared(&part.module),
+            through: self.shared(&part.through),
+            families,
+            call: self.shared(&part.call),
+            certain: part.certain.unwrap_or(false),
+            unknown: self.shared(&part.unknown),
+            stack,
+        })
+    }
+
     fn shared(&mut self, text: &Option<Text<'_>>) -> Arc<str> {
         match text {
             Some(Text(text)) => self.texts.share(text),
@@ -323,9 +364,9 @@ fn of_misfit(bytes: &[u8]) -> Option<Decoded> {
                 _ => None,
             }
         }
-        "open" | "change" | "flow" | "poll" | "inherited" | "stack" | "environment" | "close"
-        | "gauge" | "limit" | "tally" | "pool" | "time_wait" | "connections" | "source"
-        | "lifecycle" | "target" | "end" => None,
+        "open" | "change" | "flow" | "poll" | "inherited" | "opened_by" | "opener" | "openings"
+        | "stack" | "environment" | "close" | "gauge" | "limit" | "tally" | "pool"
+        | "time_wait" | "connections" | "source" | "lifecycle" | "target" | "end" => None,
         _ => Some(Decoded::Unknown),
     }
 }

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::format::{FIRST_NAMED_ID, FirstTick, Header};
-use super::line::{FlowPart, Id, Line, PollPart, Text, Value};
+use super::line::{FlowPart, Id, Line, OpenerPart, PollPart, Text, Value};
 use crate::live::facts::{
-    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle, Poll,
-    SourceStatus, TargetFacts, TargetId,
+    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle,
+    Opener, Poll, SourceStatus, TargetFacts, TargetId,
 };
 use crate::live::life_spans::LifeSpans;
 
@@ -70,6 +70,11 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
                 Change::Flow(flow) => Line { flow: Some(part_of(flow)), ..of_type("flow") },
                 Change::Poll(poll) => Line { poll: Some(poll_part(poll)), ..of_type("poll") },
                 Change::InheritedBy(child) => Line { inherited_by: *child, ..of_type("inherited") },
+                Change::OpenedBy(opened) => Line {
+                    place: Some(opened.place),
+                    since_ms: Some(opened.since),
+                    ..of_type("opened_by")
+                },
                 Change::Stack(frames) => {
                     let frames = frames.iter().map(|frame| Text::from(&**frame)).collect();
                     Line { frames: Some(frames), ..of_type("stack") }
@@ -138,6 +143,20 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
             lives_ms: (counts.lives.sum_ms() != 0).then_some(counts.lives.sum_ms()),
             ..of_type("connections")
         },
+        Fact::Opener { at, target, place, opener } => Line {
+            t_ms: Some(*at),
+            target: number_of(*target),
+            place: Some(*place),
+            opener: Some(opener_part(opener)),
+            ..of_type("opener")
+        },
+        Fact::Openings { at, target, place, count } => Line {
+            t_ms: Some(*at),
+            target: number_of(*target),
+            place: Some(*place),
+            value: Some(Value::Unsigned(*count)),
+            ..of_type("openings")
+        },
         Fact::Environment { at, target, name, text } => Line {
             t_ms: Some(*at),
             target: number_of(*target),
@@ -179,7 +198,7 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
             let HandleFacts { kind, role, peer, state, site, label, .. } = Arc::make_mut(facts);
             [kind, role, peer, state, site, label].into_iter().for_each(cut);
             if let Some(group) = &mut Arc::make_mut(facts).group {
-                *group = short_group(group);
+                *group = shorter(group, SHORT_GROUP);
             }
         }
         Fact::Change { change: Change::State(state), .. } => cut(state),
@@ -189,40 +208,47 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
         Fact::Gauge { name, .. } | Fact::Limit { name, .. } | Fact::Pool { name, .. } => cut(name),
         Fact::Tally { kind, group, .. } => {
             cut(kind);
-            *group = short_group(group);
+            *group = shorter(group, SHORT_GROUP);
         }
         Fact::TimeWait { peer, .. } => cut(peer),
         Fact::Connections { counts, .. } => {
             let ConnectionCounts { role, peer, .. } = Arc::make_mut(counts);
             [role, peer].into_iter().for_each(cut);
         }
+        Fact::Opener { opener, .. } => {
+            let Opener { function, file, module, through, call, unknown, families, stack, .. } =
+                Arc::make_mut(opener);
+            [function, file, module, through, call, unknown].into_iter().for_each(cut);
+            *families = shorter(families, SHORT_GROUP);
+            *stack = shorter(stack, SHORT_STACK);
+        }
         Fact::Environment { name, text, .. } => {
             cut(name);
             cut(text);
         }
         Fact::Change { change: Change::Stack(frames), .. } => {
-            let mut kept: Vec<_> = frames.iter().take(SHORT_STACK).cloned().collect();
-            kept.iter_mut().for_each(cut);
-            *frames = kept.into();
+            *frames = shorter(frames, SHORT_STACK);
         }
         Fact::Source { name, reason, .. } => {
             cut(name);
             cut(reason);
         }
         Fact::Change {
-            change: Change::Activity(_) | Change::Flow(_) | Change::InheritedBy(_),
+            change:
+                Change::Activity(_) | Change::Flow(_) | Change::InheritedBy(_) | Change::OpenedBy(_),
             ..
         }
+        | Fact::Openings { .. }
         | Fact::Close { .. }
         | Fact::Lifecycle { .. } => {}
     }
     short
 }
 
-fn short_group(group: &[Arc<str>]) -> Arc<[Arc<str>]> {
-    let mut levels: Vec<_> = group.iter().take(SHORT_GROUP).cloned().collect();
-    levels.iter_mut().for_each(cut);
-    levels.into()
+fn shorter(texts: &[Arc<str>], most: usize) -> Arc<[Arc<str>]> {
+    let mut kept: Vec<_> = texts.iter().take(most).cloned().collect();
+    kept.iter_mut().for_each(cut);
+    kept.into()
 }
 
 fn cut(text: &mut Arc<str>) {
@@ -279,6 +305,24 @@ fn part_of(flow: &Flow) -> FlowPart {
         retries: flow.retries,
         waiting_since_ms: flow.waiting_since,
         opening: flow.opening.then_some(true),
+    }
+}
+
+fn opener_part(opener: &Opener) -> OpenerPart<'_> {
+    fn texts(texts: &[Arc<str>]) -> Option<Vec<Text<'_>>> {
+        (!texts.is_empty()).then(|| texts.iter().map(|text| Text::from(&**text)).collect())
+    }
+    OpenerPart {
+        function: text(&opener.function),
+        file: text(&opener.file),
+        line: opener.line,
+        module: text(&opener.module),
+        through: text(&opener.through),
+        families: texts(&opener.families),
+        call: text(&opener.call),
+        certain: opener.certain.then_some(true),
+        unknown: text(&opener.unknown),
+        stack: texts(&opener.stack),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::live::facts::{Fact, Millis};
 ///
 /// A higher minor adds line types or fields that older readers may skip; a higher major does not
 /// allow that.
-pub const FORMAT: (u16, u16) = (1, 3);
+pub const FORMAT: (u16, u16) = (1, 4);
 
 /// Longest line in bytes, its line end not counted; readers skip longer ones.
 pub const MAX_LINE_BYTES: usize = 64 * 1024;

@@ -70,6 +70,12 @@ pub(super) struct Line<'a> {
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub(super) poll: Option<PollPart<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) place: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) since_ms: Option<i64>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) opener: Option<OpenerPart<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pre: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) start_up: Option<bool>,
@@ -161,6 +167,31 @@ pub(super) struct PollPart<'a> {
     pub(super) stuck_since_ms: Option<i64>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub(super) waits_for: Option<Text<'a>>,
+}
+
+/// A place that opens handles, as a part of a line.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct OpenerPart<'a> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) function: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) file: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) line: Option<u32>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) module: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) through: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) families: Option<Vec<Text<'a>>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) call: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) certain: Option<bool>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) unknown: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) stack: Option<Vec<Text<'a>>>,
 }
 
 /// The two fields that keep their meaning in all versions, for lines that do not fit [`Line`].

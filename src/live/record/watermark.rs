@@ -64,6 +64,8 @@ impl Watermarks {
             | Fact::Pool { target, .. }
             | Fact::TimeWait { target, .. }
             | Fact::Connections { target, .. }
+            | Fact::Opener { target, .. }
+            | Fact::Openings { target, .. }
             | Fact::Environment { target, .. }
             | Fact::Source { target, .. }
             | Fact::Lifecycle { target, .. } => {

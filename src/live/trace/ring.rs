@@ -4,8 +4,8 @@ use std::ffi::CStr;
 use std::io;
 use std::time::Duration;
 
-use perf_event::events::Tracepoint as Number;
-use perf_event::{Builder, Clock, SampleFlag, Sampler};
+use perf_event::events::{Software, Tracepoint as Number};
+use perf_event::{Builder, Clock, Counter, SampleFlag, Sampler};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::live::sys::perf;
@@ -19,7 +19,7 @@ const AT_A_TIME: usize = 65_536;
 const LOST: u32 = 2;
 const SAMPLE: u32 = 9;
 
-/// The rings of one tracepoint.
+/// Rings, one a CPU.
 #[derive(Default)]
 pub struct Rings {
     samplers: Vec<Sampler>,
@@ -50,6 +50,24 @@ impl Rings {
         Ok(rings)
     }
 
+    /// Opens an empty ring on each of these CPUs, for whatever [`Rings::feed`] leads into it.
+    ///
+    /// # Errors
+    /// When memory may not be locked.
+    pub fn empty(cpus: &[usize], sizes: &[usize]) -> io::Result<Self> {
+        let samplers: io::Result<_> = cpus.iter().map(|&cpu| owner(cpu, sizes)).collect();
+        Ok(Self { samplers: samplers?, lost: 0 })
+    }
+
+    /// Leads what an event tells into the ring of the CPU that is `nth` of those that were named.
+    ///
+    /// # Errors
+    /// When there is none, or the event is of another CPU or clock.
+    pub fn feed(&self, nth: usize, event: &Counter) -> io::Result<()> {
+        let ring = self.samplers.get(nth).ok_or_else(|| io::Error::other("no ring"))?;
+        perf::redirect(event, ring)
+    }
+
     /// Waits until a ring fills up, at most so long.
     ///
     /// # Errors
@@ -67,16 +85,21 @@ impl Rings {
 
     /// Shows what the rings hold, ring by ring; each is in order.
     pub fn drain(&mut self, visit: &mut dyn FnMut(&Event<'_>)) {
+        self.drain_samples(&mut |bytes| {
+            if let Some(event) = event_of(bytes) {
+                visit(&event);
+            }
+        });
+    }
+
+    /// The same, of samples of any shape.
+    pub fn drain_samples(&mut self, visit: &mut dyn FnMut(&[u8])) {
         for sampler in &mut self.samplers {
             for _ in 0..AT_A_TIME {
                 let Some(record) = sampler.next_record() else { break };
                 let bytes = record.to_contiguous();
                 match record.ty() {
-                    SAMPLE => {
-                        if let Some(event) = event_of(&bytes) {
-                            visit(&event);
-                        }
-                    }
+                    SAMPLE => visit(&bytes),
                     LOST => self.lost = self.lost.saturating_add(number(&bytes, 8).unwrap_or(1)),
                     _ => {}
                 }
@@ -88,6 +111,21 @@ impl Rings {
     pub fn lost(&self) -> u64 {
         self.lost
     }
+}
+
+/// A ring of its own on one CPU, the largest of these sizes that we may have: that of an event that
+/// never happens.
+fn owner(cpu: usize, sizes: &[usize]) -> io::Result<Sampler> {
+    let mut refused = io::Error::other("no ring");
+    for &size in sizes {
+        let mut builder = Builder::new(Software::DUMMY);
+        builder.observe_self().one_cpu(cpu).clockid(Clock::MONOTONIC);
+        match builder.build()?.sampled(size) {
+            Ok(sampler) => return Ok(sampler),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
 }
 
 /// Opens the largest ring that we may have on one CPU.
@@ -124,7 +162,10 @@ fn number(bytes: &[u8], at: usize) -> Option<u64> {
 }
 
 /// Numbers of the CPUs that run.
-fn online() -> io::Result<Vec<usize>> {
+///
+/// # Errors
+/// When sysfs does not tell.
+pub fn online() -> io::Result<Vec<usize>> {
     let text = std::fs::read_to_string("/sys/devices/system/cpu/online")?;
     cpus(text.trim()).ok_or_else(|| io::Error::other("which CPUs run cannot be told"))
 }

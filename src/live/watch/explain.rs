@@ -16,6 +16,7 @@ use crate::live::outcome::{
     ConfidenceReport, Diagnosis, Level, Rate, ResourceOutcome, TimeToLimit,
 };
 
+use super::openers;
 use super::standing::Leak;
 use super::target::TargetWatch;
 use super::timeline::Timeline;
@@ -361,6 +362,7 @@ fn blank(
         next_steps: Vec::new(),
         examples: Vec::new(),
         sites: Vec::new(),
+        openers: None,
         history: Vec::new(),
         together: Vec::new(),
         part_of: None,
@@ -430,6 +432,9 @@ fn group_resource(
         hard_limit(target),
     );
     (row.examples, row.sites) = survivors(line, id, judged, standing.leak.as_ref());
+    let old = target.timing.ages(&group.kind, &group.state, 0, 0).old;
+    row.openers = openers::of_group(target, line, id, judged.age.max(old));
+    row.sites.extend(openers::sites(row.openers.as_ref()));
     if row.verdict == Verdict::Suspect {
         let ages = target.timing.ages(&group.kind, &group.state, 0, 0);
         let seen = line.judged - line.origin;
@@ -492,6 +497,9 @@ fn silence_resource(
         .filter(|label| !label.is_empty())
         .take(3)
         .collect();
+    let age = target.timing.ages(&line.census.group(id).kind, "", 0, 0).old;
+    row.openers = openers::of_group(target, line, id, age);
+    row.sites = openers::sites(row.openers.as_ref());
     row
 }
 

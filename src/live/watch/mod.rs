@@ -4,6 +4,7 @@ mod browse;
 mod connections;
 mod explain;
 mod gauge;
+mod openers;
 mod pools;
 mod select;
 mod standing;
@@ -19,6 +20,7 @@ use crate::finding::Verdict;
 use crate::live::detect::scale::Timing;
 use crate::live::facts::{Fact, HandleId, Millis, TargetId};
 use crate::live::outcome::{Changes, Cost, Outcome};
+pub use openers::Wanted;
 use target::TargetWatch;
 
 /// Most targets of one watch.
@@ -114,6 +116,8 @@ impl Watch {
             | Fact::Pool { target, .. }
             | Fact::TimeWait { target, .. }
             | Fact::Connections { target, .. }
+            | Fact::Opener { target, .. }
+            | Fact::Openings { target, .. }
             | Fact::Environment { target, .. }
             | Fact::Source { target, .. }
             | Fact::Lifecycle { target, .. } => (*target, 0),
@@ -157,6 +161,11 @@ impl Watch {
         if watch.take(fact, usize::from(line)) {
             self.late += 1;
         }
+    }
+
+    /// Groups for which it is worth hearing who opens their handles.
+    pub fn wanted(&self) -> Vec<Wanted> {
+        self.targets.values().flat_map(openers::wanted).collect()
     }
 
     /// The whole answer at this moment.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::connections::{self, Counted};
 use super::explain;
 use super::gauge::Gauge;
+use super::openers::{self, Openers};
 use super::pools::Pools;
 use super::standing_diagnoses::StandingDiagnoses;
 use super::tallies::{Key, Tallies};
@@ -53,6 +54,8 @@ pub(super) struct TargetWatch {
     pub(super) time_wait: BTreeMap<String, u64>,
     /// Connections that sources counted.
     pub(super) counted: Counted,
+    /// Places that open handles, as traced.
+    pub(super) openers: Openers,
     /// How the use of those limits grows of which it was told.
     limit_use: BTreeMap<String, GaugeDetector>,
 }
@@ -90,6 +93,7 @@ impl TargetWatch {
             diagnoses: StandingDiagnoses::default(),
             time_wait: BTreeMap::new(),
             counted: Counted::default(),
+            openers: Openers::default(),
             limit_use: BTreeMap::new(),
         }
     }
@@ -185,6 +189,10 @@ impl TargetWatch {
                 }
             }
             Fact::Lifecycle { at, pid, event, .. } => self.lifecycle(*at, *pid, *event),
+            Fact::Opener { place, opener, .. } => {
+                self.evictions += u64::from(!self.openers.meet(*place, opener));
+            }
+            Fact::Openings { place, count, .. } => self.openers.count(*place, *count),
             // No judgement rests on these.
             Fact::Environment { .. } | Fact::Change { change: Change::Stack(_), .. } => {}
             Fact::Open { .. } | Fact::Change { .. } | Fact::Close { .. } => {
@@ -306,6 +314,11 @@ impl TargetWatch {
         }
     }
 
+    /// The findings of the last judgement.
+    pub(super) fn findings(&self) -> impl Iterator<Item = &ResourceOutcome> {
+        self.findings.values()
+    }
+
     fn diff(&mut self, changes: &mut Vec<FindingChange>) {
         let at = self.judged();
         let present: BTreeMap<String, ResourceOutcome> = explain::resources(self, 1)
@@ -320,6 +333,8 @@ impl TargetWatch {
                 Some(b) if (b.verdict, b.confidence) != (resource.verdict, resource.confidence) => {
                     ChangeKind::Changed
                 }
+                // Now it is known who opens them.
+                Some(b) if !openers::known(b) && openers::known(resource) => ChangeKind::Changed,
                 Some(_) => continue,
             };
             changes.push(FindingChange {

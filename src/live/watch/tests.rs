@@ -1,7 +1,9 @@
 //! Histories of handles in virtual time against the verdicts they must get.
 
 use super::*;
-use crate::live::facts::{Activity, Change, HandleFacts, SourceStatus, TargetFacts};
+use crate::live::facts::{
+    Activity, Change, HandleFacts, OpenedBy, Opener, SourceStatus, TargetFacts,
+};
 use crate::live::outcome::{FindingChange, ResourceOutcome};
 
 /// Builds facts beat by beat, as the sampler does.
@@ -457,4 +459,82 @@ fn a_source_with_its_own_time_holds_up_nobody() {
     };
     assert!(still(true).is_some());
     assert_eq!(still(true), still(false));
+}
+
+/// A leak from one place beside many that live long but not too long, all of them traced.
+fn traced(history: &mut History, beats: Millis) {
+    let target = TargetId(0);
+    let place = |place, function: &str| {
+        let opener = Opener { function: function.into(), certain: true, ..Opener::default() };
+        Fact::Opener { at: 0, target, place, opener: std::sync::Arc::new(opener) }
+    };
+    let lost = Opener { unknown: "lost".into(), ..Opener::default() };
+    let lost = Fact::Opener { at: 0, target, place: 2, opener: std::sync::Arc::new(lost) };
+    history.watch.step(&[place(0, "lives"), place(1, "leaks"), lost]);
+    let mut living = std::collections::VecDeque::new();
+    for beat in 1..beats {
+        let at = beat * 5_000;
+        let mut facts = Vec::new();
+        let mut open = |history: &mut History, place| {
+            let id =
+                history.open(&mut facts, at, connection("10.0.0.9:80", Activity::SilentSince(at)));
+            let opened = OpenedBy { place, since: at };
+            facts.push(Fact::Change { at, id, change: Change::OpenedBy(opened) });
+            id
+        };
+        let short: Vec<HandleId> = (0..5).map(|_| open(history, 0)).collect();
+        living.push_back(short);
+        open(history, if beat % 10 == 0 { 2 } else { 1 });
+        if living.len() > 4 {
+            let ended = living.pop_front().into_iter().flatten();
+            facts.extend(ended.map(|id| Fact::Close { at, id }));
+        }
+        for (place, count) in [(0, 5 * beat), (1, beat)] {
+            facts.push(Fact::Openings { at, target, place, count: count.cast_unsigned() });
+        }
+        history.beat(at, facts);
+    }
+}
+
+#[test]
+fn the_place_whose_handles_outlive_the_normal_ones_comes_first() {
+    let mut history = History::new(Settings::default(), 7_200_000);
+    traced(&mut history, 120);
+    let outcome = history.watch.outcome();
+    let cohort = |row: &&ResourceOutcome| row.id.ends_with("/cohort");
+    let found = outcome.targets[0].resources.iter().find(cohort).expect("a finding");
+    assert_eq!(found.verdict, Verdict::Leaking);
+    let openers = found.openers.as_ref().expect("what was traced");
+    // The others are more at any time, and none of them is past the age.
+    assert_eq!(openers.places.len(), 1, "{openers:?}");
+    let first = &openers.places[0];
+    assert_eq!(&*first.opener.function, "leaks");
+    assert!(first.promoted >= 80 && first.share.unwrap() > 0.85, "{first:?}");
+    assert_eq!(openers.unknown.len(), 1);
+    assert!(found.sites.iter().any(|site| site.starts_with("leaks")), "{:?}", found.sites);
+    let [wanted] = &history.watch.wanted()[..] else { panic!("one group asks") };
+    assert!(wanted.answered);
+}
+
+#[test]
+fn two_survivors_of_a_place_are_no_answer() {
+    let mut history = History::new(Settings::default(), 7_200_000);
+    let target = TargetId(0);
+    let opener = std::sync::Arc::new(Opener { function: "few".into(), ..Opener::default() });
+    history.watch.step(&[Fact::Opener { at: 0, target, place: 0, opener }]);
+    for beat in 1..120 {
+        let at = beat * 5_000;
+        let mut facts = Vec::new();
+        let id = history.open(&mut facts, at, connection("10.0.0.9:80", Activity::SilentSince(at)));
+        if beat < 3 {
+            let opened = OpenedBy { place: 0, since: at };
+            facts.push(Fact::Change { at, id, change: Change::OpenedBy(opened) });
+        }
+        history.beat(at, facts);
+    }
+    let outcome = history.watch.outcome();
+    let mut rows = outcome.targets[0].resources.iter();
+    let openers = rows.find_map(|row| row.openers.as_ref()).expect("what was traced");
+    assert_eq!((openers.places.len(), openers.promoted), (0, 2));
+    assert!(history.watch.wanted().iter().all(|group| !group.answered));
 }

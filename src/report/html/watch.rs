@@ -21,6 +21,7 @@ use crate::report::json::{event, started, status};
 use crate::report::lint::some;
 use crate::report::listing::{age, idle};
 use crate::report::number::{duration, grouped, short};
+use crate::report::openers;
 
 /// Targets with a section of their own, and rows of the table of all.
 const SECTIONS: usize = 24;
@@ -91,6 +92,7 @@ struct Finding {
     evidence: Vec<String>,
     examples: Vec<String>,
     sites: Vec<String>,
+    openers: Vec<String>,
     next_steps: Vec<String>,
 }
 
@@ -340,7 +342,8 @@ fn finding(r: &ResourceOutcome) -> Finding {
         headline: headline(r),
         evidence: r.evidence.iter().map(|evidence| evidence.0.clone()).collect(),
         examples: r.examples.clone(),
-        sites: r.sites.clone(),
+        sites: if r.openers.is_none() { r.sites.clone() } else { Vec::new() },
+        openers: r.openers.as_ref().map(openers::lines).unwrap_or_default(),
         next_steps: r.next_steps.clone(),
     }
 }

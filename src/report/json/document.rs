@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::super::number::rounded;
 use super::connections::Connections;
+use super::openers::{Opener, Traced};
 use crate::live::facts::{Lifecycle, Millis, SourceStatus};
 use crate::live::outcome::{self, DiagnosisChange, FindingChange, Outcome};
 
@@ -192,6 +193,8 @@ pub(super) struct Resource<'a> {
     history: Vec<Option<f64>>,
     together: Vec<Together<'a>>,
     part_of: Option<&'a str>,
+    openers: Vec<Opener<'a>>,
+    traced: Option<Traced<'a>>,
 }
 
 impl<'a> Resource<'a> {
@@ -224,6 +227,8 @@ impl<'a> Resource<'a> {
             history: o.history.iter().copied().map(rounded).collect(),
             together: o.together.iter().map(Together::new).collect(),
             part_of: o.part_of.as_deref(),
+            openers: o.openers.iter().flat_map(|o| &o.places).map(Opener::new).collect(),
+            traced: o.openers.as_ref().map(Traced::new),
         }
     }
 }

@@ -188,6 +188,73 @@ struct Resource {
     together: Vec<Together>,
     #[serde(deserialize_with = "Option::deserialize")]
     part_of: Option<String>,
+    openers: Vec<Opener>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    traced: Option<TracedOpeners>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Opener {
+    #[serde(deserialize_with = "Option::deserialize")]
+    function: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    file: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    line: Option<u32>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    module: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    through: Option<String>,
+    lint_families: Vec<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    call: Option<String>,
+    certain: bool,
+    openings: u64,
+    survivors: u64,
+    promoted: u64,
+    #[serde(deserialize_with = "Option::deserialize")]
+    share: Option<f64>,
+    stack: String,
+    #[serde(deserialize_with = "Option::deserialize")]
+    source_line: Option<String>,
+    static_findings: Vec<StaticFinding>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct StaticFinding {
+    relation: String,
+    rule: String,
+    family: String,
+    severity: String,
+    confidence: String,
+    path: String,
+    line: u32,
+    function: String,
+    message: String,
+    fingerprint: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct TracedOpeners {
+    #[serde(deserialize_with = "Option::deserialize")]
+    age_seconds: Option<f64>,
+    survivors: u64,
+    promoted: u64,
+    unknown: Vec<UnknownOpener>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct UnknownOpener {
+    reason: String,
+    promoted: u64,
 }
 
 #[derive(Deserialize)]

@@ -117,6 +117,10 @@ fn rendered(finding: &LintFinding, report: &Report, style: Style) -> String {
         let text = "this is probable, not certain: not every type and name on the way is known";
         group = group.element(Level::NOTE.message(block(text, indent("note"), style)));
     }
+    for seen in &finding.seen {
+        let text = block(&seen.sentence(), indent("note"), style);
+        group = group.element(Level::NOTE.message(text));
+    }
     if !finding.help.is_empty() {
         let text = block(&finding.help, indent("help"), style);
         group = group.element(Level::HELP.message(text));

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::View;
 use crate::finding::{
-    Applicability, Confidence, Edit, Fix, LintFinding, Region, Related, Role, Severity,
+    Applicability, Confidence, Edit, Fix, LintFinding, Region, Related, Relation, Role, Seen,
+    Severity,
 };
 use crate::lint::{Issue, Report, Scope, Skipped, Stats};
 use crate::report::Style;
@@ -52,6 +53,7 @@ pub(super) fn finding(region: Region, severity: Severity) -> LintFinding {
         related: Vec::new(),
         fix: None,
         fingerprint: "72f12db904d70f6c".to_owned(),
+        seen: Vec::new(),
     }
 }
 
@@ -61,6 +63,13 @@ pub(in crate::report) fn full() -> Report {
     let own = region("src/start.rs", 4, 17, 52);
     let mut leak = finding(own.clone(), Severity::Warning);
     leak.confidence = Confidence::Medium;
+    leak.seen = vec![Seen {
+        relation: Relation::Function,
+        target: "jobs \x1b[31m".to_owned(),
+        group: "child".to_owned(),
+        place: "jobs::start /build/src/start.rs:4".to_owned(),
+        survivors: 9,
+    }];
     leak.fix = Some(Fix {
         applicability: Applicability::Unsafe,
         title: "write `….status(…)`".to_owned(),

@@ -34,6 +34,8 @@ fn a_finding_over_two_files_is_frozen() {
   |             ------------ waited for here
   |
   = note: this is probable, not certain: not every type and name on the way is known
+  = note: seen leaking in jobs \u{1b}[31m: 9 of child opened in this function (jobs::start
+          /build/src/start.rs:4)
   = help: call `wait` on every path, or `kill_on_drop`
   = help: fixable with --fix --unsafe-fixes: write `….status(…)`
 

@@ -10,6 +10,7 @@ use crate::live::outcome::{Diagnosis, PoolLevel, PoolOutcome, ResourceOutcome, T
 use crate::report::human::{self, amount, headline, shout, signed, table_name, words};
 use crate::report::listing;
 use crate::report::number::{bytes, duration, short, sparkline};
+use crate::report::openers;
 use crate::report::text::sanitise;
 
 /// Columns of a sparkline.
@@ -123,7 +124,10 @@ fn told(r: &ResourceOutcome) -> Vec<Detail> {
     if !r.examples.is_empty() {
         details.push(text(&format!("such as {}", r.examples.join(", "))));
     }
-    details.extend(r.sites.iter().map(|site| text(&format!("opened at {site}"))));
+    match &r.openers {
+        Some(openers) => details.extend(openers::lines(openers).iter().map(|line| text(line))),
+        None => details.extend(r.sites.iter().map(|site| text(&format!("opened at {site}")))),
+    }
     let bound = if r.lower_bound { "at least " } else { "" };
     details
         .push(text(&format!("{bound}{} opened and {} closed since we came", r.opened, r.closed)));

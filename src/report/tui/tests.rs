@@ -42,7 +42,7 @@ fn the_first_screen_names_the_leak_and_what_to_do() {
     {
         assert!(text.contains(part), "{part} in\n{text}");
     }
-    assert!(text.contains("opened at src/db.rs:12"), "{text}");
+    assert!(text.contains("opened by db::connect src/db.rs:12"), "{text}");
     assert!(text.is_ascii());
 }
 

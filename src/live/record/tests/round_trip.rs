@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::{read, read_cut, written};
 use crate::live::facts::{
-    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle, Poll,
-    PoolReading, SourceStatus, TargetFacts, TargetId,
+    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle,
+    OpenedBy, Opener, Poll, PoolReading, SourceStatus, TargetFacts, TargetId,
 };
 use crate::live::life_spans::LifeSpans;
 use crate::live::record::{MAX_TIME_MS, Reader};
@@ -83,6 +83,22 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn opener()(
+        texts in vec(".{0,12}", 6),
+        line in option::of(any::<u32>()),
+        certain in any::<bool>(),
+        lists in vec(vec(".{0,9}", 0..4), 2),
+    ) -> Arc<Opener> {
+        let text = |n: usize| Arc::from(texts[n].as_str());
+        let list = |n: usize| lists[n].iter().map(|text| Arc::from(text.as_str())).collect();
+        Arc::new(Opener {
+            function: text(0), file: text(1), line, module: text(2), through: text(3),
+            families: list(0), call: text(4), certain, unknown: text(5), stack: list(1),
+        })
+    }
+}
+
+prop_compose! {
     fn poll()(times in vec(option::of(time()), 4), name in option::of(".{0,9}")) -> Poll {
         Poll {
             running_since: times[0], lost_since: times[1], spinning_since: times[2],
@@ -123,10 +139,16 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         flow().prop_map(|flow| Change::Flow(Arc::new(flow))),
         option::of(any::<u32>()).prop_map(Change::InheritedBy),
         poll().prop_map(|poll| Change::Poll(Arc::new(poll))),
+        (any::<u32>(), time())
+            .prop_map(|(place, since)| Change::OpenedBy(OpenedBy { place, since })),
         vec(name(), 0..4).prop_map(|frames| Change::Stack(frames.into()))
     ];
     let facts = ("\\PC{0,9}", vec(any::<u32>(), 0..4), option::of(time()), ".{0,9}", ".{0,9}");
     prop_oneof![
+        (time(), target(), any::<u32>(), opener())
+            .prop_map(|(at, target, place, opener)| Fact::Opener { at, target, place, opener }),
+        (time(), target(), any::<u32>(), any::<u64>())
+            .prop_map(|(at, target, place, count)| Fact::Openings { at, target, place, count }),
         (target(), facts).prop_map(|(target, (name, pids, uptime_ms, command, selector))| {
             let facts = TargetFacts { name, pids, uptime_ms, command, selector };
             Fact::Target { target, facts }

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::{open, read, repository, written};
 use crate::live::facts::{
-    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle, Poll,
-    PoolReading, SourceStatus, TargetFacts, TargetId,
+    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle,
+    OpenedBy, Poll, PoolReading, SourceStatus, TargetFacts, TargetId,
 };
 use crate::live::life_spans::LifeSpans;
 use crate::live::record::{Header, Item, Reader, Recorder};
@@ -97,6 +97,7 @@ fn every_key_written_is_in_the_schema() {
         change(Change::Flow(Arc::new(flow))),
         change(Change::Poll(Arc::new(poll))),
         change(Change::InheritedBy(Some(4))),
+        change(Change::OpenedBy(OpenedBy { place: 1, since: 2 })),
         change(Change::Stack(vec![some()].into())),
         change(Change::Activity(Activity::Unseen)),
         change(Change::Activity(Activity::SilentSince(3))),
@@ -123,6 +124,8 @@ fn every_key_written_is_in_the_schema() {
                 lives: LifeSpans::of_counts(&[1, 1], 1),
             }),
         },
+        Fact::Opener { at, target, place: 1, opener: Arc::default() },
+        Fact::Openings { at, target, place: 1, count: 2 },
         Fact::Environment { at, target, name: some(), text: some() },
         Fact::Source {
             at,

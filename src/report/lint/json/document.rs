@@ -65,6 +65,24 @@ pub(super) struct Finding<'a> {
     package: &'a str,
     module: &'a str,
     fixes: Vec<Fix<'a>>,
+    evidence: Vec<Seen<'a>>,
+}
+
+/// JSON: a leak of a running program at the place of a finding.
+#[derive(Serialize)]
+struct Seen<'a> {
+    relation: &'static str,
+    target: &'a str,
+    group: &'a str,
+    place: &'a str,
+    survivors: u64,
+}
+
+impl<'a> Seen<'a> {
+    fn new(seen: &'a finding::Seen) -> Self {
+        let finding::Seen { relation, target, group, place, survivors } = seen;
+        Self { relation: relation.as_str(), target, group, place, survivors: *survivors }
+    }
 }
 
 impl<'a> Finding<'a> {
@@ -87,6 +105,7 @@ impl<'a> Finding<'a> {
             package: &f.package,
             module: &f.module,
             fixes: f.fix.iter().map(Fix::new).collect(),
+            evidence: f.seen.iter().map(Seen::new).collect(),
         }
     }
 }

@@ -62,6 +62,18 @@ struct Finding {
     package: String,
     module: String,
     fixes: Vec<Fix>,
+    evidence: Vec<Seen>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Seen {
+    relation: String,
+    target: String,
+    group: String,
+    place: String,
+    survivors: u64,
 }
 
 #[derive(Deserialize)]

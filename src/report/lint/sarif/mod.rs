@@ -126,6 +126,11 @@ fn outcome<'a>(f: &'a LintFinding, rule_index: Option<usize>, base: &Base) -> Ou
     let on_the_way =
         |r: &&Related| matches!(r.role, Role::Configured | Role::Released | Role::Step);
     let related = f.related.iter().filter(on_the_way).enumerate();
+    // The place itself, with what was seen there.
+    let seen = f.seen.iter().map(|seen| Location {
+        message: Some(Text::plain(seen.sentence())),
+        ..location(physical(&f.region.path, Some(place(&f.region)), base))
+    });
     let text: Cow<'a, str> = if f.help.is_empty() {
         Cow::Borrowed(&f.message)
     } else {
@@ -139,6 +144,7 @@ fn outcome<'a>(f: &'a LintFinding, rule_index: Option<usize>, base: &Base) -> Ou
         locations: [own],
         related_locations: related
             .map(|(id, related)| Location { id: Some(id), ..step(related, base) })
+            .chain(seen)
             .collect(),
         code_flows: code_flows(f, base),
         fixes: f.fix.iter().map(|mends| fix(mends, f, base)).collect(),
@@ -147,6 +153,7 @@ fn outcome<'a>(f: &'a LintFinding, rule_index: Option<usize>, base: &Base) -> Ou
             confidence: f.confidence.as_str(),
             help: &f.help,
             package: &f.package,
+            evidence: f.seen.iter().map(finding::Seen::sentence).collect(),
         },
     }
 }

@@ -146,6 +146,9 @@ pub(super) struct OutcomeProperties<'a> {
     pub(super) confidence: &'static str,
     pub(super) help: &'a str,
     pub(super) package: &'a str,
+    /// Leaks of running programs at this place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) evidence: Vec<String>,
 }
 
 #[derive(Serialize)]

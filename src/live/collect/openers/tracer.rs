@@ -1,0 +1,374 @@
+//! The thread that hears of openings: pairs them with copied stacks, and says whose handle each was.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::rc::Rc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Duration;
+
+use super::places::{self, Places};
+use crate::live::collect::feed::{Closed, Outlet};
+use crate::live::collect::sampler::cpu_time;
+use crate::live::collect::traced::monotonic_ns;
+use crate::live::facts::{HandleId, Opener};
+use crate::live::target::Process;
+use crate::live::trace::openings::calls::{Call, Gives};
+use crate::live::trace::openings::events::{Created, Events};
+use crate::live::trace::openings::ledger::{By, Held, Ledger, Look, Number, Opening};
+use crate::live::trace::stack::{Code, Copied, Sample};
+
+/// Rings are read so often, and those of cheap events whenever one is a quarter full.
+const READ_EVERY: Duration = Duration::from_millis(100);
+/// An event that is older than this stands in its ring.
+const SETTLED_NS: u64 = 5_000_000;
+/// Two events of one call are not further apart.
+const APART_NS: u64 = 1_000_000;
+/// A look is told of within this time.
+const TOLD_NS: u64 = 1_000_000_000;
+/// CPU time spent on stacks between two readings; what is left waits until somebody asks for it.
+const SPENT: Duration = Duration::from_millis(5);
+/// The same when a look asks whose a handle is.
+const SPENT_ON_LOOK: Duration = Duration::from_millis(100);
+/// Bytes of copied stacks that wait.
+const MOST_KEPT: usize = 32 << 20;
+/// Readings after which no thread is looked for that was born while others were attached to.
+const SEARCHES: usize = 3;
+
+/// What the thread is asked.
+pub(super) enum Ask {
+    /// Whose are these handles?
+    Look(Look),
+    /// These processes are the target now.
+    Follow(BTreeSet<u32>),
+    /// This process runs another program.
+    Exec(u32),
+}
+
+/// What the thread hands over.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    /// Places that were not known yet, in the order of their numbers.
+    pub(super) places: Vec<Opener>,
+    /// How many openings each of all places had.
+    pub(super) counts: Vec<u64>,
+    /// Handles, the numbers of their places, and when they were opened.
+    pub(super) opened_by: Vec<(HandleId, u32, u64)>,
+    /// Openings heard of.
+    pub(super) heard: u64,
+    /// Of these, those of which no stack was looked at.
+    pub(super) unplaced: u64,
+    /// Events that were lost.
+    pub(super) lost: u64,
+    /// Every process of the host is listened to.
+    pub(super) whole_host: bool,
+}
+
+/// From where something was opened.
+#[derive(Debug, Clone)]
+enum From {
+    /// From this place.
+    Place(u32),
+    /// What was copied is not looked at yet.
+    Kept(Rc<Kept>),
+    /// It was not kept.
+    Dropped,
+}
+
+/// What was copied of a thread, within the room for all.
+#[derive(Debug)]
+struct Kept {
+    copied: Copied,
+    room: Rc<Cell<usize>>,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.room.set(self.room.get() + size(&self.copied));
+    }
+}
+
+/// An event on its way to the ledger.
+struct Heard {
+    at_ns: u64,
+    pid: u32,
+    call: &'static Call,
+    returned: u32,
+    numbers: Option<[u32; 2]>,
+    twice: bool,
+    copied: Copied,
+}
+
+struct Tracer {
+    events: Events,
+    codes: BTreeMap<u32, Option<Code>>,
+    ledger: Ledger<From>,
+    places: Places,
+    room: Rc<Cell<usize>>,
+    cheap: Vec<Heard>,
+    deep: Vec<Heard>,
+    looks: VecDeque<Look>,
+    answers: Vec<(HandleId, u32, u64)>,
+    heard: u64,
+    unplaced: u64,
+    lost_before: u64,
+    /// The last call of threads that may tell everything twice.
+    last: HashMap<u32, (u64, u32)>,
+}
+
+/// Hears of the openings of some processes until nobody listens any more. `stacks`: for so long,
+/// stacks are copied.
+pub(super) fn trace(
+    pids: BTreeSet<u32>,
+    held: Vec<Held>,
+    stacks: Option<Duration>,
+    asks: &Receiver<Ask>,
+    outlet: &Outlet<Result<Report, String>>,
+) -> Result<(), Closed> {
+    let begun = Events::open().and_then(|mut events| {
+        events.follow(&pids)?;
+        Ok(events)
+    });
+    match begun {
+        Ok(events) => {
+            let mut tracer = Tracer {
+                events,
+                codes: BTreeMap::new(),
+                ledger: Ledger::new(monotonic_ns(), held),
+                places: Places::default(),
+                room: Rc::new(Cell::new(MOST_KEPT)),
+                cheap: Vec::new(),
+                deep: Vec::new(),
+                looks: VecDeque::new(),
+                answers: Vec::new(),
+                heard: 0,
+                unplaced: 0,
+                lost_before: 0,
+                last: HashMap::new(),
+            };
+            tracer.run(pids, stacks, asks, outlet)
+        }
+        Err(error) => outlet.put(Err(error.to_string())),
+    }
+}
+
+impl Tracer {
+    fn run(
+        &mut self,
+        mut pids: BTreeSet<u32>,
+        stacks: Option<Duration>,
+        asks: &Receiver<Ask>,
+        outlet: &Outlet<Result<Report, String>>,
+    ) -> Result<(), Closed> {
+        let stacks_until = stacks.map_or(u64::MAX, |time| {
+            monotonic_ns().saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+        });
+        let (mut searches, mut next_deep) = (0, 0);
+        loop {
+            if let Err(error) = self.events.wait(READ_EVERY) {
+                return outlet.put(Err(error.to_string()));
+            }
+            let now = monotonic_ns();
+            if now > stacks_until {
+                self.events.copy_no_more();
+            }
+            // A fixed pace: when calls come fast, only as many stacks are copied as fit.
+            let with_stacks = now >= next_deep;
+            if with_stacks {
+                next_deep = now + u64::try_from(READ_EVERY.as_nanos()).unwrap_or(0);
+            }
+            self.read(with_stacks);
+            let settled = now.saturating_sub(SETTLED_NS);
+            self.enter(settled);
+            loop {
+                match asks.try_recv() {
+                    Ok(Ask::Look(look)) => self.looks.push_back(look),
+                    Ok(Ask::Follow(now)) => {
+                        self.codes.retain(|pid, _| now.contains(pid));
+                        (pids, searches) = (now, 0);
+                    }
+                    Ok(Ask::Exec(pid)) => drop(self.codes.remove(&pid)),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return Ok(()),
+                }
+            }
+            while let Some(look) = self.looks.pop_front_if(|look| look.end_ns < settled) {
+                self.look(look);
+            }
+            let next_look = self.looks.front().map_or(u64::MAX, |look| look.begin_ns);
+            self.ledger.settle(next_look.min(now.saturating_sub(TOLD_NS)));
+            if with_stacks {
+                if searches < SEARCHES {
+                    searches += 1;
+                    if let Err(error) = self.events.follow(&pids) {
+                        return outlet.put(Err(error.to_string()));
+                    }
+                }
+                outlet.put(Ok(self.report()))?;
+            }
+        }
+    }
+
+    fn read(&mut self, with_stacks: bool) {
+        let Self { events, cheap, deep, .. } = self;
+        events.drain(with_stacks, &mut |created| {
+            let Some(heard) = heard(created) else { return };
+            if created.deep { deep.push(heard) } else { cheap.push(heard) }
+        });
+    }
+
+    /// Hands settled events over to the ledger, each with the most that was copied of it.
+    fn enter(&mut self, settled: u64) {
+        let mut ready: Vec<Heard> =
+            self.cheap.extract_if(.., |heard| heard.at_ns < settled).collect();
+        ready.sort_by_key(|heard| heard.at_ns);
+        let mut by_call: HashMap<(u32, u32, u32), Vec<usize>> = HashMap::new();
+        for (at, heard) in ready.iter().enumerate() {
+            by_call.entry(key(heard)).or_default().push(at);
+        }
+        let reach = settled.saturating_add(APART_NS);
+        for stack in self.deep.extract_if(.., |heard| heard.at_ns < reach) {
+            let alike = by_call.get(&key(&stack)).into_iter().flatten();
+            let apart = |at: &usize| ready[*at].at_ns.abs_diff(stack.at_ns);
+            let nearest = alike.copied().min_by_key(apart).filter(|at| apart(at) < APART_NS);
+            if let Some(heard) = nearest.and_then(|at| ready.get_mut(at)) {
+                heard.numbers = heard.numbers.or(stack.numbers);
+                let chain = std::mem::take(&mut heard.copied.chain);
+                heard.copied = Copied { chain, ..stack.copied };
+            }
+        }
+        let begin = cpu_time();
+        let mut openings = Vec::with_capacity(ready.len());
+        for heard in ready {
+            if heard.twice && self.told_before(&heard) {
+                continue;
+            }
+            self.heard += 1;
+            let Heard { at_ns, pid, call, returned, numbers, copied, .. } = heard;
+            let from = if cpu_time().saturating_sub(begin) < SPENT {
+                let place = self.place(pid, call, &copied);
+                self.places.count(place);
+                From::Place(place)
+            } else {
+                self.unplaced += 1;
+                self.keep(copied)
+            };
+            let fds = match (call.gives, numbers) {
+                (Gives::Pair(..), Some([one, other])) => [Some(one), Some(other)],
+                (Gives::Pair(..), None) => [None, None],
+                _ => [Some(returned), None],
+            };
+            for fd in fds.into_iter().flatten() {
+                let number: Number = (pid, fd);
+                openings.push(Opening { at_ns, number, call, from: from.clone() });
+            }
+        }
+        self.ledger.take(openings);
+    }
+
+    /// A thread that inherited an event and has one of its own tells the same call twice in a row.
+    fn told_before(&mut self, heard: &Heard) -> bool {
+        let last = self.last.insert(heard.copied.tid, (heard.at_ns, heard.returned));
+        let same = last.is_some_and(|(at_ns, returned)| {
+            returned == heard.returned && heard.at_ns.saturating_sub(at_ns) < TWICE_NS
+        });
+        if same {
+            self.last.remove(&heard.copied.tid);
+        }
+        same
+    }
+
+    fn keep(&self, copied: Copied) -> From {
+        let Some(left) = self.room.get().checked_sub(size(&copied)) else { return From::Dropped };
+        self.room.set(left);
+        From::Kept(Rc::new(Kept { copied, room: Rc::clone(&self.room) }))
+    }
+
+    fn place(&mut self, pid: u32, call: &Call, copied: &Copied) -> u32 {
+        let code = self.codes.entry(pid).or_insert_with(|| {
+            let process = Process::open(pid, 0).ok()?;
+            Code::of(&process).ok()
+        });
+        let place = match code {
+            Some(code) => places::of_frames(&code.frames(copied), call.name),
+            None => places::unknown(call.name, "the code of the process cannot be read"),
+        };
+        self.places.number(place)
+    }
+
+    fn look(&mut self, look: Look) {
+        let lost = self.lost();
+        let any_lost = lost != self.lost_before;
+        self.lost_before = lost;
+        let (at_ns, begin) = (look.begin_ns, cpu_time());
+        for (id, by) in self.ledger.look(look, any_lost) {
+            let (place, at_ns) = match by {
+                By::Doubt(doubt) => (self.places.number(places::of_doubt(doubt)), at_ns),
+                By::Opening { at_ns, from: From::Place(place), .. } => (place, at_ns),
+                By::Opening { at_ns, call, from: From::Kept(kept) }
+                    if cpu_time().saturating_sub(begin) < SPENT_ON_LOOK =>
+                {
+                    let pid = self.ledger.pid_of(id).unwrap_or(kept.copied.tid);
+                    (self.place(pid, call, &kept.copied), at_ns)
+                }
+                By::Opening { at_ns, call, .. } => {
+                    let why = "more was opened at once than is looked at";
+                    (self.places.number(places::unknown(call.name, why)), at_ns)
+                }
+            };
+            self.answers.push((id, place, at_ns));
+        }
+    }
+
+    fn lost(&self) -> u64 {
+        self.events.lost() + self.ledger.dropped()
+    }
+
+    fn report(&mut self) -> Report {
+        Report {
+            places: std::mem::take(&mut self.places.new),
+            counts: self.places.counts.clone(),
+            opened_by: std::mem::take(&mut self.answers),
+            heard: self.heard,
+            unplaced: self.unplaced,
+            lost: self.lost(),
+            whole_host: self.events.whole_host(),
+        }
+    }
+}
+
+/// Two events of one call by a thread that tells it twice are not further apart.
+const TWICE_NS: u64 = 50_000;
+
+fn key(heard: &Heard) -> (u32, u32, u32) {
+    (heard.copied.tid, heard.call.id, heard.returned)
+}
+
+fn size(copied: &Copied) -> usize {
+    copied.stack.len() + copied.chain.len() * size_of::<u64>()
+}
+
+/// An event, if its call created something.
+fn heard(created: &Created<'_>) -> Option<Heard> {
+    let Created { sample, call, returned, twice, .. } = *created;
+    let second = sample.regs().and_then(|regs| regs.arguments[1]);
+    call.creates(second).then(|| Heard {
+        at_ns: sample.time_ns,
+        pid: sample.pid,
+        call,
+        returned,
+        numbers: numbers(&sample, call),
+        twice,
+        copied: sample.copied(),
+    })
+}
+
+/// The numbers of a pair, where they lie in what was copied of the stack.
+fn numbers(sample: &Sample<'_>, call: &Call) -> Option<[u32; 2]> {
+    let Gives::Pair(_, position) = call.gives else { return None };
+    let regs = sample.regs()?;
+    let pointer = regs.arguments.get(position).copied().flatten()?;
+    let offset = usize::try_from(pointer.checked_sub(regs.sp)?).ok()?;
+    let bytes: &[u8; 8] = sample.stack().get(offset..)?.first_chunk()?;
+    let [a, b, c, d, e, f, g, h] = *bytes;
+    Some([u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h])])
+}

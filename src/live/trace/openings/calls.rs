@@ -1,0 +1,169 @@
+//! System calls that create file descriptors: their numbers here, and what they may give.
+
+use std::ffi::CString;
+
+use linux_raw_sys::general as nr;
+
+/// A call that creates file descriptors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    /// Its number on this architecture.
+    pub id: u32,
+    /// Its name.
+    pub name: &'static str,
+    /// What it creates.
+    pub gives: Gives,
+}
+
+/// What a call creates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gives {
+    /// What a path leads to: anything but what has no path.
+    Path,
+    /// This kind of handle alone.
+    Kind(&'static str),
+    /// Two of this kind. Their numbers are in memory, behind the argument at this position.
+    Pair(&'static str, usize),
+    /// Another number for a handle that is there, of whatever kind.
+    Any,
+    /// The same, where its second argument is one of the commands that do.
+    Duplicate,
+}
+
+/// `F_DUPFD` and `F_DUPFD_CLOEXEC`.
+const DUPLICATING: [u64; 2] = [0, 1030];
+/// Kinds of handles that no path leads to.
+const PATHLESS: [&str; 11] = [
+    "socket", "eventfd", "epoll", "timerfd", "signalfd", "inotify", "fanotify", "io_uring",
+    "memfd", "pidfd", "bpf",
+];
+
+const fn call(id: u32, name: &'static str, gives: Gives) -> Call {
+    Call { id, name, gives }
+}
+
+/// Calls that every architecture has.
+const CALLS: &[Call] = &[
+    call(nr::__NR_openat, "openat", Gives::Path),
+    call(nr::__NR_openat2, "openat2", Gives::Path),
+    call(nr::__NR_open_by_handle_at, "open_by_handle_at", Gives::Path),
+    call(nr::__NR_mq_open, "mq_open", Gives::Any),
+    call(nr::__NR_socket, "socket", Gives::Kind("socket")),
+    call(nr::__NR_accept, "accept", Gives::Kind("socket")),
+    call(nr::__NR_accept4, "accept4", Gives::Kind("socket")),
+    call(nr::__NR_socketpair, "socketpair", Gives::Pair("socket", 3)),
+    call(nr::__NR_pipe2, "pipe2", Gives::Pair("pipe", 0)),
+    call(nr::__NR_dup, "dup", Gives::Any),
+    call(nr::__NR_dup3, "dup3", Gives::Any),
+    call(nr::__NR_fcntl, "fcntl", Gives::Duplicate),
+    call(nr::__NR_pidfd_getfd, "pidfd_getfd", Gives::Any),
+    call(nr::__NR_epoll_create1, "epoll_create1", Gives::Kind("epoll")),
+    call(nr::__NR_eventfd2, "eventfd2", Gives::Kind("eventfd")),
+    call(nr::__NR_timerfd_create, "timerfd_create", Gives::Kind("timerfd")),
+    call(nr::__NR_signalfd4, "signalfd4", Gives::Kind("signalfd")),
+    call(nr::__NR_inotify_init1, "inotify_init1", Gives::Kind("inotify")),
+    call(nr::__NR_fanotify_init, "fanotify_init", Gives::Any),
+    call(nr::__NR_memfd_create, "memfd_create", Gives::Kind("memfd")),
+    call(nr::__NR_memfd_secret, "memfd_secret", Gives::Any),
+    call(nr::__NR_pidfd_open, "pidfd_open", Gives::Kind("pidfd")),
+    call(nr::__NR_io_uring_setup, "io_uring_setup", Gives::Kind("io_uring")),
+    call(nr::__NR_userfaultfd, "userfaultfd", Gives::Any),
+    call(nr::__NR_perf_event_open, "perf_event_open", Gives::Any),
+    call(nr::__NR_bpf, "bpf", Gives::Any),
+    call(nr::__NR_fsopen, "fsopen", Gives::Any),
+    call(nr::__NR_fsmount, "fsmount", Gives::Any),
+    call(nr::__NR_open_tree, "open_tree", Gives::Any),
+    call(nr::__NR_landlock_create_ruleset, "landlock_create_ruleset", Gives::Any),
+];
+
+/// Calls of older architectures, beside those that took their place.
+#[cfg(target_arch = "x86_64")]
+const OLDER: &[Call] = &[
+    call(nr::__NR_open, "open", Gives::Path),
+    call(nr::__NR_creat, "creat", Gives::Path),
+    call(nr::__NR_pipe, "pipe", Gives::Pair("pipe", 0)),
+    call(nr::__NR_dup2, "dup2", Gives::Any),
+    call(nr::__NR_epoll_create, "epoll_create", Gives::Kind("epoll")),
+    call(nr::__NR_eventfd, "eventfd", Gives::Kind("eventfd")),
+    call(nr::__NR_signalfd, "signalfd", Gives::Kind("signalfd")),
+    call(nr::__NR_inotify_init, "inotify_init", Gives::Kind("inotify")),
+];
+#[cfg(not(target_arch = "x86_64"))]
+const OLDER: &[Call] = &[];
+
+/// A call by its number.
+pub fn by_id(id: u64) -> Option<&'static Call> {
+    CALLS.iter().chain(OLDER).find(|call| u64::from(call.id) == id)
+}
+
+/// The filter of `raw_syscalls:sys_exit` that lets these calls pass when they succeed. Every call
+/// of the program is tried against it: it halves what may fit with each step.
+pub fn filter() -> CString {
+    let mut ids: Vec<u32> = CALLS.iter().chain(OLDER).map(|call| call.id).collect();
+    ids.sort_unstable();
+    CString::new(format!("ret >= 0 && ({})", any_of(&ids))).unwrap_or_default()
+}
+
+fn any_of(ids: &[u32]) -> String {
+    if ids.len() <= 3 {
+        let each: Vec<String> = ids.iter().map(|id| format!("id == {id}")).collect();
+        return each.join(" || ");
+    }
+    let (below, above) = ids.split_at(ids.len() / 2);
+    let first = above.first().copied().unwrap_or_default();
+    format!("(id < {first} && ({})) || (id >= {first} && ({}))", any_of(below), any_of(above))
+}
+
+impl Call {
+    /// Whether a handle of this kind can have come of it.
+    pub fn may_give(&self, kind: &str) -> bool {
+        match self.gives {
+            Gives::Path => !PATHLESS.contains(&kind),
+            Gives::Kind(only) | Gives::Pair(only, _) => only == kind,
+            Gives::Any | Gives::Duplicate => true,
+        }
+    }
+
+    /// Whether it creates something when it was given this second argument.
+    pub fn creates(&self, second: Option<u64>) -> bool {
+        // Commands are of 32 bits; what stands above them in the register means nothing.
+        let duplicates = |command: u64| DUPLICATING.contains(&(command & 0xffff_ffff));
+        self.gives != Gives::Duplicate || second.is_some_and(duplicates)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_told_apart() {
+        let all: std::collections::BTreeSet<u32> =
+            CALLS.iter().chain(OLDER).map(|call| call.id).collect();
+        assert_eq!(all.len(), CALLS.len() + OLDER.len());
+        let socket = by_id(nr::__NR_socket.into()).unwrap();
+        assert!(socket.may_give("socket") && !socket.may_give("file"));
+        let open = by_id(nr::__NR_openat.into()).unwrap();
+        assert!(open.may_give("device") && !open.may_give("socket"));
+        assert_eq!(by_id(nr::__NR_read.into()), None);
+    }
+
+    #[test]
+    fn fcntl_creates_only_where_it_duplicates() {
+        let fcntl = by_id(nr::__NR_fcntl.into()).unwrap();
+        assert!(fcntl.creates(Some(1030)) && fcntl.creates(Some(0xdead_0000_0000)));
+        assert!(!fcntl.creates(Some(3)) && !fcntl.creates(None));
+    }
+
+    #[test]
+    fn the_filter_lets_every_call_pass_and_nothing_else() {
+        let text = filter().into_string().unwrap();
+        for call in CALLS.iter().chain(OLDER) {
+            assert!(text.contains(&format!("id == {}", call.id)), "{}", call.name);
+        }
+        assert_eq!(text.matches("id == ").count(), CALLS.len() + OLDER.len());
+        // What the kernel takes at most.
+        assert!(text.len() < 4096, "{}", text.len());
+        assert_eq!(text.matches('(').count(), text.matches(')').count());
+    }
+}

@@ -1,0 +1,5 @@
+//! Who opens file descriptors: events of the calls that create them, and whose handle each is.
+
+pub mod calls;
+pub mod events;
+pub mod ledger;

@@ -1,0 +1,138 @@
+//! Names of functions as their source has them.
+
+use std::fmt::{self, Write as _};
+
+/// Longer ones are cut: what is mangled may unfold to any length.
+const MOST: usize = 512;
+/// What is mangled may be so long.
+const MOST_MANGLED: usize = 4096;
+
+/// A text that takes no more than it has room for.
+#[derive(Default)]
+struct Cut(String);
+
+impl fmt::Write for Cut {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = MOST.saturating_sub(self.0.len());
+        if text.len() <= room {
+            self.0.push_str(text);
+            return Ok(());
+        }
+        let end = (0..=room).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        self.0.push_str(&text[..end]);
+        self.0.push('…');
+        Err(fmt::Error)
+    }
+}
+
+/// A name of a symbol table or of debug information, demangled, without hashes, arguments and
+/// versions.
+pub(super) fn demangled(name: &str) -> String {
+    let mut out = Cut::default();
+    if name.len() <= MOST_MANGLED {
+        if let Ok(rust) = rustc_demangle::try_demangle(name) {
+            // An error is the end of the room.
+            let _ = write!(out, "{rust:#}");
+            return out.0;
+        }
+        if name.starts_with("_Z")
+            && let Ok(cpp) = cpp_demangle::Symbol::new(name)
+        {
+            let options = cpp_demangle::DemangleOptions::new().no_params().no_return_type();
+            if cpp.structured_demangle(&mut out, &options).is_ok() || !out.0.is_empty() {
+                return out.0;
+            }
+        }
+    }
+    // Symbols of libraries carry their version.
+    let plain = name.split_once("@@").map_or(name, |(plain, _)| plain);
+    let _ = out.write_str(plain);
+    out.0
+}
+
+/// The function that a person wrote: bodies of closures and of async functions are of the function
+/// around them.
+pub(super) fn written(name: &str) -> &str {
+    let mut name = name;
+    loop {
+        let shorter = name
+            .strip_suffix("::{{closure}}")
+            .or_else(|| name.strip_suffix("{vtable.shim}"))
+            .or_else(|| name.strip_suffix("{{vtable.shim}}"))
+            .or_else(|| numbered(name, "::{closure#", '}'))
+            .or_else(|| numbered(name, "::{async_fn#", '}'))
+            .or_else(|| numbered(name, "::{async_block#", '}'))
+            .or_else(|| numbered(name, "::{async_fn_env#", '}'))
+            .or_else(|| numbered(name, "::{closure_env#", '}'))
+            .or_else(|| go_closure(name))
+            .or_else(|| variant(name));
+        match shorter {
+            Some(shorter) if !shorter.is_empty() => name = shorter,
+            _ => return name,
+        }
+    }
+}
+
+/// Cuts `::{closure#3}` and its like.
+fn numbered<'a>(name: &'a str, open: &str, close: char) -> Option<&'a str> {
+    let (before, number) = name.strip_suffix(close)?.rsplit_once(open)?;
+    number.bytes().all(|byte| byte.is_ascii_digit()).then_some(before)
+}
+
+/// Cuts `.func1`, `.func1.2`, `.gowrap1` and `-fm`, by which Go's compiler names closures.
+fn go_closure(name: &str) -> Option<&str> {
+    if let Some(method) = name.strip_suffix("-fm") {
+        return Some(method);
+    }
+    let (before, last) = name.rsplit_once('.')?;
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let counted = ["func", "gowrap", "deferwrap"]
+        .iter()
+        .any(|kind| last.strip_prefix(kind).is_some_and(digits));
+    // `main.serve.func1.2`: the second closure within the first.
+    (counted || (digits(last) && before.contains(".func"))).then_some(before)
+}
+
+/// Cuts `.constprop.0`, `.cold` and their like: what C compilers make of one function.
+fn variant(name: &str) -> Option<&str> {
+    const KINDS: [&str; 6] = ["constprop", "isra", "part", "cold", "llvm", "lto_priv"];
+    let (before, last) = name.rsplit_once('.')?;
+    if KINDS.contains(&last) {
+        return Some(before);
+    }
+    let (before, kind) = before.rsplit_once('.')?;
+    let digits = last.bytes().all(|byte| byte.is_ascii_digit());
+    (digits && KINDS.contains(&kind)).then_some(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_and_closures_are_cut() {
+        let name = demangled("_ZN4leak5serve28_$u7b$$u7b$closure$u7d$$u7d$17h0123456789abcdefE");
+        assert_eq!(name, "leak::serve::{{closure}}");
+        assert_eq!(written(&name), "leak::serve");
+        assert_eq!(demangled("_ZN5space3fooEibc"), "space::foo");
+        assert_eq!(demangled("open64@@GLIBC_2.2.5"), "open64");
+        assert_eq!(demangled("open"), "open");
+        assert_eq!(written("leak::serve::{closure#0}::{closure#12}"), "leak::serve");
+        assert_eq!(written("main.serve.func1.2"), "main.serve");
+        assert_eq!(written("main.(*T).leak-fm"), "main.(*T).leak");
+        assert_eq!(written("main.func1"), "main");
+        assert_eq!(written("net.Dial"), "net.Dial");
+        assert_eq!(written("keep.constprop.0.isra.0.cold"), "keep");
+    }
+
+    #[test]
+    fn what_unfolds_is_cut() {
+        let mut long = "_ZN".to_owned();
+        for _ in 0..300 {
+            long.push_str("3foo");
+        }
+        long.push('E');
+        assert!(demangled(&long).chars().count() <= MOST + 1);
+        assert!(demangled(&"x".repeat(1 << 20)).chars().count() <= MOST + 1);
+    }
+}
