@@ -115,3 +115,60 @@ impl Tracing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tracing(trace: Trace) -> Tracing {
+        Tracing::new(&TraceArgs {
+            trace,
+            trace_for: None,
+            trace_max: Duration::from_secs(60),
+            trace_out: None,
+        })
+    }
+
+    fn wanted(id: &str, answered: bool) -> Wanted {
+        Wanted { target: TargetId(1), id: id.to_owned(), answered }
+    }
+
+    /// How many notes each of these looks brings, by when it is and who asks.
+    fn notes(tracing: &mut Tracing, looks: &[(Millis, &[Wanted])]) -> Vec<usize> {
+        let mut sampler = Sampler::new(Vec::new(), 1_000, 0);
+        tracing.start(&mut sampler);
+        looks.iter().map(|(at, wanted)| tracing.steer(*at, wanted, &mut sampler).len()).collect()
+    }
+
+    #[test]
+    fn a_trace_begins_when_somebody_asks_and_ends_with_the_answer() {
+        let (asks, knows) = ([wanted("a", false)], [wanted("a", true)]);
+        let looks =
+            [(0, &[][..]), (1_000, &asks), (2_000, &asks), (3_000, &knows), (4_000, &knows)];
+        assert_eq!(notes(&mut tracing(Trace::Auto), &looks), [0, 1, 0, 1, 0]);
+    }
+
+    #[test]
+    fn time_is_bounded_and_nobody_asks_again_too_soon() {
+        let asks = [wanted("a", false)];
+        let both = [wanted("a", false), wanted("b", false)];
+        let looks = [
+            (0, &asks[..]),
+            // The group may be suspected again: the trace goes on.
+            (30_000, &[]),
+            (61_000, &asks),
+            (62_000, &asks),
+            (63_000, &both),
+            (AGAIN + 200_000, &asks),
+        ];
+        // Of the last, an old trace ends and a new one begins.
+        assert_eq!(notes(&mut tracing(Trace::Auto), &looks), [1, 0, 1, 0, 1, 2]);
+    }
+
+    #[test]
+    fn who_wants_no_trace_gets_none() {
+        let asks = [wanted("a", false)];
+        assert_eq!(notes(&mut tracing(Trace::Off), &[(0, &asks), (1_000, &asks)]), [0, 0]);
+        assert_eq!(notes(&mut tracing(Trace::On), &[(0, &asks)]), [0]);
+    }
+}

@@ -33,7 +33,7 @@ const SETTLED: Duration = Duration::from_millis(5);
 /// What opens the rings, and the folder that describes the tracepoint.
 pub(super) const PERFMON: &str = "run as root, or: setcap cap_perfmon,cap_dac_read_search+ep \
     \"$(command -v poolscan)\"";
-const MOUNT: &str = "mount -t tracefs tracefs /sys/kernel/tracing";
+pub(super) const MOUNT: &str = "mount -t tracefs tracefs /sys/kernel/tracing";
 /// Events that the kernel dropped, or that found no room.
 const LOST: &str = "connection_events_lost";
 

@@ -11,12 +11,14 @@ use std::time::Duration;
 use super::beat::Beat;
 use super::fds::Fds;
 use super::feed::Feed;
-use super::traced::{PERFMON, monotonic_ns};
+use super::traced::{MOUNT, PERFMON, Refusal, monotonic_ns};
 use crate::live::facts::{
     Change, Fact, HandleId, Lifecycle, Millis, OpenedBy, Opener, SourceStatus, TargetId,
 };
 use crate::live::target::Target;
+use crate::live::trace::openings::events::Events;
 use crate::live::trace::openings::ledger::{Held, Look};
+use crate::live::trace::tracepoint;
 use tracer::{Ask, Report};
 
 /// Name of the source.
@@ -72,6 +74,20 @@ struct Trace {
     /// What was counted when it began.
     before: Vec<u64>,
     totals_before: Totals,
+}
+
+/// Tries to listen to a process; gives how many files of our own that took.
+pub(super) fn attempt(pid: u32) -> Result<usize, Refusal> {
+    let tried = Events::open().and_then(|mut events| {
+        events.follow(&BTreeSet::from([pid]))?;
+        Ok(events.files())
+    });
+    tried.map_err(|error| Refusal { reason: error.to_string(), fix: remedy() })
+}
+
+/// What is likely to help where it is refused.
+fn remedy() -> &'static str {
+    if tracepoint::is_mounted() { PERFMON } else { MOUNT }
 }
 
 /// When a look at fd tables began and ended, by the clock of events.
@@ -260,7 +276,7 @@ impl Known {
 
     fn state(&self) -> (SourceStatus, String) {
         if !self.failed.is_empty() {
-            return (SourceStatus::Unavailable, format!("{}: {PERFMON}", self.failed));
+            return (SourceStatus::Unavailable, format!("{}: {}", self.failed, remedy()));
         }
         let Totals { heard, unplaced, lost, whole_host } = self.totals;
         let mut says = Vec::new();

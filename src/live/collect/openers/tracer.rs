@@ -182,7 +182,10 @@ impl Tracer {
             loop {
                 match asks.try_recv() {
                     Ok(Ask::Look(look)) => self.looks.push_back(look),
-                    Ok(Ask::Follow(now)) => (pids, searches) = (now, 0),
+                    Ok(Ask::Follow(now)) => {
+                        self.codes.retain(|pid, _| now.contains(pid));
+                        (pids, searches) = (now, 0);
+                    }
                     Ok(Ask::Exec(pid)) => drop(self.codes.remove(&pid)),
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => return Ok(()),
@@ -229,7 +232,8 @@ impl Tracer {
             let nearest = alike.copied().min_by_key(apart).filter(|at| apart(at) < APART_NS);
             if let Some(heard) = nearest.and_then(|at| ready.get_mut(at)) {
                 heard.numbers = heard.numbers.or(stack.numbers);
-                heard.copied = stack.copied;
+                let chain = std::mem::take(&mut heard.copied.chain);
+                heard.copied = Copied { chain, ..stack.copied };
             }
         }
         let begin = cpu_time();

@@ -233,7 +233,8 @@ impl Events {
             ] {
                 builder.sample(flag);
             }
-            builder.exclude_callchain_kernel(true).sample_max_stack(CHAIN);
+            // The cheap event of the same call has followed the chain.
+            builder.exclude_callchain_kernel(true).sample_max_stack(if deep { 1 } else { CHAIN });
             builder.sample_regs_user(REGS).sample_stack_user(bytes);
             // Rings of stacks wake nobody.
             builder.wakeup_watermark(if deep { DEEP_RINGS[0] } else { SHALLOW_RINGS[2] / 4 });
