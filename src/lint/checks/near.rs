@@ -113,12 +113,8 @@ impl Search<'_, '_> {
     /// A variable of the body around, or a constant of the package.
     fn outer(&self, site: &Rc<Site>, name: Option<Name>, depth: u32) -> bool {
         let Some(name) = name.filter(|_| depth > 0) else { return false };
-        if let Some((parent, _)) = &site.parent {
-            let locals = (0..).zip(&parent.graph.locals);
-            let named = locals.filter(|(_, local)| local.name == Some(name)).last();
-            if let Some((number, _)) = named {
-                return self.local(parent, LocalId(number), depth - 1);
-            }
+        if let (Some((parent, _)), Some(local)) = (&site.parent, site.outer(name)) {
+            return self.local(parent, local, depth - 1);
         }
         let statics = (0..).zip(&self.checker.world.names.statics);
         let of_name = statics.filter(|(_, def)| def.name == name).map(|(number, _)| {

@@ -92,10 +92,21 @@ impl World<'_> {
 
     /// Whether its Drop commits.
     fn keeps_when_dropped(&self, def: &TypeDef) -> bool {
+        self.drop_says(def, &[KEEPS])
+    }
+
+    /// Whether its Drop undoes what was done: then it is a transaction by more than its name.
+    pub(crate) fn undoes_when_dropped(&self, id: TypeId) -> bool {
+        self.drop_says(self.names.type_def(id), &UNDOES)
+    }
+
+    /// Whether a name in the Drop of a type has one of these words in it.
+    fn drop_says(&self, def: &TypeDef, words: &[&str]) -> bool {
+        let says = |name: &Name| words.iter().any(|word| name.as_str().contains(word));
         let drops = def.traits.iter().filter(|(of, _)| of.as_str() == "Drop");
         drops.flat_map(|(_, methods)| methods).any(|&id| {
             let body = self.names.body_of(self.names.function(id));
-            body.is_some_and(|body| body.mentions.iter().any(|name| name.as_str().contains(KEEPS)))
+            body.is_some_and(|body| body.mentions.iter().any(says))
         })
     }
 }
