@@ -1,9 +1,12 @@
 //! retry-loop: a loop that an error ends, or that repeats what failed without a pause.
+//!
+//! A function of the package that hands the failure of such a call on counts as that call.
 
 use std::rc::Rc;
 
 use rustc_hash::FxHashSet;
 
+use crate::catalog::LintRule;
 use crate::catalog::model::Engine;
 use crate::finding::Role;
 use crate::lint::bodies::Site;
@@ -11,12 +14,18 @@ use crate::lint::cfg::{
     Call, Edge, Exit, Graph, LocalId, LocalKind, Loop, LoopKind, NodeId, NodeKind, Operand, Test,
     Value,
 };
+use crate::lint::ir::{Body, ExprId, ExprKind, Name, Span};
+use crate::lint::names::FnId;
+use crate::lint::types::Target;
 
 use super::doing::{Doing, is_lazy};
 use super::{Checker, Outcome, Reason, Reported, classes_of, context, item, track};
 
-/// The class whose loops must not end at an error.
+/// The class whose loops must not end at an error; that they spin is another rule.
 const ACCEPT: &str = "accept";
+
+/// Functions looked into for the call that fails.
+const DEPTH: u32 = 2;
 
 pub(super) fn check(checker: &mut Checker<'_>) {
     let rules = checker.of_engine(Engine::RetryLoop);
@@ -24,17 +33,17 @@ pub(super) fn check(checker: &mut Checker<'_>) {
         return;
     }
     let doing = Doing::new(checker.world, checker.bodies);
-    for site in checker.sites {
+    for site in &with_callers(checker, &doing, &rules) {
         for (id, call) in super::calls(site) {
-            let classes = classes_of(checker.world, call);
             for &known in &rules {
-                if !classes.contains(&known.rule.class.as_str()) {
+                let ends_matter = known.rule.class == ACCEPT;
+                let depth = if ends_matter { 0 } else { DEPTH };
+                if !is_of(checker, &doing, call, &known.rule.class, depth) {
                     continue;
                 }
                 let contexts = context::contexts(checker.world, site, id);
                 let fits = context::fits(&known.rule.when, &contexts).map_err(Reason::Context);
-                let ends_matter = known.rule.class == ACCEPT;
-                let judged = fits.and_then(|()| judge(site, &doing, id, call, ends_matter));
+                let judged = fits.and_then(|()| judge(checker, site, &doing, id, call, ends_matter));
                 let outcome = match judged {
                     Err(reason) => Outcome::Silent(reason),
                     Ok((at, how)) => Outcome::Reported(Box::new(Reported {
@@ -49,6 +58,90 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     }
 }
 
+/// The bodies that mention such calls, and those that call a function which hands its failure on.
+fn with_callers(
+    checker: &Checker<'_>,
+    doing: &Doing<'_>,
+    rules: &[&LintRule],
+) -> Vec<Rc<Site>> {
+    let mut sites = checker.sites.to_vec();
+    let mut known: FxHashSet<*const Site> = sites.iter().map(Rc::as_ptr).collect();
+    let mut seen: FxHashSet<FnId> = FxHashSet::default();
+    let mut next = 0;
+    while let Some(site) = sites.get(next).cloned() {
+        next += 1;
+        let Some(id) = site.function.filter(|id| site.parent.is_none() && seen.insert(*id)) else {
+            continue;
+        };
+        let hands = |rule: &&LintRule| hands_on(checker, doing, id, &rule.rule.class, DEPTH - 1);
+        if !rules.iter().any(hands) {
+            continue;
+        }
+        for (caller, _) in checker.callers.of(id).unwrap_or_default() {
+            if known.insert(Rc::as_ptr(&caller)) {
+                sites.push(caller);
+            }
+        }
+    }
+    sites
+}
+
+/// A call of the class, or of a function of the package that fails at once when such a call does.
+fn is_of(
+    checker: &Checker<'_>,
+    doing: &Doing<'_>,
+    call: &Call,
+    class: &str,
+    depth: u32,
+) -> bool {
+    let Target::Own(id) = call.target else {
+        return classes_of(checker.world, call).contains(&class);
+    };
+    depth > 0 && hands_on(checker, doing, id, class, depth - 1)
+}
+
+/// Whether a failure of a call of the class leaves the function without a pause.
+fn hands_on(
+    checker: &Checker<'_>,
+    doing: &Doing<'_>,
+    id: FnId,
+    class: &str,
+    depth: u32,
+) -> bool {
+    let function = checker.world.names.function(id);
+    // Whoever implements a trait may do something else.
+    let site = checker.bodies.of_function(id).filter(|_| function.of_trait.is_none());
+    let Some(site) = site.filter(|_| !doing.function(id).sleeps) else { return false };
+    let graph = &site.graph;
+    graph.calls().any(|(node, call)| {
+        graph.loops_around(node).next().is_none()
+            && is_of(checker, doing, call, class, depth)
+            && {
+                let results = results(graph, call);
+                results.contains(&graph.result)
+                    || graph.nodes.iter().any(|node| match &node.kind {
+                        NodeKind::Branch(test) => failure_edge(test, &results)
+                            .is_some_and(|edge| leaves(graph, node.next.as_slice(), edge)),
+                        _ => false,
+                    })
+            }
+    })
+}
+
+/// Whether this side of a branch is a `?`.
+fn leaves(graph: &Graph, next: &[(Edge, NodeId)], edge: Edge) -> bool {
+    let mut at = next.iter().find(|(side, _)| *side == edge).map(|&(_, next)| next);
+    while let Some(id) = at {
+        let node = graph.node(id);
+        at = match node.kind {
+            NodeKind::Exit(exit) => return exit == Exit::Try,
+            NodeKind::Drop(_) => node.next.first().map(|&(_, next)| next),
+            _ => None,
+        };
+    }
+    false
+}
+
 /// What lies on the way of an error.
 #[derive(Default)]
 struct Failing {
@@ -60,6 +153,7 @@ struct Failing {
 }
 
 fn judge(
+    checker: &Checker<'_>,
     site: &Rc<Site>,
     doing: &Doing<'_>,
     id: NodeId,
@@ -82,7 +176,7 @@ fn judge(
             continue;
         }
         asked = Some(at);
-        let way = walk(site, doing, (at, failing), id, round, &results);
+        let way = walk(checker, site, doing, (at, failing), id, round, &results);
         let span = |node: NodeId| graph.node(node).span;
         if let Some(pause) = way.pauses {
             return Err(Reason::Released(span(pause)));
@@ -96,6 +190,7 @@ fn judge(
         match way.ends {
             Some(end) if ends_matter => return Ok((end, "an error leaves the loop here")),
             Some(end) => return Err(Reason::Escapes(span(end), "an error leaves the loop")),
+            None if way.spins && ends_matter => return Err(Reason::OtherRule),
             None if way.spins => return Ok((at, "an error leads straight to the next turn")),
             None => {}
         }
@@ -176,6 +271,7 @@ fn failure_edge(test: &Test, results: &[LocalId]) -> Option<Edge> {
 
 /// Goes all ways that an error can go.
 fn walk(
+    checker: &Checker<'_>,
     site: &Rc<Site>,
     doing: &Doing<'_>,
     (start, edge): (NodeId, Edge),
@@ -216,7 +312,9 @@ fn walk(
                     stack.extend(along(id, edge));
                     continue;
                 }
-                None if !left => way.decides = way.decides.or(Some(id)),
+                None if !left && !is_fixed(checker, site, node.span, round) => {
+                    way.decides = way.decides.or(Some(id));
+                }
                 None => {}
             },
             NodeKind::Call(_) | NodeKind::Await { .. } | NodeKind::Select { .. } => {
@@ -231,4 +329,54 @@ fn walk(
         stack.extend(node.next.iter().map(|&(_, next)| next));
     }
     way
+}
+
+/// Whether a condition is a setting, which no turn of the loop changes: `if options.once`. It
+/// decides nothing about the failure.
+fn is_fixed(checker: &Checker<'_>, site: &Site, condition: Span, round: &Loop) -> bool {
+    let bodies = &checker.world.names.source(site.file).file.bodies;
+    let inside = |span: Span| round.span.start <= span.start && span.end <= round.span.end;
+    let asked = bodies.iter().find_map(|body| {
+        let mut there = exprs(body).filter(|(span, _)| *span == condition);
+        there.find_map(|(_, id)| field_of(body, id))
+    });
+    let Some(owner) = asked else { return false };
+    // What is only ever asked for its fields stays what it is.
+    bodies.iter().all(|body| {
+        exprs(body).filter(|(span, _)| inside(*span)).all(|(_, id)| match &body.expr(id).kind {
+            ExprKind::Assign { target, .. } | ExprKind::Update { target, .. } => {
+                root(body, *target) != Some(owner)
+            }
+            ExprKind::Ref { operand } => root(body, *operand) != Some(owner),
+            ExprKind::Method { receiver, .. } => named(body, *receiver) != Some(owner),
+            _ => true,
+        })
+    })
+}
+
+fn exprs(body: &Body) -> impl Iterator<Item = (Span, ExprId)> {
+    (0..).zip(&body.exprs).map(|(number, expr)| (expr.span, ExprId(number)))
+}
+
+/// The variable of which a condition is a field.
+fn field_of(body: &Body, id: ExprId) -> Option<Name> {
+    match &body.expr(id).kind {
+        ExprKind::Field { base, .. } => root(body, *base),
+        _ => None,
+    }
+}
+
+/// The variable that a place begins with.
+fn root(body: &Body, id: ExprId) -> Option<Name> {
+    match &body.expr(id).kind {
+        ExprKind::Field { base, .. } => root(body, *base),
+        _ => named(body, id),
+    }
+}
+
+fn named(body: &Body, id: ExprId) -> Option<Name> {
+    match &body.expr(id).kind {
+        ExprKind::Path(path) => path.as_name(),
+        _ => None,
+    }
 }
