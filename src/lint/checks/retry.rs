@@ -27,6 +27,9 @@ const ACCEPT: &str = "accept";
 /// Functions looked into for the call that fails.
 const DEPTH: u32 = 2;
 
+/// Settings asked on one way.
+const SETTINGS: u32 = 3;
+
 pub(super) fn check(checker: &mut Checker<'_>) {
     let rules = checker.of_engine(Engine::RetryLoop);
     if rules.is_empty() {
@@ -43,7 +46,8 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 }
                 let contexts = context::contexts(checker.world, site, id);
                 let fits = context::fits(&known.rule.when, &contexts).map_err(Reason::Context);
-                let judged = fits.and_then(|()| judge(checker, site, &doing, id, call, ends_matter));
+                let judged =
+                    fits.and_then(|()| judge(checker, site, &doing, id, call, ends_matter));
                 let outcome = match judged {
                     Err(reason) => Outcome::Silent(reason),
                     Ok((at, how)) => Outcome::Reported(Box::new(Reported {
@@ -59,11 +63,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
 }
 
 /// The bodies that mention such calls, and those that call a function which hands its failure on.
-fn with_callers(
-    checker: &Checker<'_>,
-    doing: &Doing<'_>,
-    rules: &[&LintRule],
-) -> Vec<Rc<Site>> {
+fn with_callers(checker: &Checker<'_>, doing: &Doing<'_>, rules: &[&LintRule]) -> Vec<Rc<Site>> {
     let mut sites = checker.sites.to_vec();
     let mut known: FxHashSet<*const Site> = sites.iter().map(Rc::as_ptr).collect();
     let mut seen: FxHashSet<FnId> = FxHashSet::default();
@@ -87,13 +87,7 @@ fn with_callers(
 }
 
 /// A call of the class, or of a function of the package that fails at once when such a call does.
-fn is_of(
-    checker: &Checker<'_>,
-    doing: &Doing<'_>,
-    call: &Call,
-    class: &str,
-    depth: u32,
-) -> bool {
+fn is_of(checker: &Checker<'_>, doing: &Doing<'_>, call: &Call, class: &str, depth: u32) -> bool {
     let Target::Own(id) = call.target else {
         return classes_of(checker.world, call).contains(&class);
     };
@@ -101,30 +95,22 @@ fn is_of(
 }
 
 /// Whether a failure of a call of the class leaves the function without a pause.
-fn hands_on(
-    checker: &Checker<'_>,
-    doing: &Doing<'_>,
-    id: FnId,
-    class: &str,
-    depth: u32,
-) -> bool {
+fn hands_on(checker: &Checker<'_>, doing: &Doing<'_>, id: FnId, class: &str, depth: u32) -> bool {
     let function = checker.world.names.function(id);
     // Whoever implements a trait may do something else.
     let site = checker.bodies.of_function(id).filter(|_| function.of_trait.is_none());
     let Some(site) = site.filter(|_| !doing.function(id).sleeps) else { return false };
     let graph = &site.graph;
     graph.calls().any(|(node, call)| {
-        graph.loops_around(node).next().is_none()
-            && is_of(checker, doing, call, class, depth)
-            && {
-                let results = results(graph, call);
-                results.contains(&graph.result)
-                    || graph.nodes.iter().any(|node| match &node.kind {
-                        NodeKind::Branch(test) => failure_edge(test, &results)
-                            .is_some_and(|edge| leaves(graph, node.next.as_slice(), edge)),
-                        _ => false,
-                    })
-            }
+        graph.loops_around(node).next().is_none() && is_of(checker, doing, call, class, depth) && {
+            let results = results(graph, call);
+            results.contains(&graph.result)
+                || graph.nodes.iter().any(|node| match &node.kind {
+                    NodeKind::Branch(test) => failure_edge(test, &results)
+                        .is_some_and(|edge| leaves(graph, node.next.as_slice(), edge)),
+                    _ => false,
+                })
+        }
     })
 }
 
@@ -152,6 +138,21 @@ struct Failing {
     panics: bool,
 }
 
+impl Failing {
+    /// Nothing but the next turn.
+    fn only_spins(&self) -> bool {
+        self.spins && !self.panics && self.ends.or(self.pauses).or(self.decides).is_none()
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.ends = self.ends.or(other.ends);
+        self.spins |= other.spins;
+        self.pauses = self.pauses.or(other.pauses);
+        self.decides = self.decides.or(other.decides);
+        self.panics |= other.panics;
+    }
+}
+
 fn judge(
     checker: &Checker<'_>,
     site: &Rc<Site>,
@@ -176,7 +177,8 @@ fn judge(
             continue;
         }
         asked = Some(at);
-        let way = walk(checker, site, doing, (at, failing), id, round, &results);
+        let walk = Walk { checker, site, doing, call: id, round, results: &results };
+        let way = walk.along(at, failing, SETTINGS);
         let span = |node: NodeId| graph.node(node).span;
         if let Some(pause) = way.pauses {
             return Err(Reason::Released(span(pause)));
@@ -269,89 +271,103 @@ fn failure_edge(test: &Test, results: &[LocalId]) -> Option<Edge> {
     }
 }
 
-/// Goes all ways that an error can go.
-fn walk(
-    checker: &Checker<'_>,
-    site: &Rc<Site>,
-    doing: &Doing<'_>,
-    (start, edge): (NodeId, Edge),
+/// Goes the ways of an error.
+struct Walk<'w, 'a> {
+    checker: &'w Checker<'a>,
+    site: &'w Rc<Site>,
+    doing: &'w Doing<'a>,
+    /// The call that failed, in this loop, with the locals that hold what it gave.
     call: NodeId,
-    round: &Loop,
-    results: &[LocalId],
-) -> Failing {
-    let graph = &site.graph;
-    let mut way = Failing::default();
-    let mut seen: FxHashSet<NodeId> = FxHashSet::default();
-    let along = |id: NodeId, edge: Edge| {
-        let next = graph.node(id).next.iter();
-        next.filter(move |(at, _)| *at == edge).map(|&(_, next)| next).collect::<Vec<_>>()
-    };
-    let mut stack = along(start, edge);
-    while let Some(id) = stack.pop() {
-        if id == call {
-            way.spins = true;
-            continue;
-        }
-        if !seen.insert(id) {
-            continue;
-        }
-        let node = graph.node(id);
-        let left =
-            node.inside.is_none() || !graph.loops_around(id).any(|other| other.head == round.head);
-        match &node.kind {
-            NodeKind::Exit(Exit::Never) => {
-                way.panics = true;
-                continue;
-            }
-            NodeKind::Exit(_) => {
-                way.ends = way.ends.or(Some(id));
-                continue;
-            }
-            NodeKind::Branch(test) => match failure_edge(test, results) {
-                Some(edge) => {
-                    stack.extend(along(id, edge));
-                    continue;
-                }
-                None if !left && !is_fixed(checker, site, node.span, round) => {
-                    way.decides = way.decides.or(Some(id));
-                }
-                None => {}
-            },
-            NodeKind::Call(_) | NodeKind::Await { .. } | NodeKind::Select { .. } => {
-                let does = doing.step(site, id);
-                if does.sleeps || !left && (does.awaits || does.waits || does.unknown) {
-                    way.pauses = way.pauses.or(Some(id));
-                    continue;
-                }
-            }
-            _ => {}
-        }
-        stack.extend(node.next.iter().map(|&(_, next)| next));
-    }
-    way
+    round: &'w Loop,
+    results: &'w [LocalId],
 }
 
-/// Whether a condition is a setting, which no turn of the loop changes: `if options.once`. It
-/// decides nothing about the failure.
-fn is_fixed(checker: &Checker<'_>, site: &Site, condition: Span, round: &Loop) -> bool {
-    let bodies = &checker.world.names.source(site.file).file.bodies;
-    let inside = |span: Span| round.span.start <= span.start && span.end <= round.span.end;
-    let asked = bodies.iter().find_map(|body| {
-        let mut there = exprs(body).filter(|(span, _)| *span == condition);
-        there.find_map(|(_, id)| field_of(body, id))
-    });
-    let Some(owner) = asked else { return false };
-    // What is only ever asked for its fields stays what it is.
-    bodies.iter().all(|body| {
-        exprs(body).filter(|(span, _)| inside(*span)).all(|(_, id)| match &body.expr(id).kind {
-            ExprKind::Assign { target, .. } | ExprKind::Update { target, .. } => {
-                root(body, *target) != Some(owner)
+impl Walk<'_, '_> {
+    /// All ways on this side of a branch. Of a setting the side counts on which nothing but the
+    /// next turn comes.
+    fn along(&self, start: NodeId, edge: Edge, settings: u32) -> Failing {
+        let graph = &self.site.graph;
+        let mut way = Failing::default();
+        let mut seen: FxHashSet<NodeId> = FxHashSet::default();
+        let along = |id: NodeId, edge: Edge| {
+            let next = graph.node(id).next.iter();
+            next.filter(move |(at, _)| *at == edge).map(|&(_, next)| next).collect::<Vec<_>>()
+        };
+        let mut stack = along(start, edge);
+        while let Some(id) = stack.pop() {
+            if id == self.call {
+                way.spins = true;
+                continue;
             }
-            ExprKind::Ref { operand } => root(body, *operand) != Some(owner),
-            ExprKind::Method { receiver, .. } => named(body, *receiver) != Some(owner),
-            _ => true,
+            if !seen.insert(id) {
+                continue;
+            }
+            let node = graph.node(id);
+            let left = node.inside.is_none()
+                || !graph.loops_around(id).any(|other| other.head == self.round.head);
+            match &node.kind {
+                NodeKind::Exit(Exit::Never) => {
+                    way.panics = true;
+                    continue;
+                }
+                NodeKind::Exit(_) => {
+                    way.ends = way.ends.or(Some(id));
+                    continue;
+                }
+                NodeKind::Branch(test) => match failure_edge(test, self.results) {
+                    Some(edge) => {
+                        stack.extend(along(id, edge));
+                        continue;
+                    }
+                    None if !left && settings > 0 && self.is_fixed(node.span) => {
+                        let sides = [Edge::True, Edge::False];
+                        let sides = sides.map(|edge| self.along(id, edge, settings - 1));
+                        match sides.iter().find(|side| side.only_spins()) {
+                            Some(side) => way.add(side),
+                            None => sides.iter().for_each(|side| way.add(side)),
+                        }
+                        continue;
+                    }
+                    None if !left => way.decides = way.decides.or(Some(id)),
+                    None => {}
+                },
+                NodeKind::Call(_) | NodeKind::Await { .. } | NodeKind::Select { .. } => {
+                    let does = self.doing.step(self.site, id);
+                    if does.sleeps || !left && (does.awaits || does.waits || does.unknown) {
+                        way.pauses = way.pauses.or(Some(id));
+                        continue;
+                    }
+                }
+                _ => {}
+            }
+            stack.extend(node.next.iter().map(|&(_, next)| next));
+        }
+        way
+    }
+
+    /// Whether a condition is a setting, which no turn of the loop changes: `if options.once`. It
+    /// decides nothing about the failure.
+    fn is_fixed(&self, condition: Span) -> bool {
+        let bodies = &self.checker.world.names.source(self.site.file).file.bodies;
+        let round = self.round.span;
+        let inside = |span: Span| round.start <= span.start && span.end <= round.end;
+        let asked = bodies.iter().find_map(|body| {
+            let mut there = exprs(body).filter(|(span, _)| *span == condition);
+            there.find_map(|(_, id)| field_of(body, id))
+        });
+        let Some(owner) = asked else { return false };
+        // What is only ever asked for its fields stays what it is.
+        bodies.iter().all(|body| {
+            exprs(body).filter(|(span, _)| inside(*span)).all(|(_, id)| match &body.expr(id).kind {
+                ExprKind::Assign { target, .. } | ExprKind::Update { target, .. } => {
+                    root(body, *target) != Some(owner)
+                }
+                ExprKind::Ref { operand } => root(body, *operand) != Some(owner),
+                ExprKind::Method { receiver, .. } => named(body, *receiver) != Some(owner),
+                _ => true,
+            })
         })
-    })
+    }
 }
 
 fn exprs(body: &Body) -> impl Iterator<Item = (Span, ExprId)> {

@@ -24,9 +24,11 @@ impl Names {
     /// Its own name, and what `use … as` and `type … =` call it anywhere in the package.
     pub(crate) fn names_of(&self, id: TypeId) -> Vec<Name> {
         let own = self.type_def(id).name;
-        let renamed = self.modules.iter().flat_map(|module| &module.imports).filter(|(_, all)| {
-            all.iter().any(|import| import.path.last() == Some(&own))
-        });
+        let renamed = self
+            .modules
+            .iter()
+            .flat_map(|module| &module.imports)
+            .filter(|(_, all)| all.iter().any(|import| import.path.last() == Some(&own)));
         let aliases = self.types.iter().filter(|def| match &def.shape {
             Shape::Alias(TypeRef::Path(path)) => path.last().is_some_and(|last| last.name == own),
             _ => false,
