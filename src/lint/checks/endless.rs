@@ -90,11 +90,15 @@ fn spawned(
             let rest = place.within(to)?;
             match value {
                 Value::Use(operand) => on(operand.place()?, rest),
-                Value::Parts { parts, .. } => {
-                    let (first, rest) = rest.split_first()?;
-                    let (_, operand) = parts.iter().find(|(part, _)| part == first)?;
-                    on(operand.place()?, rest)
-                }
+                Value::Parts { parts, .. } => match (rest.split_first(), parts.as_slice()) {
+                    (Some((first, rest)), _) => {
+                        let (_, operand) = parts.iter().find(|(part, _)| part == first)?;
+                        on(operand.place()?, rest)
+                    }
+                    // `Some(handle)`
+                    (None, [(Part::Payload, operand)]) => on(operand.place()?, &[]),
+                    (None, _) => None,
+                },
                 Value::Opaque(used) => match used.as_slice() {
                     [only] => on(only.place()?, rest),
                     _ => None,
