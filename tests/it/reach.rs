@@ -235,5 +235,10 @@ fn main() {{ loop {{ write(&Store) }} }}
     let undoes =
         source("impl Drop for Work { fn drop(&mut self) { if self.open { self.rollback() } } }");
     assert_eq!(severities(rule, &undoes), [(11, WARNING)]);
+    // Around one that does.
+    let inner = "struct Inner; impl Drop for Inner { fn drop(&mut self) { rollback_now() } } fn rollback_now() {}";
+    let around = source(inner).replace("Work { open: bool }", "Work { open: bool, _inner: Inner }");
+    let around = around.replace("Work { open: true }", "Work { open: true, _inner: Inner }");
+    assert_eq!(severities(rule, &around), [(11, WARNING)]);
     assert_eq!(severities(rule, &source("")), [(11, NOTE)]);
 }
