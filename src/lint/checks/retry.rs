@@ -353,10 +353,15 @@ impl Walk<'_, '_> {
         let inside = |span: Span| round.start <= span.start && span.end <= round.end;
         let asked = bodies.iter().find_map(|body| {
             let mut there = exprs(body).filter(|(span, _)| *span == condition);
-            there.find_map(|(_, id)| field_of(body, id))
+            there.find_map(|(_, id)| root(body, id))
         });
         let Some(owner) = asked else { return false };
-        // What is only ever asked for its fields stays what it is.
+        // What is made on each turn, such as the error, is no setting.
+        let mut of_name = self.site.graph.locals.iter().filter(|local| local.name == Some(owner));
+        if of_name.any(|local| inside(local.span)) {
+            return false;
+        }
+        // What is only ever looked at stays what it is.
         bodies.iter().all(|body| {
             exprs(body).filter(|(span, _)| inside(*span)).all(|(_, id)| match &body.expr(id).kind {
                 ExprKind::Assign { target, .. } | ExprKind::Update { target, .. } => {
@@ -372,14 +377,6 @@ impl Walk<'_, '_> {
 
 fn exprs(body: &Body) -> impl Iterator<Item = (Span, ExprId)> {
     (0..).zip(&body.exprs).map(|(number, expr)| (expr.span, ExprId(number)))
-}
-
-/// The variable of which a condition is a field.
-fn field_of(body: &Body, id: ExprId) -> Option<Name> {
-    match &body.expr(id).kind {
-        ExprKind::Field { base, .. } => root(body, *base),
-        _ => None,
-    }
 }
 
 /// The variable that a place begins with.
