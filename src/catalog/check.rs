@@ -359,6 +359,9 @@ fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place
     if (rule.engine == Engine::HeldAcross) == when.across.is_empty() {
         wrong("when", "'across' belongs to held-across, and only there".to_owned());
     }
+    if rule.engine != Engine::OwnerWithoutRelease && when.endless {
+        wrong("when", "'endless' belongs to owner-without-release, and only there".to_owned());
+    }
     let any = rule.engine == Engine::UnreapedCollection && when.paths == Some(Paths::Any);
     if rule.engine != Engine::MustRelease && when.paths.is_some() && !any {
         let message = "'paths' belongs to must-release, and `any` to unreaped-collection, too";

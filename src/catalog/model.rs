@@ -625,6 +625,10 @@ pub struct When {
     /// that makes such a call; discarded-guard: not in such a file.
     #[serde(default)]
     pub without: Option<String>,
+    /// owner-without-release: only where the task that the field stands for never ends, and is
+    /// started more than once.
+    #[serde(default)]
+    pub endless: bool,
     /// call: only when a loop around it makes a call of this class, too.
     #[serde(default)]
     pub loop_with: Option<String>,

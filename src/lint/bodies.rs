@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
-use super::cfg::{self, Graph, NodeId};
+use super::cfg::{self, Graph, LocalId, NodeId, NodeKind, Value};
 use super::ir::{BodyId, Name};
 use super::names::{FileId, FnId, StaticId};
 use super::types::{Scope, Ty, World};
@@ -21,6 +21,23 @@ pub(crate) struct Site {
     pub(crate) of_static: Option<StaticId>,
     /// The body around, and the step there that makes this closure.
     pub(crate) parent: Option<(Rc<Self>, Option<NodeId>)>,
+}
+
+impl Site {
+    /// The variable of the body around that this closure knows by a name. Arms and blocks beside
+    /// it may have others of that name.
+    pub(crate) fn outer(&self, name: Name) -> Option<LocalId> {
+        let (parent, made) = self.parent.as_ref()?;
+        let graph = &parent.graph;
+        let named = |local: LocalId| graph.local(local).name == Some(name);
+        let (to, captured) = match &graph.node((*made)?).kind {
+            NodeKind::Assign { to, value: Value::Closure { captured, .. } } => (to.local, captured),
+            _ => return None,
+        };
+        let taken = captured.iter().map(|&(local, _)| local).find(|&local| named(local));
+        // Of a name for something else, that is what was taken.
+        taken.or_else(|| (0..to.0).rev().map(LocalId).find(|&local| named(local)))
+    }
 }
 
 /// See the module.

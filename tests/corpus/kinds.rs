@@ -288,6 +288,7 @@ pub(crate) const OWNERS: [(&str, &[&str], &[&str]); 4] = [
         &[
             "thread-field-without-join",
             "task-field-without-abort",
+            "endless-task-outlives-owner",
             "detached-endless-task",
             "detached-endless-thread",
         ],

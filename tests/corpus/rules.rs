@@ -75,8 +75,12 @@ pub(crate) const DEADLINES: &[&str] = &[
 ];
 
 /// Rules about loops that spin.
-pub(crate) const SPINS: &[&str] =
-    &["retry-without-pause", "accept-loop-fails-on-error", "event-loop-spins-on-error"];
+pub(crate) const SPINS: &[&str] = &[
+    "retry-without-pause",
+    "accept-loop-fails-on-error",
+    "accept-loop-spins-on-error",
+    "event-loop-spins-on-error",
+];
 
 /// Rules about guards that die in their statement.
 pub(crate) const AT_ONCE: &[&str] = &[

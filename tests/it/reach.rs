@@ -174,3 +174,71 @@ fn work() {
     let found = severities("child-not-waited", source);
     assert_eq!(found, [(6, NOTE), (8, WARNING), (9, NOTE), (10, WARNING)]);
 }
+
+#[test]
+fn callers_of_a_constructor_are_known_among_many_of_its_name() {
+    let others: String = (0..200)
+        .map(|n| format!("struct A{n}; impl A{n} {{ fn new() -> A{n} {{ A{n} }} fn make() {{ A{n}::new(); }} }}\n"))
+        .collect();
+    let source = |limit: &str| {
+        format!(
+            "use std::time::Duration;
+use tokio::net::TcpStream;
+struct Link(TcpStream);
+type Line = Link;
+impl Link {{
+    async fn new(address: &str) -> std::io::Result<Link> {{
+        Ok(Link(TcpStream::connect(address).await?))
+    }}
+}}
+async fn open(address: &str) {{
+    loop {{
+        let _ = {limit};
+    }}
+}}
+#[tokio::main] async fn main() {{ open(\"example.org:80\").await }}
+{others}"
+        )
+    };
+    let rule = "tcp-connect-without-deadline";
+    for name in ["Link", "Line"] {
+        let plain = source(&format!("{name}::new(address).await"));
+        assert_eq!(severities(rule, &plain), [(7, WARNING)], "{name}");
+        let bounded =
+            format!("tokio::time::timeout(Duration::from_secs(1), {name}::new(address)).await");
+        assert_eq!(severities(rule, &source(&bounded)), [], "{name}");
+    }
+}
+
+#[test]
+fn a_transaction_that_rolls_back_when_dropped_is_one() {
+    let source = |dropped: &str| {
+        format!(
+            "pub struct Store;
+pub struct Work {{ open: bool }}
+impl Store {{ pub fn begin(&self) -> Work {{ Work {{ open: true }} }} }}
+impl Work {{
+    pub fn put(&mut self, _: u32) {{}}
+    pub fn commit(&mut self) {{ self.open = false }}
+    pub fn rollback(&mut self) {{ self.open = false }}
+}}
+{dropped}
+pub fn write(store: &Store) {{
+    let mut work = store.begin();
+    work.put(1);
+}}
+fn main() {{ loop {{ write(&Store) }} }}
+"
+        )
+    };
+    let rule = "transaction-never-ended";
+    let undoes =
+        source("impl Drop for Work { fn drop(&mut self) { if self.open { self.rollback() } } }");
+    assert_eq!(severities(rule, &undoes), [(11, WARNING)]);
+    // Around one that does.
+    let inner = "struct Inner; impl Drop for Inner { fn drop(&mut self) { rollback_now() } } fn rollback_now() {}";
+    let around = source(inner).replace("Work { open: bool }", "Work { open: bool, _inner: Inner }");
+    let around = around.replace("Work { open: true }", "Work { open: true, _inner: Inner }");
+    assert_eq!(severities(rule, &around), [(11, WARNING)]);
+    assert_eq!(severities(rule, &source("")), [(11, NOTE)]);
+}

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::catalog::model::Effect;
 use crate::lint::bodies::{Bodies, Site};
 use crate::lint::cfg::{Call, Graph, LocalId, LocalKind, NodeId};
-use crate::lint::ir::{Name, Path, Receiver};
+use crate::lint::ir::{BodyId, ExprKind, Name, Path, Receiver};
 use crate::lint::names::{FnId, Function, TypeId};
 use crate::lint::types::{Target, Ty, World, is_type_name};
 
@@ -68,11 +68,13 @@ pub(super) struct Callers<'a> {
     pub(super) world: &'a World<'a>,
     pub(super) bodies: &'a Bodies<'a>,
     by_mention: OnceCell<FxHashMap<Name, Vec<FnId>>>,
+    /// By the last two names of a path: `Type::new`.
+    by_path: OnceCell<FxHashMap<(Name, Name), Vec<FnId>>>,
 }
 
 impl<'a> Callers<'a> {
     pub(super) fn new(world: &'a World<'a>, bodies: &'a Bodies<'a>) -> Self {
-        Self { world, bodies, by_mention: OnceCell::new() }
+        Self { world, bodies, by_mention: OnceCell::new(), by_path: OnceCell::new() }
     }
 
     /// Calls of the function outside of tests, or of its name when nobody knows whose it is;
@@ -81,7 +83,7 @@ impl<'a> Callers<'a> {
         let function = self.world.names.function(id);
         let name = function.name;
         let mut found = Vec::new();
-        for site in self.naming(name)? {
+        for site in self.naming(name).or_else(|| self.naming_by_type(id))? {
             let calls = site.graph.calls().filter(|(_, call)| match &call.target {
                 Target::Own(other) => {
                     let called = self.world.names.function(*other);
@@ -152,7 +154,27 @@ impl<'a> Callers<'a> {
     /// are too many.
     pub(super) fn naming(&self, name: Name) -> Option<Vec<Rc<Site>>> {
         let by_mention = self.by_mention.get_or_init(|| self.index());
-        let places = by_mention.get(&name).map(Vec::as_slice).unwrap_or_default();
+        self.sites(by_mention.get(&name).map(Vec::as_slice).unwrap_or_default())
+    }
+
+    /// The same for a function that is only called by its type: many types have a `new`.
+    fn naming_by_type(&self, id: FnId) -> Option<Vec<Rc<Site>>> {
+        let names = self.world.names;
+        let function = names.function(id);
+        let plain = function.sig.receiver == Receiver::None && function.of_trait.is_none();
+        let of = function.of_type.filter(|_| plain)?;
+        let by_path = self.by_path.get_or_init(|| self.index_paths());
+        let naming = |owner: Name| by_path.get(&(owner, function.name)).into_iter().flatten();
+        let of_self = naming(Name::new("Self"));
+        let of_self = of_self.filter(|&&place| names.function(place).of_type == Some(of));
+        let mut places: Vec<FnId> =
+            names.names_of(of).into_iter().flat_map(naming).chain(of_self).copied().collect();
+        places.sort();
+        places.dedup();
+        self.sites(&places)
+    }
+
+    fn sites(&self, places: &[FnId]) -> Option<Vec<Rc<Site>>> {
         let sites = places.iter().filter_map(|&place| self.bodies.of_function(place));
         let all = || sites.flat_map(|site| self.bodies.with_nested(&site)).collect();
         (places.len() <= MANY).then(all)
@@ -182,6 +204,27 @@ impl<'a> Callers<'a> {
             let Some(body) = body else { continue };
             for &name in &body.mentions {
                 index.entry(name).or_default().push(id);
+            }
+        }
+        index
+    }
+
+    fn index_paths(&self) -> FxHashMap<(Name, Name), Vec<FnId>> {
+        let names = self.world.names;
+        let mut index: FxHashMap<(Name, Name), Vec<FnId>> = FxHashMap::default();
+        for (source, functions) in names.sources.iter().zip(&names.body_fns) {
+            for (number, body) in (0..).zip(&source.file.bodies) {
+                let Some(&id) = functions.get(&BodyId(number)) else { continue };
+                if context::in_tests(names, id) {
+                    continue;
+                }
+                for expr in &body.exprs {
+                    if let ExprKind::Path(path) = &expr.kind
+                        && let [.., owner, last] = path.segments.as_slice()
+                    {
+                        index.entry((owner.name, last.name)).or_default().push(id);
+                    }
+                }
             }
         }
         index

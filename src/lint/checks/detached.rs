@@ -10,7 +10,7 @@ use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, Exit, LoopKind, NodeId, NodeKind, Place};
 use crate::lint::flow::Holders;
 use crate::lint::ir::Span;
-use crate::lint::names::FnId;
+use crate::lint::names::{FileId, FnId};
 use crate::lint::types::{Target, World};
 
 use super::callers::Callers;
@@ -27,11 +27,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
         return;
     }
     let callers = Rc::clone(&checker.callers);
-    let mut search = Search {
-        checker,
-        doing: Doing::new(checker.world, checker.bodies),
-        known: FxHashMap::default(),
-    };
+    let mut search = Search::new(checker);
     let mut found = Vec::new();
     for site in search.checker.sites {
         for (id, call) in super::calls(site) {
@@ -63,11 +59,7 @@ fn judge(
     let world = search.checker.world;
     let contexts = context::contexts(world, site, id);
     context::fits(&known.rule.when, &contexts).map_err(Reason::Context)?;
-    let endless = call
-        .args
-        .iter()
-        .find_map(|arg| search.endless_future(site, &origin(&site.graph, arg), DEPTH));
-    let Some((inside, span)) = endless else {
+    let Some((inside, span)) = search.endless_work(site, call) else {
         return Err(Reason::Context("what it runs may end"));
     };
     if let Some(span) = kept(world, site, id, call) {
@@ -130,20 +122,31 @@ pub(super) fn kept(world: &World<'_>, site: &Site, start: NodeId, call: &Call) -
     None
 }
 
-struct Search<'s, 'a> {
+/// Looks for what never ends.
+pub(super) struct Search<'s, 'a> {
     checker: &'s Checker<'a>,
     doing: Doing<'s>,
     known: FxHashMap<FnId, Option<Span>>,
 }
 
-impl Search<'_, '_> {
+impl<'s, 'a> Search<'s, 'a> {
+    pub(super) fn new(checker: &'s Checker<'a>) -> Self {
+        let doing = Doing::new(checker.world, checker.bodies);
+        Self { checker, doing, known: FxHashMap::default() }
+    }
+
+    /// The file and place of the loop, when what a call is given to run never ends.
+    pub(super) fn endless_work(&mut self, site: &Rc<Site>, call: &Call) -> Option<(FileId, Span)> {
+        call.args.iter().find_map(|arg| self.endless_future(site, &origin(&site.graph, arg), DEPTH))
+    }
+
     /// The file and place of the loop, when awaiting or running this never ends.
     fn endless_future(
         &mut self,
         site: &Rc<Site>,
         origin: &Origin,
         depth: u32,
-    ) -> Option<(crate::lint::names::FileId, Span)> {
+    ) -> Option<(FileId, Span)> {
         match origin {
             Origin::Body(body) => {
                 let inner = inner(self.checker.bodies, site, *body)?;

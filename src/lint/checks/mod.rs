@@ -8,6 +8,7 @@ mod context;
 mod detached;
 mod discarded;
 mod doing;
+mod endless;
 mod failure;
 mod growing;
 mod held;

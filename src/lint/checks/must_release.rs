@@ -290,9 +290,9 @@ fn judge<'a>(
     }
     let Some(call) = site.graph.call_at(node) else { return };
     let span = site.graph.node(node).span;
-    // A type of the package is known as a transaction by its names alone.
-    let own = begin.own.map(|_| Evidence::Probable);
-    let evidence = own.map_or(call.evidence, |own| call.evidence.min(own));
+    // A type of the package whose Drop undoes nothing is known as a transaction by its names alone.
+    let named = begin.own.is_some_and(|own| !checker.world.undoes_when_dropped(own));
+    let evidence = if named { call.evidence.min(Evidence::Probable) } else { call.evidence };
     if let Some(id) = site.function
         && context::is_entry(checker.world.names, id)
         && site.parent.is_none()

@@ -10,7 +10,7 @@ use crate::lint::names::{StaticId, TypeId};
 use crate::lint::types::{Target, Ty};
 
 use super::Checker;
-use super::uses::type_of;
+use super::uses::{put_in, type_of};
 
 /// Steps back towards where an address was made.
 const STEPS: u32 = 14;
@@ -113,12 +113,8 @@ impl Search<'_, '_> {
     /// A variable of the body around, or a constant of the package.
     fn outer(&self, site: &Rc<Site>, name: Option<Name>, depth: u32) -> bool {
         let Some(name) = name.filter(|_| depth > 0) else { return false };
-        if let Some((parent, _)) = &site.parent {
-            let locals = (0..).zip(&parent.graph.locals);
-            let named = locals.filter(|(_, local)| local.name == Some(name)).last();
-            if let Some((number, _)) = named {
-                return self.local(parent, LocalId(number), depth - 1);
-            }
+        if let (Some((parent, _)), Some(local)) = (&site.parent, site.outer(name)) {
+            return self.local(parent, local, depth - 1);
         }
         let statics = (0..).zip(&self.checker.world.names.statics);
         let of_name = statics.filter(|(_, def)| def.name == name).map(|(number, _)| {
@@ -146,27 +142,11 @@ impl Search<'_, '_> {
 
     /// Whether this field of a type is this machine where one is made.
     fn field(&self, of: TypeId, field: Name, depth: u32) -> bool {
-        let Checker { world, bodies, callers, .. } = self.checker;
-        let def = world.names.type_def(of);
-        let Some(others) = callers.naming(def.name).filter(|_| depth > 0) else { return false };
-        // In its own methods it may be called `Self`.
-        let methods = def.methods.values().chain(def.traits.iter().map(|(_, methods)| methods));
-        let own = methods.flatten().filter_map(|&id| bodies.of_function(id));
-        let sites = own.flat_map(|site| bodies.with_nested(&site)).chain(others);
-        let mut set = Vec::new();
-        for site in sites {
-            for node in &site.graph.nodes {
-                if let NodeKind::Assign { to, value: Value::Parts { parts, written: true, .. } } =
-                    &node.kind
-                    && matches!(site.graph.local(to.local).ty.bare(), Ty::Own(id, _) if *id == of)
-                    && let Some((_, operand)) =
-                        parts.iter().find(|(part, _)| *part == Part::Field(field))
-                {
-                    set.push(self.operand(&site, operand, depth - 1));
-                }
-            }
+        if depth == 0 {
+            return false;
         }
-        always(set.into_iter())
+        let set = put_in(self.checker, of, field).unwrap_or_default();
+        always(set.iter().map(|(site, operand)| self.operand(site, operand, depth - 1)))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::lint::ir::{Name, Span};
 use crate::lint::names::{Shape, Side, TypeId};
 use crate::lint::types::{Evidence, Target, Ty, World};
 
+use super::endless::Endless;
 use super::uses::{Index, Kept, Use, carrier, file_of, uses};
 use super::{Candidate, Checker, Outcome, Reason, Reported};
 
@@ -28,17 +29,30 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     }
     let wanted: FxHashSet<Name> = fields.iter().map(|field| field.name).collect();
     let index = Index::new(checker.world.names, &wanted);
-    for field in fields {
+    let mut endless = Endless::new(checker);
+    let mut found = Vec::new();
+    // Of several rules the one that asks for more speaks.
+    let (strict, others): (Vec<_>, Vec<_>) =
+        fields.into_iter().partition(|field| field.rule.rule.when.endless);
+    let mut said: FxHashSet<(TypeId, Name)> = FxHashSet::default();
+    for field in strict.into_iter().chain(others) {
         let kept = Kept::Field(field.owner, field.name);
-        let outcome = match silent(checker, &index, &field) {
-            Some(reason) => Outcome::Silent(reason),
-            None => {
+        let related = match silent(checker, &index, &field) {
+            Some(reason) => Err(reason),
+            None if said.contains(&(field.owner, field.name)) => Err(Reason::OtherRule),
+            None if field.rule.rule.when.endless => endless.task(field.owner, field.name),
+            None => Ok(Vec::new()),
+        };
+        let outcome = match related {
+            Err(reason) => Outcome::Silent(reason),
+            Ok(related) => {
                 let owner = checker.world.names.type_def(field.owner).name;
                 let item = format!("`{owner}::{}`", field.name);
-                Outcome::Reported(Box::new(Reported { item, ..Reported::default() }))
+                said.insert((field.owner, field.name));
+                Outcome::Reported(Box::new(Reported { item, related, ..Reported::default() }))
             }
         };
-        checker.candidates.push(Candidate {
+        found.push(Candidate {
             rule: field.rule,
             file: file_of(checker.world.names, kept),
             span: field.span,
@@ -47,6 +61,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
             outcome,
         });
     }
+    checker.candidates.extend(found);
 }
 
 /// Fields of types outside of tests that hold a handle of some rule's class.

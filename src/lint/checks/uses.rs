@@ -333,6 +333,36 @@ pub(super) fn reaches(name: &str) -> bool {
     )
 }
 
+/// What is put into a field where values of its type are made; nothing when there are too many
+/// places to look at.
+pub(super) fn put_in(
+    checker: &Checker<'_>,
+    of: TypeId,
+    field: Name,
+) -> Option<Vec<(Rc<Site>, Operand)>> {
+    let Checker { world, bodies, callers, .. } = checker;
+    let def = world.names.type_def(of);
+    let others = callers.naming(def.name)?;
+    // In its own methods it may be called `Self`.
+    let methods = def.methods.values().chain(def.traits.iter().map(|(_, methods)| methods));
+    let own = methods.flatten().filter_map(|&id| bodies.of_function(id));
+    let sites = own.flat_map(|site| bodies.with_nested(&site)).chain(others);
+    let mut set = Vec::new();
+    for site in sites {
+        for node in &site.graph.nodes {
+            if let NodeKind::Assign { to, value: Value::Parts { parts, written: true, .. } } =
+                &node.kind
+                && matches!(site.graph.local(to.local).ty.bare(), Ty::Own(id, _) if *id == of)
+                && let Some((_, operand)) =
+                    parts.iter().find(|(part, _)| *part == Part::Field(field))
+            {
+                set.push((Rc::clone(&site), operand.clone()));
+            }
+        }
+    }
+    Some(set)
+}
+
 /// The file that a field or static is declared in.
 pub(super) fn file_of(names: &Names, kept: Kept) -> FileId {
     match kept {

@@ -1,7 +1,7 @@
-//! What users of a library can name.
+//! What users of a library can name, and by which names a type goes in the package.
 
-use super::{FnId, ModId, Names, Side};
-use crate::lint::ir::Name;
+use super::{FnId, ModId, Names, Shape, Side, TypeId};
+use crate::lint::ir::{Name, TypeRef};
 
 impl Names {
     /// Whether users of the library can call this function: it and its type are public, and public
@@ -19,6 +19,22 @@ impl Names {
         let ways = std::iter::successors(Some(module), |&at| self.module(at).parent);
         ways.clone().all(|at| self.module(at).parent.is_none() || self.module(at).public)
             || self.is_reexported(name, &ways.collect::<Vec<_>>())
+    }
+
+    /// Its own name, and what `use … as` and `type … =` call it anywhere in the package.
+    pub(crate) fn names_of(&self, id: TypeId) -> Vec<Name> {
+        let own = self.type_def(id).name;
+        let renamed = self
+            .modules
+            .iter()
+            .flat_map(|module| &module.imports)
+            .filter(|(_, all)| all.iter().any(|import| import.path.last() == Some(&own)));
+        let aliases = self.types.iter().filter(|def| match &def.shape {
+            Shape::Alias(TypeRef::Path(path)) => path.last().is_some_and(|last| last.name == own),
+            _ => false,
+        });
+        let others = renamed.map(|(&name, _)| name).chain(aliases.map(|def| def.name));
+        std::iter::once(own).chain(others).collect()
     }
 
     /// A public `use` of the item, or of all that is in one of the modules around it.

@@ -1,7 +1,7 @@
 //! Transactions of the package itself: types that are either committed or undone.
 
 use crate::lint::ir::{Name, Receiver};
-use crate::lint::names::{FnId, TypeDef, TypeId};
+use crate::lint::names::{FnId, Shape, TypeDef, TypeId};
 
 use super::{Ty, World};
 
@@ -19,6 +19,9 @@ const BEGINS: [&str; 3] = ["begin", "transaction", "txn"];
 
 /// Words of such that only read, and have nothing to keep.
 const READS: [&str; 3] = ["read", "snapshot", "view"];
+
+/// Transactions in fields of transactions.
+const WRAPPED: u32 = 2;
 
 /// What a call gives that may fail, and whether it is in a Result or Option.
 pub(crate) fn held(given: &Ty) -> (Ty, bool) {
@@ -92,10 +95,39 @@ impl World<'_> {
 
     /// Whether its Drop commits.
     fn keeps_when_dropped(&self, def: &TypeDef) -> bool {
+        self.drop_says(def, &[KEEPS])
+    }
+
+    /// Whether its Drop undoes what was done, or that of all who implement the trait: then it is a
+    /// transaction by more than its name.
+    pub(crate) fn undoes_when_dropped(&self, id: TypeId) -> bool {
+        let def = self.names.type_def(id);
+        if !matches!(def.shape, Shape::Trait) {
+            return self.undoes(def, WRAPPED);
+        }
+        let mut all = self.names.types.iter().filter(|of| of.implements(def.name.as_str()));
+        all.clone().next().is_some() && all.all(|of| self.undoes(of, WRAPPED))
+    }
+
+    /// Whether its Drop, or that of what is in one of its fields, undoes what was done.
+    fn undoes(&self, def: &TypeDef, depth: u32) -> bool {
+        let in_field = || match &def.shape {
+            Shape::Struct(fields) => fields.iter().any(|(_, ty, _)| {
+                let held = self.ty(ty, World::module_scope(def.module));
+                matches!(held, Ty::Own(of, _) if self.undoes(self.names.type_def(of), depth - 1))
+            }),
+            _ => false,
+        };
+        self.drop_says(def, &UNDOES) || depth > 0 && in_field()
+    }
+
+    /// Whether a name in the Drop of a type has one of these words in it.
+    fn drop_says(&self, def: &TypeDef, words: &[&str]) -> bool {
+        let says = |name: &Name| words.iter().any(|word| name.as_str().contains(word));
         let drops = def.traits.iter().filter(|(of, _)| of.as_str() == "Drop");
         drops.flat_map(|(_, methods)| methods).any(|&id| {
             let body = self.names.body_of(self.names.function(id));
-            body.is_some_and(|body| body.mentions.iter().any(|name| name.as_str().contains(KEEPS)))
+            body.is_some_and(|body| body.mentions.iter().any(says))
         })
     }
 }
