@@ -126,6 +126,8 @@ mod tests {
             trace_for: None,
             trace_max: Duration::from_secs(60),
             trace_out: None,
+            source: None,
+            source_map: Vec::new(),
         })
     }
 
