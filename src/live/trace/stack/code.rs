@@ -10,7 +10,7 @@ use rustix::fs::{Mode, OFlags, openat};
 
 use super::dwarf::Call;
 use super::elf::Budget;
-use super::frames::{Frame, Frames, Why};
+use super::frames::{Frame, Frames, Role, Why};
 use super::image::Image;
 use super::maps::{self, Mapping};
 use super::names::{demangled, written};
@@ -104,20 +104,40 @@ impl Code {
 
     /// Names calls, inlined ones, too.
     fn named(&mut self, walk: Walk) -> Frames {
-        let (mut frames, mut certain) = (Vec::new(), 0);
+        let (mut frames, mut certain, mut sure) = (Vec::new(), 0, true);
+        let mut inner = None;
         for (at, &address) in walk.addresses.iter().enumerate() {
-            if self.shown.len() >= MOST_SHOWN {
-                self.shown.clear();
-            }
-            let modules = &mut self.modules;
-            let shown = self.shown.entry(address).or_insert_with(|| modules.frames(address));
-            frames.extend(shown.iter().cloned());
-            if at < walk.certain {
+            // Further out than the program's own function nobody asks.
+            let asks = sure && at < walk.certain && frames.iter().all(|frame| !is_own(frame));
+            sure &= !(asks && inner.is_some_and(|inner| self.hides_own(inner, address)));
+            frames.extend(self.shown(address).iter().cloned());
+            if sure && at < walk.certain {
                 certain = frames.len();
             }
+            inner = Some(address);
         }
         Frames { frames, certain, incomplete: walk.incomplete }
     }
+
+    /// The frames at one address, innermost first.
+    fn shown(&mut self, address: u64) -> Arc<[Frame]> {
+        if self.shown.len() >= MOST_SHOWN {
+            self.shown.clear();
+        }
+        let modules = &mut self.modules;
+        Arc::clone(self.shown.entry(address).or_insert_with(|| modules.frames(address)))
+    }
+
+    /// Whether a function of the program was called at `outer`, and left for the one at `inner` by a
+    /// jump: a call in last place leaves no frame.
+    fn hides_own(&mut self, inner: u64, outer: u64) -> bool {
+        let called = self.modules.jumped_from(inner, outer);
+        called.is_some_and(|called| self.shown(called).iter().any(is_own))
+    }
+}
+
+fn is_own(frame: &Frame) -> bool {
+    matches!(frame.role, Role::User | Role::Unknown)
 }
 
 impl Place {
@@ -146,6 +166,22 @@ impl Places for Modules {
 }
 
 impl Modules {
+    /// The function that was called at `outer`, where that is not the one at `inner`.
+    fn jumped_from(&self, inner: u64, outer: u64) -> Option<u64> {
+        let Place { mapping, base, .. } = &self.places[self.find(outer)?];
+        let (base, image) = (base.flatten()?, self.images.get(&mapping.file)?.as_ref().ok()?);
+        let called = image.called(outer.wrapping_add(1).wrapping_sub(base))?;
+        if image.elf.is_stub(called) {
+            return None;
+        }
+        let table = image.table.as_ref()?;
+        let function = table.function(called)?;
+        let of_inner = self.find(inner).map(|at| &self.places[at].mapping.file);
+        let same = of_inner == Some(&mapping.file)
+            && table.function(inner.wrapping_sub(base)) == Some(function);
+        (!same).then(|| called.wrapping_add(base))
+    }
+
     fn find(&self, address: u64) -> Option<usize> {
         let behind = self.places.partition_point(|place| place.mapping.start <= address);
         let at = behind.checked_sub(1)?;

@@ -108,6 +108,26 @@ impl Elf {
         Some(address.wrapping_sub(*start))
     }
 
+    /// The code just before an address, as the file itself calls it.
+    pub(super) fn code_before<const SIZE: usize>(&self, address: u64) -> Option<[u8; SIZE]> {
+        let size = u64::try_from(SIZE).ok()?;
+        let first = address.checked_sub(size)?;
+        let holds = |&&(_, length, start): &&(u64, u64, u64)| {
+            start <= first && address <= start.saturating_add(length)
+        };
+        let (offset, _, start) = self.segments.iter().find(holds)?;
+        let bytes = read_at(&self.file, offset.checked_add(first - start)?, size)?;
+        bytes.try_into().ok()
+    }
+
+    /// Whether calls into other files go through here.
+    pub(super) fn is_stub(&self, address: u64) -> bool {
+        let holds = |section: &Section| {
+            section.address <= address && address - section.address < section.size
+        };
+        self.sections.iter().any(|section| section.name.starts_with(b".plt") && holds(section))
+    }
+
     /// A section that holds something.
     pub(super) fn section(&self, name: &str) -> Option<&Section> {
         self.sections.iter().find(|section| section.name == name.as_bytes() && section.size > 0)

@@ -27,7 +27,12 @@ pub(super) struct GoTable {
     files: usize,
     steps: usize,
     index: usize,
+    /// Where a description goes on with tables of steps, in words: Go 1.20 added one before them.
+    tables: usize,
 }
+
+/// Of these tables, the one that tells which code was inlined.
+const INLINED: u32 = 2;
 
 impl GoTable {
     /// Reads the head; `text` is where the code begins where the table itself does not tell.
@@ -48,6 +53,7 @@ impl GoTable {
             files: place(5)?,
             steps: place(6)?,
             index: place(7)?,
+            tables: if magic == MAGIC[0] { 11 } else { 10 },
             bytes: Arc::clone(&bytes),
         };
         // The last entry of the index is the end of the code.
@@ -61,8 +67,16 @@ impl GoTable {
         let name = self.text_at(self.names.checked_add(usize::try_from(field(1)?).ok()?)?);
         let file_at = |address| self.value(field(5)?, start, address);
         let own = file_at(start);
-        // The line is that of the innermost inlined call; of another file it is another function's.
-        let line = self.value(field(6)?, start, address).filter(|_| file_at(address) == own);
+        // The line of an inlined call is not that of the function around it.
+        let inlined = match field(7)? {
+            0..=INLINED => false,
+            _ => {
+                let table = field(self.tables + INLINED as usize)?;
+                table != 0 && self.value(table, start, address) != Some(-1)
+            }
+        };
+        let line = self.value(field(6)?, start, address);
+        let line = line.filter(|_| !inlined && file_at(address) == own);
         let line = line.and_then(|line| u32::try_from(line).ok()).filter(|&line| line > 0);
         let file = own.and_then(|file| {
             let unit = usize::try_from(field(8)?).ok()?.checked_add(usize::try_from(file).ok()?)?;
@@ -149,12 +163,16 @@ mod tests {
 
     /// A table of one function `f` of 16 bytes in the file `a.go`, whose lines are 7, then 9.
     fn table() -> Vec<u8> {
+        described(&[0, 0, 0, 0, 0, 1, 4, 0, 0])
+    }
+
+    fn described(description: &[u32]) -> Vec<u8> {
         let parts: [&[u8]; 5] = [
             b"f\0",
             &0_u32.to_le_bytes(),
             b"a.go\0",
-            // Nothing at 0; file 0 for 16 bytes; lines 7 and 9 for 8 bytes each.
-            &[0, 2, 16, 0, 16, 8, 4, 8, 0],
+            // Nothing at 0; file 0 for 16 bytes; lines 7 and 9 for 8 bytes each; the last 8 bytes inlined.
+            &[0, 2, 16, 0, 16, 8, 4, 8, 0, 0, 8, 2, 8, 0],
             &[],
         ];
         let mut bytes = MAGIC[0].to_le_bytes().to_vec();
@@ -169,8 +187,7 @@ mod tests {
         head.for_each(|word: u64| bytes.extend(word.to_le_bytes()));
         parts.iter().for_each(|part| bytes.extend(*part));
         // The index: the function, the end; then its description.
-        let description: [u32; 9] = [0, 0, 0, 0, 0, 1, 4, 0, 0];
-        [0, 12, 16].into_iter().chain(description).for_each(|word: u32| {
+        [0, 12, 16].into_iter().chain(description.iter().copied()).for_each(|word: u32| {
             bytes.extend(word.to_le_bytes());
         });
         bytes
@@ -183,6 +200,14 @@ mod tests {
         let known = |line| Some((Some("f".to_owned()), Some("a.go".to_owned()), Some(line)));
         assert_eq!((call(0x1000), call(0x1007), call(0x100f)), (known(7), known(7), known(9)));
         assert_eq!((call(0xfff), call(0x1010)), (None, None));
+    }
+
+    #[test]
+    fn inlined_calls_have_no_line() {
+        let bytes = described(&[0, 0, 0, 0, 0, 1, 4, 3, 0, 0, 0, 0, 0, 9]);
+        let table = GoTable::of(bytes.into(), 0).unwrap();
+        let line = |address| table.call(address).and_then(|call| call.line);
+        assert_eq!((line(0x1007), line(0x100f)), (Some(7), None));
     }
 
     proptest! {

@@ -18,6 +18,9 @@ use super::table::{Caller, Table};
 /// Bytes of one unwind table.
 const MOST_TABLE: u64 = 64 << 20;
 
+/// The first byte of a call by distance (x86-64).
+const NEAR_CALL: u8 = 0xe8;
+
 /// A file with code.
 #[derive(Debug)]
 pub(super) struct Image {
@@ -56,6 +59,19 @@ impl Image {
             Caller::Unknown if self.is_go() => Caller::FramePointer,
             caller => caller,
         }
+    }
+
+    /// Where the call leads that returns to an address, where the instruction itself tells. All
+    /// addresses are as the file itself calls them.
+    pub(super) fn called(&self, back: u64) -> Option<u64> {
+        if cfg!(target_arch = "aarch64") {
+            // BL, with 26 bits that count instructions.
+            let word = u32::from_le_bytes(self.elf.code_before(back)?);
+            let far = i64::from((word << 6).cast_signed() >> 6) * 4;
+            return (word >> 26 == 0b10_0101).then(|| (back - 4).wrapping_add_signed(far));
+        }
+        let [code, far @ ..] = self.elf.code_before::<5>(back)?;
+        (code == NEAR_CALL).then(|| back.wrapping_add_signed(i32::from_le_bytes(far).into()))
     }
 
     fn is_go(&self) -> bool {

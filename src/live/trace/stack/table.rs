@@ -94,11 +94,16 @@ impl Table {
         self.rule(address).unwrap_or(Caller::Unknown)
     }
 
+    /// Where the function around an address begins, and where its entry is.
+    pub(super) fn function(&self, address: u64) -> Option<(u64, usize)> {
+        let behind = self.functions.partition_point(|&(start, ..)| start <= address);
+        let (start, end, offset) = *self.functions.get(behind.checked_sub(1)?)?;
+        (address < end).then_some((start, offset))
+    }
+
     fn rule(&self, address: u64) -> Option<Caller> {
         let (frames, bases) = (self.frames(), self.bases());
-        let behind = self.functions.partition_point(|&(start, ..)| start <= address);
-        let (_, end, offset) = *self.functions.get(behind.checked_sub(1)?)?;
-        (address < end).then_some(())?;
+        let (_, offset) = self.function(address)?;
         let (mut context, cie) = (UnwindContext::new(), EhFrame::cie_from_offset);
         let function = frames.fde_from_offset(&bases, EhFrameOffset(offset), cie).ok()?;
         let row = function.unwind_info_for_address(&frames, &bases, &mut context, address).ok()?;
