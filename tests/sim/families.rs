@@ -75,7 +75,13 @@ fn leaking(mut handles: Vec<Handle>, leaked: Vec<Handle>, rate: Option<f64>) -> 
 }
 
 /// Poisson births at a rate that may vary, from `from` to `to`.
-fn births(r: &mut Random, from: f64, to: f64, most: f64, rate: impl Fn(f64) -> f64) -> Vec<f64> {
+pub(crate) fn births(
+    r: &mut Random,
+    from: f64,
+    to: f64,
+    most: f64,
+    rate: impl Fn(f64) -> f64,
+) -> Vec<f64> {
     let mut at = from;
     let mut found = Vec::new();
     loop {

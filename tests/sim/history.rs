@@ -288,6 +288,7 @@ pub(crate) fn told_by_dumps(history: &History, seed: u64) -> Vec<Vec<Fact>> {
         rank[handle] = nth as u64;
     }
     let mut last: Vec<f64> = history.handles.iter().map(|handle| handle.born).collect();
+    let (mut living, mut next) = (Vec::new(), 0);
     let mut followed = Followed::default();
     let mut ids = HandleIds::default();
     let uptime_ms = Some(ms(history.uptime));
@@ -304,11 +305,11 @@ pub(crate) fn told_by_dumps(history: &History, seed: u64) -> Vec<Vec<Fact>> {
             out: &mut out,
             ids: &mut ids,
         };
-        let living: Vec<usize> = order
-            .iter()
-            .copied()
-            .filter(|&nth| history.handles[nth].born <= now && history.handles[nth].died > now)
-            .collect();
+        while let Some(&nth) = order.get(next).filter(|&&nth| history.handles[nth].born <= now) {
+            living.push(nth);
+            next += 1;
+        }
+        living.retain(|&nth| history.handles[nth].died > now);
         if beat % 2 == 0 {
             let mut counts = Profile::default();
             for &nth in &living {

@@ -9,6 +9,7 @@
 // A test program talks to a person.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test program of its own")]
 
+mod days;
 mod families;
 mod history;
 mod naive;
@@ -31,6 +32,7 @@ struct Run {
     suspect: Option<f64>,
     growing: Option<f64>,
     leaking: Option<f64>,
+    leaking_last: Option<f64>,
     high: Option<f64>,
     leaked_at_leaking: usize,
     wrong_group: bool,
@@ -53,7 +55,10 @@ enum Teller {
 
 fn run(family: &Family, seed: u64, scale: f64, teller: Teller, trace: bool) -> Run {
     let mut random = Random::new(seed.wrapping_mul(7919) ^ hash(family.name));
-    let mut history = (family.make)(&mut random);
+    run_of((family.make)(&mut random), seed, scale, teller, trace)
+}
+
+fn run_of(mut history: History, seed: u64, scale: f64, teller: Teller, trace: bool) -> Run {
     let (told, late) = match teller {
         Teller::Sampler => (facts(&history, seed, scale, false), 0.0),
         Teller::Console => {
@@ -111,6 +116,7 @@ fn note(run: &mut Run, change: &FindingChange, history: &History, scale: f64, la
         run.growing.get_or_insert(at);
     }
     if verdict == Verdict::Leaking {
+        run.leaking_last = Some(at);
         if run.leaking.is_none() {
             run.leaking = Some(at);
             if let Some((path, _)) = &history.leak {
@@ -350,6 +356,55 @@ fn summary(score: &Score) {
     }
 }
 
+/// Whole days: how many of the healthy ones leak after two hours, and how a slow leak is found.
+fn whole_days(seeds: u64, teller: Teller) -> (usize, f64) {
+    let of = |leaks: bool| -> Vec<(&'static str, Run)> {
+        let jobs: Vec<(&str, days::Make, u64)> = (0..seeds)
+            .flat_map(|seed| days::HEALTHY.map(|(name, make)| (name, make, seed)))
+            .collect();
+        let part = |jobs: &[(&'static str, days::Make, u64)]| -> Vec<(&'static str, Run)> {
+            jobs.iter()
+                .map(|&(name, make, seed)| {
+                    let day = days::day(make, leaks, seed);
+                    (name, run_of(day, seed, 1.0, teller, false))
+                })
+                .collect()
+        };
+        let (one, other) = jobs.split_at(jobs.len() / 2);
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| part(other));
+            let mut all = part(one);
+            all.extend(other.join().unwrap());
+            all
+        })
+    };
+    let healthy = of(false);
+    let wrong: Vec<&str> = healthy
+        .iter()
+        .filter(|(_, run)| run.leaking_last.is_some_and(|at| at > 7_200.0))
+        .map(|(name, _)| *name)
+        .collect();
+    let ever = healthy.iter().filter(|(_, run)| run.leaking.is_some()).count();
+    let slow = of(true);
+    let found: Vec<f64> = slow.iter().filter_map(|(_, run)| run.leaking).collect();
+    let leaked: Vec<f64> = slow
+        .iter()
+        .filter(|(_, run)| run.leaking.is_some())
+        .map(|(_, run)| run.leaked_at_leaking as f64)
+        .collect();
+    println!(
+        "Days: {} of {} healthy ones leak after 2 h {wrong:?}, {ever} ever; a leak of 0.001/s is found \
+         in {} of {}, after {:.1} h and {:.0} handles (medians)",
+        wrong.len(),
+        healthy.len(),
+        found.len(),
+        slow.len(),
+        quantile(found.clone(), 0.5) / 3600.0,
+        quantile(leaked, 0.5),
+    );
+    (wrong.len(), 100.0 * found.len() as f64 / slow.len().max(1) as f64)
+}
+
 /// The rule for one sample: share of histories of which the first look says `suspect`.
 fn first_sample(seeds: u64) -> (f64, usize) {
     let verdict = |history: &History, seed: u64| {
@@ -502,13 +557,19 @@ fn main() -> ExitCode {
         wrong.iter().for_each(|wrong| println!("FAILED: {wrong}"));
         return if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let task_seeds = if full { 30 } else { 2 };
+    let task_seeds = if full { 100 } else { 2 };
     if args.iter().any(|a| a == "--tasks") {
         summary(&score(task_seeds, 1.0, Teller::Console));
         return ExitCode::SUCCESS;
     }
     if args.iter().any(|a| a == "--goroutines") {
         summary(&score(task_seeds, 1.0, Teller::Dumps));
+        return ExitCode::SUCCESS;
+    }
+    if args.iter().any(|a| a == "--days") {
+        for teller in [Teller::Sampler, Teller::Console, Teller::Dumps] {
+            whole_days(if full { 30 } else { 1 }, teller);
+        }
         return ExitCode::SUCCESS;
     }
     if args.iter().any(|a| a == "--list") {
