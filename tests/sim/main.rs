@@ -16,13 +16,14 @@ mod naive;
 mod random;
 mod together;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use families::{ALL, Family, Truth};
 use history::{History, WAIT, counts, facts, told_by_console, told_by_dumps};
 use poolscan::finding::{Confidence, Verdict};
 use poolscan::live::facts::{Fact, Millis, TargetId};
-use poolscan::live::outcome::{FindingChange, ResourceOutcome};
+use poolscan::live::outcome::{ChangeKind, FindingChange, ResourceOutcome};
 use poolscan::live::watch::{Settings, Watch};
 use random::Random;
 
@@ -32,7 +33,9 @@ struct Run {
     suspect: Option<f64>,
     growing: Option<f64>,
     leaking: Option<f64>,
-    leaking_last: Option<f64>,
+    /// Until when something was `leaking`, and what still is.
+    leaking_until: f64,
+    leaking_now: BTreeSet<String>,
     high: Option<f64>,
     leaked_at_leaking: usize,
     wrong_group: bool,
@@ -83,6 +86,9 @@ fn run_of(mut history: History, seed: u64, scale: f64, teller: Teller, trace: bo
             note(&mut run, &change, &history, scale, late);
         }
     }
+    if !run.leaking_now.is_empty() {
+        run.leaking_until = history.length;
+    }
     let outcome = watch.outcome();
     let resources = &outcome.targets[0].resources;
     let found = |r: &&ResourceOutcome| !r.id.ends_with("/total");
@@ -115,8 +121,14 @@ fn note(run: &mut Run, change: &FindingChange, history: &History, scale: f64, la
     if verdict == Verdict::GrowingInUse {
         run.growing.get_or_insert(at);
     }
+    let id = &change.resource.id;
+    let leaks = change.what != ChangeKind::Cleared && verdict == Verdict::Leaking;
+    if leaks {
+        run.leaking_now.insert(id.clone());
+    } else if run.leaking_now.remove(id) {
+        run.leaking_until = at;
+    }
     if verdict == Verdict::Leaking {
-        run.leaking_last = Some(at);
         if run.leaking.is_none() {
             run.leaking = Some(at);
             if let Some((path, _)) = &history.leak {
@@ -381,10 +393,13 @@ fn whole_days(seeds: u64, teller: Teller) -> (usize, f64) {
     let healthy = of(false);
     let wrong: Vec<&str> = healthy
         .iter()
-        .filter(|(_, run)| run.leaking_last.is_some_and(|at| at > 7_200.0))
+        .filter(|(_, run)| run.leaking_until > 7_200.0)
         .map(|(name, _)| *name)
         .collect();
-    let ever = healthy.iter().filter(|(_, run)| run.leaking.is_some()).count();
+    let mut ever: BTreeMap<&str, usize> = BTreeMap::new();
+    for (name, _) in healthy.iter().filter(|(_, run)| run.leaking.is_some()) {
+        *ever.entry(name).or_default() += 1;
+    }
     let slow = of(true);
     let found: Vec<f64> = slow.iter().filter_map(|(_, run)| run.leaking).collect();
     let leaked: Vec<f64> = slow
@@ -393,7 +408,7 @@ fn whole_days(seeds: u64, teller: Teller) -> (usize, f64) {
         .map(|(_, run)| run.leaked_at_leaking as f64)
         .collect();
     println!(
-        "Days: {} of {} healthy ones leak after 2 h {wrong:?}, {ever} ever; a leak of 0.001/s is found \
+        "Days: {} of {} healthy ones leak after 2 h {wrong:?}, ever {ever:?}; a leak of 0.001/s is found \
          in {} of {}, after {:.1} h and {:.0} handles (medians)",
         wrong.len(),
         healthy.len(),
