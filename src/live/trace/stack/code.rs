@@ -34,6 +34,8 @@ pub struct Code {
     modules: Modules,
     unwinder: Unwinder,
     shown: HashMap<u64, Arc<[Frame]>>,
+    /// Whether a function of the program is missing between two places; telling reads its file.
+    hidden: HashMap<(u64, u64), bool>,
     /// The last address that nothing was mapped at, even after another look.
     missed: Option<u64>,
 }
@@ -78,8 +80,8 @@ impl Code {
             perf_map: None,
             missed: None,
         };
-        let (unwinder, shown) = Default::default();
-        Ok(Self { modules, unwinder, shown, missed: None })
+        let (unwinder, shown, hidden) = Default::default();
+        Ok(Self { modules, unwinder, shown, hidden, missed: None })
     }
 
     /// Looks again at what is mapped: after an exec, or when libraries were loaded.
@@ -88,6 +90,7 @@ impl Code {
         let new = maps::read(self.modules.dir.as_fd()).unwrap_or_default();
         self.modules.replace(new, &mut self.unwinder);
         self.shown.clear();
+        self.hidden.clear();
     }
 
     /// The frames of a stack. Reads files the first time that it meets them.
@@ -131,8 +134,16 @@ impl Code {
     /// Whether a function of the program was called at `outer`, and left for the one at `inner` by a
     /// jump: a call in last place leaves no frame.
     fn hides_own(&mut self, inner: u64, outer: u64) -> bool {
+        if let Some(&hides) = self.hidden.get(&(inner, outer)) {
+            return hides;
+        }
         let called = self.modules.jumped_from(inner, outer);
-        called.is_some_and(|called| self.shown(called).iter().any(is_own))
+        let hides = called.is_some_and(|called| self.shown(called).iter().any(is_own));
+        if self.hidden.len() >= MOST_SHOWN {
+            self.hidden.clear();
+        }
+        self.hidden.insert((inner, outer), hides);
+        hides
     }
 }
 
