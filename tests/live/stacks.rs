@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use perf_event::events::Tracepoint as Number;
-use perf_event::{Builder, SampleFlag, Sampler};
+use perf_event::{Builder, Sampler};
 use poolscan::live::target::Process;
-use poolscan::live::trace::stack::{Code, Copied, Frame, Frames, REGS, STACK_BYTES, Sample, Site};
+use poolscan::live::trace::stack::{Code, Copied, Frame, Frames, STACK_BYTES, Sample, Site};
 use poolscan::live::trace::tracepoint::Tracepoint;
 
 use crate::observe::{Guard, Outcome};
@@ -242,18 +242,8 @@ fn sample(pid: u32) -> std::io::Result<Vec<Copied>> {
         let tid = task?.file_name().to_string_lossy().parse().unwrap();
         let mut builder = Builder::new(Number::with_id(tracepoint.id));
         builder.observe_pid(tid).any_cpu().sample_period(1).wakeup_watermark(RING / 4);
-        builder.include_kernel().exclude_callchain_kernel(true);
-        for part in [
-            SampleFlag::TID,
-            SampleFlag::TIME,
-            SampleFlag::CALLCHAIN,
-            SampleFlag::RAW,
-            SampleFlag::REGS_USER,
-            SampleFlag::STACK_USER,
-        ] {
-            builder.sample(part);
-        }
-        builder.sample_regs_user(REGS).sample_stack_user(STACK_BYTES);
+        builder.include_kernel();
+        Sample::ask(&mut builder, STACK_BYTES);
         let mut counter = builder.build()?;
         counter.enable()?;
         samplers.push(counter.sampled(RING)?);
@@ -268,7 +258,7 @@ fn sample(pid: u32) -> std::io::Result<Vec<Copied>> {
                     continue;
                 }
                 let bytes = record.to_contiguous();
-                let sample = Sample::parse(&bytes, true).unwrap();
+                let sample = Sample::parse(&bytes).unwrap();
                 let number = |field: poolscan::live::trace::tracepoint::Field| {
                     i64::from_ne_bytes(field.of(sample.raw).unwrap())
                 };

@@ -11,12 +11,12 @@ use std::io;
 use std::time::Duration;
 
 use perf_event::events::Tracepoint as Number;
-use perf_event::{Builder, Clock, Counter, SampleFlag};
+use perf_event::{Builder, Clock, Counter};
 
 use super::calls;
 use crate::live::sys::perf;
 use crate::live::trace::ring::{Rings, online};
-use crate::live::trace::stack::{REGS, STACK_BYTES, Sample};
+use crate::live::trace::stack::{STACK_BYTES, Sample};
 use crate::live::trace::tracepoint::{Field, Tracepoint};
 
 /// Name of the tracepoint: every call, when it returns.
@@ -166,7 +166,7 @@ impl Events {
                 continue;
             }
             rings.drain_samples(&mut |bytes| {
-                let Some(sample) = Sample::parse(bytes, true) else { return };
+                let Some(sample) = Sample::parse(bytes) else { return };
                 if !pids.contains(&sample.pid) {
                     return;
                 }
@@ -223,19 +223,9 @@ impl Events {
                 _ => builder.any_pid(),
             };
             builder.one_cpu(cpu).sample_period(1).clockid(Clock::MONOTONIC).include_kernel();
-            for flag in [
-                SampleFlag::TID,
-                SampleFlag::TIME,
-                SampleFlag::CALLCHAIN,
-                SampleFlag::RAW,
-                SampleFlag::REGS_USER,
-                SampleFlag::STACK_USER,
-            ] {
-                builder.sample(flag);
-            }
+            Sample::ask(&mut builder, bytes);
             // The cheap event of the same call has followed the chain.
-            builder.exclude_callchain_kernel(true).sample_max_stack(if deep { 1 } else { CHAIN });
-            builder.sample_regs_user(REGS).sample_stack_user(bytes);
+            builder.sample_max_stack(if deep { 1 } else { CHAIN });
             // Rings of stacks wake nobody.
             builder.wakeup_watermark(if deep { DEEP_RINGS[0] } else { SHALLOW_RINGS[2] / 4 });
             let mut event = builder.build()?;

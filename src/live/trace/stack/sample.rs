@@ -1,5 +1,7 @@
 //! A sample of a perf event: who, when, what the tracepoint told, and the stack of the thread.
 
+use perf_event::{Builder, SampleFlag};
+
 /// The most of a stack that is worth copying: the kernel copies whole eights of bytes, less than
 /// what one record may have (64 KiB with all else).
 pub const STACK_BYTES: u32 = 16 * 1024;
@@ -47,9 +49,7 @@ pub struct Copied {
     pub stack: Box<[u8]>,
 }
 
-/// A sample as it lies in a ring. It must have been asked for with `TID | TIME | CALLCHAIN | RAW`,
-/// those with a stack with `| REGS_USER | STACK_USER`, with the registers `REGS`, and chains without
-/// the kernel's part.
+/// A sample as it lies in a ring, of an event that was asked by [`Sample::ask`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample<'a> {
     /// The process.
@@ -66,24 +66,39 @@ pub struct Sample<'a> {
 }
 
 impl<'a> Sample<'a> {
+    /// Has an event write all that is read here, with so many bytes of the stack, and chains without
+    /// the kernel's part.
+    pub fn ask(event: &mut Builder<'_>, stack_bytes: u32) {
+        for part in [
+            SampleFlag::TID,
+            SampleFlag::TIME,
+            SampleFlag::CALLCHAIN,
+            SampleFlag::RAW,
+            SampleFlag::REGS_USER,
+            SampleFlag::STACK_USER,
+        ] {
+            event.sample(part);
+        }
+        event.exclude_callchain_kernel(true);
+        event.sample_regs_user(REGS).sample_stack_user(stack_bytes);
+    }
+
     /// Reads what stands behind the header of a record; `None` where it is shorter than it says.
-    pub fn parse(bytes: &'a [u8], with_stack: bool) -> Option<Self> {
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let mut rest = Rest(bytes);
         let (pid, tid, time_ns) = (rest.u32()?, rest.u32()?, rest.u64()?);
         let frames = usize::try_from(rest.u64()?).ok()?;
         let chain = rest.take(frames.checked_mul(8)?)?;
         let length = rest.u32()?;
         let raw = rest.take(usize::try_from(length).ok()?)?;
-        let (mut regs, mut stack) = (None, &[][..]);
-        if with_stack {
-            regs = rest.regs()?;
-            let size = usize::try_from(rest.u64()?).ok()?;
-            if size > 0 {
-                let room = rest.take(size)?;
-                // What could be copied of it.
-                let copied = usize::try_from(rest.u64()?).ok()?;
-                stack = &room[..copied.min(size)];
-            }
+        let regs = rest.regs()?;
+        let size = usize::try_from(rest.u64()?).ok()?;
+        let mut stack = &[][..];
+        if size > 0 {
+            let room = rest.take(size)?;
+            // What could be copied of it.
+            let copied = usize::try_from(rest.u64()?).ok()?;
+            stack = &room[..copied.min(size)];
         }
         Some(Self { pid, tid, time_ns, raw, chain, regs, stack })
     }
@@ -184,7 +199,7 @@ mod tests {
     #[test]
     fn all_parts_are_found() {
         let bytes = bytes(&[USER, 0x10, 0x20], &[1; 16], 8);
-        let sample = Sample::parse(&bytes, true).unwrap();
+        let sample = Sample::parse(&bytes).unwrap();
         assert_eq!((sample.pid, sample.tid, sample.time_ns), (7, 8, 99));
         assert_eq!(sample.raw, b"told........");
         let copied = sample.copied();
@@ -196,9 +211,12 @@ mod tests {
     }
 
     #[test]
-    fn a_cheap_sample_has_no_stack() {
-        let bytes = bytes(&[USER, 0x10], &[], 0);
-        let sample = Sample::parse(&bytes, false).unwrap();
+    fn a_thread_without_code_of_its_own_has_no_stack() {
+        let mut bytes = bytes(&[USER, 0x10], &[], 0);
+        // Neither registers nor a stack.
+        bytes.truncate(bytes.len() - 8 * (2 + REGS.count_ones() as usize));
+        bytes.extend([0; 16]);
+        let sample = Sample::parse(&bytes).unwrap();
         assert_eq!(sample.chain().collect::<Vec<_>>(), [0x10]);
         assert_eq!((sample.copied().regs, sample.copied().stack.len()), (None, 0));
     }
@@ -207,13 +225,13 @@ mod tests {
     fn what_is_cut_or_lies_about_its_lengths_is_refused() {
         let whole = bytes(&[USER, 0x10, 0x20], &[1; 16], 16);
         for length in 0..whole.len() {
-            assert!(Sample::parse(&whole[..length], true).is_none(), "{length}");
+            assert!(Sample::parse(&whole[..length]).is_none(), "{length}");
         }
         let mut lies = whole.clone();
         lies[16..24].copy_from_slice(&u64::MAX.to_ne_bytes());
-        assert!(Sample::parse(&lies, true).is_none());
+        assert!(Sample::parse(&lies).is_none());
         // More copied than there was room for.
         let copied = bytes(&[], &[1; 16], u64::MAX);
-        assert_eq!(Sample::parse(&copied, true).unwrap().copied().stack.len(), 16);
+        assert_eq!(Sample::parse(&copied).unwrap().copied().stack.len(), 16);
     }
 }
