@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, Signal};
@@ -37,6 +37,20 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// A child in a role that only stands by for two minutes.
+    pub(crate) fn standing_by(role: &str, folder: &Path) -> Self {
+        Self {
+            role: role.to_owned(),
+            rate: 0.0,
+            churn: 0.0,
+            wait: 0.0,
+            life: 120.0,
+            lifetime: 1.0,
+            folder: folder.to_owned(),
+            peer: None,
+        }
+    }
+
     /// The file in which the child counts its leaking turns.
     pub(crate) fn progress(&self) -> PathBuf {
         self.folder.join("progress")

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::child::{PLAN, Plan};
-use crate::observe::{Guard, Outcome, address_of};
+use crate::observe::{Guard, Outcome, address_of, document};
 use crate::peer;
 
 /// Connections a second, and how long each is kept.
@@ -129,14 +129,8 @@ fn start(program: &str, enter: &[&str], plan: &Plan, out: Stdio) -> Result<Guard
 /// The document of a watch, which must be that of its recording, too.
 fn look(pid: u32, recording: &Path) -> Result<Value, String> {
     let run = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_poolscan"))
-            .args(arguments)
-            .args(["--format", "json", "--fail-on", "never"])
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let document: Result<Value, _> = serde_json::from_slice(&output.stdout);
-        document.map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_poolscan"));
+        document(command.args(arguments).args(["--fail-on", "never"]))
     };
     let (pid, path) = (pid.to_string(), recording.to_str().unwrap());
     let watch = ["watch", &pid, "--for", WATCHED, "--connections", "exact", "--record", path];

@@ -113,16 +113,7 @@ const fn healthy(role: &'static str) -> Case {
 /// Starts the child, looks once, and judges the recording of that look again.
 pub(crate) fn diagnose(case: &Case) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
-    let mut plan = Plan {
-        role: case.role.to_owned(),
-        rate: 0.0,
-        churn: 0.0,
-        wait: 0.0,
-        life: 120.0,
-        lifetime: 1.0,
-        folder: folder.path().to_owned(),
-        peer: None,
-    };
+    let mut plan = Plan::standing_by(case.role, folder.path());
     let peer = start_peer(&plan);
     plan.peer = Some(peer.1);
     let child = match case.place.start(&plan) {

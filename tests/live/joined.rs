@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::observe::{Guard, Outcome};
+use crate::observe::{Guard, Outcome, document};
 
 /// Where the source is, and where it is said to have been built.
 const SOURCE: &str = "fixtures/joined";
@@ -94,14 +94,6 @@ fn build(source: &Path, folder: &Path) -> Result<PathBuf, String> {
 }
 
 fn poolscan(folder: &Path, arguments: &[&str], more: &[&str]) -> Result<Value, String> {
-    let output = Command::new(env!("CARGO_BIN_EXE_poolscan"))
-        .current_dir(folder)
-        .args(arguments)
-        .args(more)
-        .args(["--format", "json"])
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let document: Result<Value, _> = serde_json::from_slice(&output.stdout);
-    document.map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_poolscan"));
+    document(command.current_dir(folder).args(arguments).args(more))
 }

@@ -122,6 +122,13 @@ fn recording(name: &str, end: &str) -> Option<std::path::PathBuf> {
     Some(Path::new(&folder).join(format!("{name}.{end}")))
 }
 
+/// The document that a run of poolscan prints.
+pub(crate) fn document(run: &mut Command) -> Result<Value, String> {
+    let output = run.args(["--format", "json"]).stdin(Stdio::null()).output().unwrap();
+    let document: Result<Value, _> = serde_json::from_slice(&output.stdout);
+    document.map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
 /// The other end of the connections, in a process of its own.
 pub(crate) fn start_peer(plan: &Plan) -> (Guard, std::net::SocketAddr) {
     let plan = Plan { role: "peer".to_owned(), ..plan.clone() };

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::child::Plan;
-use crate::observe::{Guard, Outcome, start_peer};
+use crate::observe::{Guard, Outcome, document, start_peer};
 
 const SOURCE: &str = "fixtures/openers/sites.rs";
 /// Kinds of handles, and the marks of the lines that leak them. Of a copy the kind is that of the
@@ -82,16 +82,7 @@ fn look(case: &Case) -> Outcome {
         Ok(program) => program,
         Err(reason) => return Outcome::Skipped(reason),
     };
-    let plan = Plan {
-        role: "peer".to_owned(),
-        rate: 0.0,
-        churn: 0.0,
-        wait: 0.0,
-        life: 120.0,
-        lifetime: 1.0,
-        folder: folder.path().to_owned(),
-        peer: None,
-    };
+    let plan = Plan::standing_by("peer", folder.path());
     let (_peer, address) = start_peer(&plan);
     let mut command = Command::new(program);
     command.arg(address.to_string()).stdin(Stdio::null());
@@ -127,15 +118,8 @@ fn build(case: &Case, folder: &Path) -> Result<PathBuf, String> {
 }
 
 fn poolscan(arguments: &[&str], more: &[&str]) -> Result<Value, String> {
-    let output = Command::new(env!("CARGO_BIN_EXE_poolscan"))
-        .args(arguments)
-        .args(more)
-        .args(["--format", "json", "--fail-on", "never"])
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let document: Result<Value, _> = serde_json::from_slice(&output.stdout);
-    document.map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_poolscan"));
+    document(command.args(arguments).args(more).args(["--fail-on", "never"]))
 }
 
 fn judge(case: &Case, live: &Value, again: &Value) -> Outcome {
