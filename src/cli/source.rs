@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 
+use anyhow::Context as _;
+
 use super::args::Choosing;
 use super::complain;
 use super::lint;
@@ -16,6 +18,15 @@ use crate::live::outcome::{OpenerOutcome, Outcome};
 const MOST_FILE: u64 = 4 << 20;
 /// Characters of a line that are shown.
 const MOST_LINE: usize = 200;
+
+/// That the folder may be read, before a watch of hours relies on it.
+///
+/// # Errors
+///
+/// It is no folder, or may not be read.
+pub(super) fn check(folder: &Path) -> anyhow::Result<()> {
+    std::fs::read_dir(folder).with_context(|| format!("--source {}", folder.display())).map(drop)
+}
 
 /// Tells beside each place what its source says. Where that fails, the answer of the watch stays as
 /// it is.

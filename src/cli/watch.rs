@@ -47,6 +47,7 @@ enum End {
 }
 
 pub(super) fn run(args: &WatchArgs) -> anyhow::Result<Exit> {
+    args.tracing.source.as_deref().map_or(Ok(()), source::check)?;
     let stop = Stop::listen().context("cannot listen for Ctrl-C")?;
     let mut program = start_program(&args.program)?;
     let child = program.as_ref().map(Child::id);

@@ -41,6 +41,7 @@ fn wrong_usage_is_2_and_says_what_is_wrong() {
         &["watch", ":0"],
         &["watch", "1", "--lifetime", "soon"],
         &["watch", "1", "--fail-on", "sometimes"],
+        &["watch", "1", "--once", "--source", "/nonexistent"],
         &["nonsense"],
         &["replay", "/nonexistent.jsonl"],
     ] {

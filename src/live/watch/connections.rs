@@ -48,6 +48,8 @@ type Place = (Arc<str>, Arc<str>);
 #[derive(Default)]
 struct Row {
     active: u64,
+    /// Of these, opened since the watch began.
+    active_new: u64,
     opened: u64,
     closed: u64,
     lives: LifeSpans,
@@ -63,23 +65,27 @@ pub(super) fn outcomes(target: &TargetWatch) -> Vec<ConnectionOutcome> {
         let key = (Arc::clone(of_peer.role), Arc::clone(of_peer.peer));
         let row = rows.entry(key).or_default();
         row.active = of_peer.active;
+        row.active_new = of_peer.active_new;
         row.opened = of_peer.opened;
         row.closed = of_peer.closed;
         row.lives = of_peer.lives.copied().unwrap_or_default();
-        row.estimate = namespace(target, of_peer.role, &seen).map(|namespace| {
-            let peer = Peer {
-                seen: of_peer.opened,
-                held: of_peer.active_new,
-                ended: target.counted.ended(of_peer.role, of_peer.peer),
-            };
-            let churn::Opened { value, low, high } = churn::opened(&peer, &namespace);
-            OpenedEstimate { opened: value, low, high }
-        });
     }
     for counts in target.counted.of(Basis::Traced) {
         let key = (Arc::clone(&counts.role), Arc::clone(&counts.peer));
         rows.entry(key).or_default().traced =
             Some((counts.opened, counts.closed, counts.failed, counts.lives));
+    }
+    // Also of a peer that only the tracer knows: no look has met any of its connections.
+    let mut namespaces: BTreeMap<Arc<str>, Option<Namespace>> = BTreeMap::new();
+    for ((role, peer), row) in &mut rows {
+        let known = namespaces.entry(Arc::clone(role));
+        let known = known.or_insert_with(|| namespace(target, role, &seen));
+        row.estimate = known.map(|namespace| {
+            let ended = target.counted.ended(role, peer);
+            let peer = Peer { seen: row.opened, held: row.active_new, ended };
+            let churn::Opened { value, low, high } = churn::opened(&peer, &namespace);
+            OpenedEstimate { opened: value, low, high }
+        });
     }
     let mut ranked: Vec<_> = rows.into_iter().collect();
     // Of equals the first by name: the order is the same in a replay.
