@@ -106,6 +106,8 @@ fn measure(pid: u32) -> bool {
             }
         }));
         out.clear();
+        // As `watch` does after the first look.
+        out.shrink_to(1024);
         let at = i64::try_from(round).unwrap() * 5000;
         // Read, parsed, grouped, and judged in the census.
         full.push(timed(|| {

@@ -38,6 +38,9 @@ const MAX_STRETCH: u32 = 2;
 /// How long a program that we started may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Room for facts kept from beat to beat: the first look at a large process has many more.
+const KEPT_FACTS: usize = 1024;
+
 /// How a watch ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
@@ -199,6 +202,7 @@ fn sample(
         sinks.page.tick(&facts, &changes);
         sinks.metrics.step(&changes, beat, || watch.outcome());
         facts.clear();
+        facts.shrink_to(KEPT_FACTS);
         match &sinks.screens {
             Some(screens) => screens.show(watch),
             None => sinks.output.tick(&changes, args.once)?,

@@ -55,8 +55,8 @@ const PEER_LEVEL: usize = 2;
 #[derive(Debug)]
 pub struct Handle {
     id: HandleId,
-    /// What it is.
-    pub facts: HandleFacts,
+    /// What it is; shared with the fact that told it, so that a large first look is not held twice.
+    pub facts: Arc<HandleFacts>,
     depth: usize,
     groups: [GroupId; MAX_DEPTH],
     /// Position among each group's members.
@@ -165,7 +165,7 @@ impl Census {
             .members
             .iter()
             .filter_map(|&slot| self.slots[slot as usize].as_ref())
-            .map(move |handle| (&handle.facts, handle.life(level)))
+            .map(move |handle| (&*handle.facts, handle.life(level)))
     }
 
     /// Handles and groups that did not fit.
@@ -180,7 +180,7 @@ impl Census {
         members.filter_map(|&slot| self.slots[slot as usize].as_ref()).map(|handle| {
             let deepest = handle.depth.saturating_sub(1);
             let poll = self.polls.get(&handle.id).map(|poll| &**poll);
-            (&handle.facts, handle.entered[deepest], poll)
+            (&*handle.facts, handle.entered[deepest], poll)
         })
     }
 
@@ -242,7 +242,7 @@ impl Census {
         id: HandleId,
         pre: bool,
         guarded_until: Millis,
-        facts: HandleFacts,
+        facts: Arc<HandleFacts>,
     ) {
         if self.by_id.contains_key(&id) {
             self.close(at, id);
@@ -314,14 +314,13 @@ impl Census {
             Change::Activity(activity) => self.set_activity(slot, at, activity),
             Change::State(state) => {
                 let Some(handle) = &self.slots[slot as usize] else { return };
-                let mut facts = handle.facts.clone();
-                facts.state = state;
+                let facts = HandleFacts { state, ..(*handle.facts).clone() };
                 self.set_place(slot, at, facts);
             }
             Change::Place(facts) => self.set_place(slot, at, Arc::unwrap_or_clone(facts)),
             Change::Flow(flow) => {
                 if let Some(handle) = &mut self.slots[slot as usize] {
-                    handle.facts.flow = Some(flow);
+                    Arc::make_mut(&mut handle.facts).flow = Some(flow);
                 }
             }
             Change::Poll(poll) => {
@@ -338,7 +337,7 @@ impl Census {
             Change::Stack(_) => {}
             Change::InheritedBy(child) => {
                 if let Some(handle) = &mut self.slots[slot as usize] {
-                    handle.facts.inherited_by = child;
+                    Arc::make_mut(&mut handle.facts).inherited_by = child;
                 }
             }
         }
@@ -348,7 +347,7 @@ impl Census {
         let bucket = self.timing.bucket_ms();
         let Some(handle) = &mut self.slots[slot as usize] else { return };
         let before: [Life; MAX_DEPTH] = std::array::from_fn(|level| handle.life(level));
-        handle.facts.activity = match activity {
+        Arc::make_mut(&mut handle.facts).activity = match activity {
             // Reported late, a silence begins where the engines can still place it.
             Activity::SilentSince(since) => Activity::SilentSince(since.max(at - 2 * bucket)),
             other => other,
@@ -382,13 +381,13 @@ impl Census {
             self.part(slot, kept, at);
             if let Some(handle) = &mut self.slots[slot as usize] {
                 let old_activity = handle.facts.activity;
-                handle.facts = HandleFacts { activity: old_activity, ..facts };
+                handle.facts = Arc::new(HandleFacts { activity: old_activity, ..facts });
                 handle.entered[kept..].fill(at);
             }
             self.join(slot, kept, false);
         } else if let Some(handle) = &mut self.slots[slot as usize] {
             let old_activity = handle.facts.activity;
-            handle.facts = HandleFacts { activity: old_activity, ..facts };
+            handle.facts = Arc::new(HandleFacts { activity: old_activity, ..facts });
         }
         if activity_changed {
             self.set_activity(slot, at, activity);

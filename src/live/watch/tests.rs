@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::live::facts::{
-    Activity, Change, HandleFacts, OpenedBy, Opener, SourceStatus, TargetFacts,
+    Activity, Basis, Change, ConnectionCounts, HandleFacts, OpenedBy, Opener, SourceStatus,
+    TargetFacts,
 };
+use crate::live::life_spans::LifeSpans;
 use crate::live::outcome::{FindingChange, ResourceOutcome};
 
 /// Builds facts beat by beat, as the sampler does.
@@ -537,4 +539,29 @@ fn two_survivors_of_a_place_are_no_answer() {
     let openers = rows.find_map(|row| row.openers.as_ref()).expect("what was traced");
     assert_eq!((openers.places.len(), openers.promoted), (0, 2));
     assert!(history.watch.wanted().iter().all(|group| !group.answered));
+}
+
+#[test]
+fn a_peer_that_only_the_tracer_met_has_bounds() {
+    let mut history = History::new(Settings::default(), 3_600_000);
+    let (at, target) = (5_000, TargetId(0));
+    let traced = ConnectionCounts {
+        basis: Basis::Traced,
+        role: "tcp server".into(),
+        peer: ":80".into(),
+        opened: 900,
+        closed: 900,
+        failed: 0,
+        lives: LifeSpans::default(),
+    };
+    let name = "namespace_tcp_passive_opens".into();
+    let opens = Fact::Gauge { at, target, pid: None, name, value: 1_000.0 };
+    let traced = Fact::Connections { at, target, counts: std::sync::Arc::new(traced) };
+    history.beat(at, vec![opens, traced]);
+    let outcome = history.watch.outcome();
+    let [row] = &outcome.targets[0].connections[..] else { panic!("one peer") };
+    assert_eq!(row.opened, 0);
+    let estimate = row.estimate.unwrap();
+    // The other ends closed first: nothing tells how many of the namespace's were to this port.
+    assert_eq!((estimate.opened, estimate.low, estimate.high), (None, 0, 1_000));
 }

@@ -5,7 +5,6 @@
 //! connection may be late, or stand still: it has a line of its own, so that it holds up nobody.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use super::select;
 use super::standing::Standing;
@@ -168,7 +167,7 @@ impl Timeline {
                     true if at >= target_guard => at + self.timing.start_up_ms(),
                     _ => target_guard,
                 };
-                self.census.open(at, id, pre, guard, Arc::unwrap_or_clone(facts));
+                self.census.open(at, id, pre, guard, facts);
             }
             Fact::Change { at, id, change } => self.census.change(at, id, change),
             Fact::Close { at, id } => self.census.close(at, id),
