@@ -180,7 +180,7 @@ mod tests {
         let mut moment = Moment { wall_start_ms: Some(wall), ..Moment::default() };
         let (target, pids) = (TargetId(0), vec![pid]);
         let facts = TargetFacts { pids, uptime_ms: Some(uptime_ms), ..TargetFacts::default() };
-        moment.inventory.apply(Fact::Target { target, facts });
+        moment.inventory.apply(Fact::Target { target, facts: Box::new(facts) });
         for (id, &inode) in inodes.iter().enumerate() {
             let facts = HandleFacts { inode: Some(inode), ..HandleFacts::of_kind("socket") };
             moment.inventory.apply(Fact::Open {

@@ -113,8 +113,8 @@ pub enum Fact {
     Target {
         /// Which target.
         target: TargetId,
-        /// The facts.
-        facts: TargetFacts,
+        /// The facts. Boxed, as they are large and most facts are not.
+        facts: Box<TargetFacts>,
     },
     /// A handle appeared.
     Open {

@@ -106,7 +106,7 @@ impl Inventory {
         self.now = fact.at().map_or(self.now, |at| at.max(self.now));
         match fact {
             Fact::Target { target, facts } => {
-                self.targets.insert(target, facts);
+                self.targets.insert(target, *facts);
             }
             Fact::Open { at, target, id, pre, facts, .. } => {
                 if self.handles.len() < MAX_HANDLES || self.handles.contains_key(&id) {

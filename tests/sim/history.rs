@@ -100,7 +100,10 @@ pub(crate) fn facts(history: &History, seed: u64, scale: f64, once: bool) -> Vec
     let mut ticks = vec![vec![
         Fact::Target {
             target,
-            facts: TargetFacts { uptime_ms: Some(ms(history.uptime)), ..TargetFacts::default() },
+            facts: Box::new(TargetFacts {
+                uptime_ms: Some(ms(history.uptime)),
+                ..TargetFacts::default()
+            }),
         },
         Fact::Limit { at: 0, target, name: "nofile_soft".into(), value: Some(65_536), used: None },
     ]];
@@ -201,7 +204,8 @@ pub(crate) fn told_by_console(history: &History, seed: u64) -> (Vec<Vec<Fact>>, 
         cost_us: 0,
     };
     let uptime_ms = Some(ms(history.uptime));
-    let told = Fact::Target { target, facts: TargetFacts { uptime_ms, ..TargetFacts::default() } };
+    let told = TargetFacts { uptime_ms, ..TargetFacts::default() };
+    let told = Fact::Target { target, facts: Box::new(told) };
     let mut ticks = vec![vec![told, source(0.0, "sim", 0.0), source(0.0, "tokio", -KNOWN_BEFORE)]];
     let mut now = 0.0;
     while now <= history.length {
@@ -293,7 +297,7 @@ pub(crate) fn told_by_dumps(history: &History, seed: u64) -> Vec<Vec<Fact>> {
     let mut ids = HandleIds::default();
     let uptime_ms = Some(ms(history.uptime));
     let facts = TargetFacts { uptime_ms, ..TargetFacts::default() };
-    let mut ticks = vec![vec![Fact::Target { target, facts }]];
+    let mut ticks = vec![vec![Fact::Target { target, facts: Box::new(facts) }]];
     for beat in 0..=(history.length / BUCKET) as u32 {
         let now = f64::from(beat) * BUCKET;
         let mut out = Vec::new();

@@ -442,7 +442,7 @@ impl Sampler {
 
 /// Who a target is, and its processes as joined.
 fn introduce(target: &Target, at: Millis) -> impl Iterator<Item = Fact> {
-    let facts = Fact::Target { target: target.id, facts: target.facts.clone() };
+    let facts = Fact::Target { target: target.id, facts: Box::new(target.facts.clone()) };
     let joined = target.processes.iter().map(move |process| Fact::Lifecycle {
         at,
         target: target.id,

@@ -200,13 +200,13 @@ impl Decoder {
             },
             "target" => Fact::Target {
                 target: target(line),
-                facts: TargetFacts {
+                facts: Box::new(TargetFacts {
                     name: owned(&line.name),
                     pids: line.pids.as_ref().map(|p| p.to_vec()).unwrap_or_default(),
                     uptime_ms: in_range(line.uptime_ms)?,
                     command: owned(&line.command),
                     selector: owned(&line.selector),
-                },
+                }),
             },
             "header" => return header(line),
             "end" => return Ok(Decoded::End(owned(&line.reason))),

@@ -110,7 +110,7 @@ impl Target {
         };
         self.facts.pids = self.pids();
         if self.facts != before {
-            out.push(Fact::Target { target: id, facts: self.facts.clone() });
+            out.push(Fact::Target { target: id, facts: Box::new(self.facts.clone()) });
         }
         self.processes.len()
     }

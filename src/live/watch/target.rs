@@ -155,7 +155,7 @@ impl TargetWatch {
             self.seen = self.seen.max(at);
         }
         match fact {
-            Fact::Target { facts, .. } => self.facts = facts.clone(),
+            Fact::Target { facts, .. } => self.facts.clone_from(facts),
             Fact::Gauge { at, pid, name, value, .. } => self.gauge(*at, *pid, name, *value),
             Fact::Limit { at, name, value, used, .. } => self.limit(*at, name, *value, *used),
             Fact::Tally { at, kind, group, count, proved, .. } => {

@@ -20,7 +20,7 @@ impl History {
         let mut watch = Watch::new(settings);
         let facts = TargetFacts { uptime_ms: Some(uptime_ms), ..TargetFacts::default() };
         watch.step(&[
-            Fact::Target { target: TargetId(0), facts },
+            Fact::Target { target: TargetId(0), facts: Box::new(facts) },
             Fact::Limit {
                 at: 0,
                 target: TargetId(0),

@@ -118,7 +118,11 @@ impl Timeline {
             return false;
         }
         let mut ready = std::mem::take(&mut self.pending);
-        ready.sort_by_key(|fact| fact.at().unwrap_or(Millis::MIN));
+        let time = |fact: &Fact| fact.at().unwrap_or(Millis::MIN);
+        // Sorting takes as much memory again, and most often they come in order.
+        if !ready.is_sorted_by_key(time) {
+            ready.sort_by_key(time);
+        }
         let rest = ready.split_off(ready.partition_point(|f| f.at().is_none_or(|at| at <= until)));
         self.pending = rest;
         let mut judged_any = false;

@@ -87,12 +87,12 @@ fn inert(page: &str) {
 fn hostile_names_are_inert_in_watch_pages() {
     let mut facts = vec![Fact::Target {
         target: TargetId(0),
-        facts: crate::live::facts::TargetFacts {
+        facts: Box::new(crate::live::facts::TargetFacts {
             name: HOSTILE.concat(),
             command: HOSTILE.concat(),
             selector: HOSTILE[1].to_owned(),
             ..Default::default()
-        },
+        }),
     }];
     facts.extend(HOSTILE.iter().zip(0..).map(|(name, id)| open(id, name)));
     for name in HOSTILE {

@@ -151,7 +151,7 @@ fn any_fact() -> impl Strategy<Value = Fact> {
             .prop_map(|(at, target, place, count)| Fact::Openings { at, target, place, count }),
         (target(), facts).prop_map(|(target, (name, pids, uptime_ms, command, selector))| {
             let facts = TargetFacts { name, pids, uptime_ms, command, selector };
-            Fact::Target { target, facts }
+            Fact::Target { target, facts: Box::new(facts) }
         }),
         (time(), target(), id(), any::<bool>(), any::<bool>(), handle()).prop_map(
             |(at, target, id, pre, start_up, facts)| Fact::Open {

@@ -76,13 +76,13 @@ fn every_key_written_is_in_the_schema() {
     let facts = [
         Fact::Target {
             target,
-            facts: TargetFacts {
+            facts: Box::new(TargetFacts {
                 name: "n".into(),
                 pids: vec![1],
                 uptime_ms: Some(1),
                 command: "c".into(),
                 selector: "s".into(),
-            },
+            }),
         },
         Fact::Open {
             at,
@@ -228,7 +228,7 @@ fn texts_too_long_for_a_line_are_cut() {
         pids: vec![u32::MAX; 50_000],
         ..TargetFacts::default()
     };
-    let target = Fact::Target { target: TargetId(0), facts: huge };
+    let target = Fact::Target { target: TargetId(0), facts: Box::new(huge) };
     let (again, issues) = read(&written(&[fact, target], false));
     assert_eq!(again.len(), 2);
     assert!(!issues.any_loss());
