@@ -14,7 +14,7 @@ use crate::report::{comparison, comparison_json};
 
 pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     let found = compare(&moment(&args.before)?, &moment(&args.after)?);
-    let mut out = io::stdout().lock();
+    let mut out = io::BufWriter::new(io::stdout().lock());
     match args.format {
         PageFormat::Human => comparison(&found, page_style(Color::Auto), &mut out)?,
         PageFormat::Json => comparison_json(&found, &mut out)?,

@@ -38,7 +38,7 @@ pub(super) fn run(args: &LsArgs) -> anyhow::Result<Exit> {
     let (found, ends) = other_ends(&list.handles(), &sampler);
     list.other_ends = &ends;
     list.other_ends_reason = &found.reason;
-    let mut out = io::stdout().lock();
+    let mut out = io::BufWriter::new(io::stdout().lock());
     match args.format {
         PageFormat::Human => {
             let mut style = page_style(Color::Auto);

@@ -55,7 +55,7 @@ impl Output {
     /// After a tick: what changed. After the only one the answer follows at once, and people need
     /// not read it twice.
     pub(super) fn tick(&mut self, changes: &Changes, only: bool) -> io::Result<()> {
-        let mut out = io::stdout().lock();
+        let mut out = io::BufWriter::new(io::stdout().lock());
         match &mut self.form {
             Form::Plain if !changes.is_empty() && !only => {
                 report::human_changes(changes, self.style, &mut out)?;
@@ -75,7 +75,7 @@ impl Output {
 
     /// The end.
     pub(super) fn finish(&mut self, outcome: &Outcome) -> io::Result<()> {
-        let mut out = io::stdout().lock();
+        let mut out = io::BufWriter::new(io::stdout().lock());
         match &mut self.form {
             Form::Plain => report::human_summary(outcome, self.style, &mut out)?,
             Form::Json => report::json(outcome, self.command, &mut out)?,
