@@ -29,6 +29,10 @@ pub struct FrameRule {
     /// program's own within them are a pool's, too.
     #[serde(default)]
     pub makers: Vec<String>,
+    /// How names of functions begin that call what they are given: functions of the program may have
+    /// been inlined into them, which only lines tell.
+    #[serde(default)]
+    pub trampolines: Vec<String>,
     /// Whole names of its functions, where these have no beginning in common.
     #[serde(default)]
     pub names: Vec<String>,
@@ -135,6 +139,8 @@ mod tests {
             // `net` alone would be the beginning of any name.
             let ends = |name: &String| name.ends_with(|c: char| !c.is_alphanumeric());
             assert!(rule.functions.iter().all(ends), "{name}: a name without its end");
+            let runtime = rule.role == FrameRole::Runtime;
+            assert!(runtime || rule.trampolines.is_empty(), "{name}: only runtimes call back");
             assert_eq!(rule.role == FrameRole::Pool, !rule.families.is_empty(), "{name}");
             for family in rule.families.iter() {
                 assert!(families.contains(family), "{name}: no family {family}");

@@ -2,6 +2,7 @@
 
 mod check;
 mod error;
+pub mod families;
 pub mod frames;
 pub mod live;
 mod load;

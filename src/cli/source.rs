@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use super::args::Choosing;
 use super::complain;
 use super::lint;
+use crate::catalog::families::holding;
 use crate::finding::LintFinding;
 use crate::join::{self, Place, Remap};
 use crate::lint::fix::Overlay;
@@ -66,6 +67,7 @@ fn tell(place: &mut OpenerOutcome, folder: &Path, remaps: &[Remap], findings: &[
             stack: &stack,
             families: &families,
         },
+        holding(),
     );
     place.source_line = opener.line.and_then(|line| source_line(folder, &file, line));
 }

@@ -12,9 +12,6 @@ use crate::finding::{Linked, LintFinding, Region, Related, Relation, Role, Seen}
 const MOST: usize = 8;
 /// Places told beside one finding.
 const MOST_SEEN: usize = 8;
-/// Families about what is held and not given back: of others a finding in the same function says
-/// nothing about a leak.
-const HOLDING: [&str; 6] = ["db", "fd", "http", "memory", "pool", "process"];
 
 /// A place of which handles leak, as a running program tells it. Untrusted text.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,21 +43,28 @@ pub struct Leak<'a> {
     pub place: Place<'a>,
 }
 
-/// The findings about a place, nearest and worst first.
-pub fn linked(findings: &[LintFinding], place: &Place<'_>) -> Vec<Linked> {
+/// The findings about a place, nearest and worst first. `holding`: families about what is held and
+/// not given back, which come before others.
+pub fn linked(findings: &[LintFinding], place: &Place<'_>, holding: &[String]) -> Vec<Linked> {
     let near = |f| relation(f, place).map(|relation| (relation, f));
     let mut found: Vec<(Relation, &LintFinding)> = findings.iter().filter_map(near).collect();
     found.sort_by_key(|(relation, f)| {
-        let holding = HOLDING.contains(&f.family.as_str());
-        (*relation, !holding, std::cmp::Reverse((f.severity, f.confidence)), &f.region, &f.rule)
+        (
+            *relation,
+            !holding.contains(&f.family),
+            std::cmp::Reverse((f.severity, f.confidence)),
+            &f.region,
+            &f.rule,
+        )
     });
     found.truncate(MOST);
     found.into_iter().map(|(relation, f)| link(relation, f)).collect()
 }
 
 /// Writes into findings what was seen at their places; who is on the line or in the function that
-/// leaks for certain becomes one step worse.
-pub fn raise(findings: &mut [LintFinding], leaks: &[Leak<'_>]) {
+/// leaks for certain becomes one step worse. In the function, that is so of families about what is
+/// held and not given back (`holding`): of others it says nothing about a leak.
+pub fn raise(findings: &mut [LintFinding], leaks: &[Leak<'_>], holding: &[String]) {
     for f in findings {
         let (mut seen, mut raised) = (Vec::new(), false);
         for leak in leaks {
@@ -68,8 +72,7 @@ pub fn raise(findings: &mut [LintFinding], leaks: &[Leak<'_>]) {
             if relation > Relation::Function {
                 continue;
             }
-            raised |= leak.certain
-                && (relation == Relation::Line || HOLDING.contains(&f.family.as_str()));
+            raised |= leak.certain && (relation == Relation::Line || holding.contains(&f.family));
             seen.push(Seen {
                 relation,
                 target: leak.target.to_owned(),
@@ -176,6 +179,10 @@ mod tests {
         }
     }
 
+    fn holding() -> Vec<String> {
+        ["fd", "pool"].map(str::to_owned).into()
+    }
+
     fn all() -> Vec<LintFinding> {
         vec![
             finding("pool-unbounded", "pool", "db::other", 90),
@@ -197,7 +204,7 @@ mod tests {
 
     #[test]
     fn the_nearest_come_first() {
-        let found = linked(&all(), &PLACE);
+        let found = linked(&all(), &PLACE, &holding());
         let told: Vec<_> = found.iter().map(|f| (f.rule.as_str(), f.relation)).collect();
         let expected = [
             ("on-the-line", Relation::Line),
@@ -210,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_pool_has_candidates_of_its_families_only() {
-        let found = linked(&all(), &Place { families: &["pool", "timeout"], ..PLACE });
+        let found = linked(&all(), &Place { families: &["pool", "timeout"], ..PLACE }, &holding());
         let told: Vec<_> = found.iter().map(|f| (f.rule.as_str(), f.relation)).collect();
         assert_eq!(told, [("pool-unbounded", Relation::Family)]);
     }
@@ -218,12 +225,12 @@ mod tests {
     #[test]
     fn another_file_or_package_is_another_place() {
         let other = Place { file: "/build/billing/src/other/db.rs", stack: &[], ..PLACE };
-        assert!(linked(&all(), &other).is_empty());
+        assert!(linked(&all(), &other, &holding()).is_empty());
         // Without lines the function is enough, if it is of the package.
         let stripped = Place { file: "", line: None, stack: &[], ..PLACE };
-        assert_eq!(linked(&all(), &stripped).len(), 3);
+        assert_eq!(linked(&all(), &stripped, &holding()).len(), 3);
         let alien = Place { function: "other::db::Pool::take", ..stripped };
-        assert!(linked(&all(), &alien).is_empty());
+        assert!(linked(&all(), &alien, &holding()).is_empty());
     }
 
     #[test]
@@ -231,7 +238,7 @@ mod tests {
         let mut findings = all();
         let leak =
             Leak { target: "billing", group: "file", survivors: 9, certain: true, place: PLACE };
-        raise(&mut findings, &[leak, leak]);
+        raise(&mut findings, &[leak, leak], &holding());
         let severity = |rule: &str, findings: &[LintFinding]| {
             let found = findings.iter().find(|f| f.rule == rule).unwrap();
             (found.severity, found.seen.len())
@@ -242,7 +249,7 @@ mod tests {
         assert_eq!(severity("lock", &findings), (Severity::Warning, 1));
         assert_eq!(severity("handler", &findings), (Severity::Warning, 0));
         let mut unsure = all();
-        raise(&mut unsure, &[Leak { certain: false, ..leak }]);
+        raise(&mut unsure, &[Leak { certain: false, ..leak }], &holding());
         assert_eq!(severity("on-the-line", &unsure), (Severity::Warning, 1));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,6 +15,7 @@ use tokio_console_api::instrument::{PauseRequest, ResumeRequest};
 
 use crate::check::groups;
 use crate::observe::{Guard, Outcome};
+use crate::service::build;
 
 /// The marked lines of the service.
 const SERVICE: &str = include_str!("../../fixtures/services/tokio-console/src/main.rs");
@@ -52,13 +53,7 @@ fn run(
     }
     let service = match build(package, binary) {
         Ok(service) => service,
-        Err(unbuilt) => {
-            let outcome = || match &unbuilt {
-                Unbuilt::NoSource(why) => Outcome::Skipped(why.clone()),
-                Unbuilt::Broken(why) => Outcome::Failed(why.clone()),
-            };
-            return wanted.iter().map(|test| (test.0, outcome())).collect();
-        }
+        Err(unbuilt) => return wanted.iter().map(|test| (test.0, unbuilt.outcome())).collect(),
     };
     std::thread::scope(|scope| {
         let started: Vec<_> = wanted
@@ -71,41 +66,6 @@ fn run(
         };
         started.into_iter().map(|(name, test)| (name, outcome(test.join().unwrap()))).collect()
     })
-}
-
-/// Why there is no service.
-enum Unbuilt {
-    /// The crates that it needs are neither here nor can they be fetched.
-    NoSource(String),
-    /// Everything is here, and it does not build.
-    Broken(String),
-}
-
-/// Builds a service.
-fn build(package: &str, binary: &str) -> Result<PathBuf, Unbuilt> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/services").join(package);
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("services");
-    let cargo = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO"))
-            .args(arguments)
-            .args(["--locked", "--quiet"])
-            .current_dir(&folder)
-            .env("CARGO_TARGET_DIR", &target)
-            .env("RUSTFLAGS", "--cfg tokio_unstable")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        if output.status.success() { Ok(()) } else { Err(stderr) }
-    };
-    // Where they can be had, whatever goes wrong afterwards is our own fault.
-    cargo(&["fetch"]).map_err(|why| match why.contains("lock file") {
-        true => Unbuilt::Broken(why),
-        false => Unbuilt::NoSource(format!("its crates cannot be fetched: {why}")),
-    })?;
-    cargo(&["build", "--offline"]).map_err(Unbuilt::Broken)?;
-    Ok(target.join("debug").join(binary))
 }
 
 /// A running service.

@@ -20,10 +20,13 @@ mod observe;
 mod openers;
 mod peer;
 mod place;
+mod pooled;
 mod recordings;
 mod scenarios;
+mod service;
 mod sick;
 mod stacks;
+mod truth;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -90,6 +93,12 @@ fn main() -> ExitCode {
     if !full {
         let fits = |name: &str| wanted.is_none_or(|word| name.contains(word.as_str()));
         for (name, outcome) in openers::all(&fits) {
+            tally.note(name, outcome);
+        }
+        for (name, outcome) in pooled::all(&fits) {
+            tally.note(name, outcome);
+        }
+        for (name, outcome) in truth::all(&fits) {
             tally.note(name, outcome);
         }
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
+use crate::catalog::families::holding;
 use crate::finding::LintFinding;
 use crate::join::{self, Leak, Place, Remap};
 
@@ -100,7 +101,7 @@ impl Evidence {
             })
             .collect();
         if !leaks.is_empty() {
-            join::raise(findings, &leaks);
+            join::raise(findings, &leaks, holding());
         }
     }
 }

@@ -27,6 +27,8 @@ const MOST_BYTES: u64 = 512 << 20;
 const MOST_FILES: usize = 256;
 /// Places whose frames are remembered.
 const MOST_SHOWN: usize = 16_384;
+/// What a lambda is called in debug information.
+const LAMBDA: &str = "operator()";
 
 /// One process's modules, unwind tables and symbols, read when they are first needed.
 #[derive(Debug)]
@@ -262,8 +264,19 @@ impl Modules {
         let place = &self.places[at];
         let (name, path) = (Arc::clone(&place.name), place.mapping.path());
         let (calls, why) = self.calls(at, address);
-        let frame = |call: &Call| {
-            let function = call.function.as_deref().map(demangled);
+        let mut names: Vec<Option<String>> =
+            calls.iter().map(|call| call.function.as_deref().map(demangled)).collect();
+        // Lambdas have bare names where they were inlined; what calls them has the whole one.
+        let whole =
+            names.iter().flatten().find_map(|name| roles::of_lambda(name)).map(str::to_owned);
+        if let Some(whole) = whole {
+            for name in names.iter_mut().flatten() {
+                if name == LAMBDA || roles::of_lambda(name).is_some() {
+                    name.clone_from(&whole);
+                }
+            }
+        }
+        let frame = |(call, function): (&Call, &Option<String>)| {
             let known = roles::Known {
                 function: function.as_deref(),
                 file: call.file.as_deref(),
@@ -279,7 +292,7 @@ impl Modules {
                 unknown: why.clone().filter(|_| call.function.is_none() || call.line.is_none()),
             }
         };
-        calls.iter().map(frame).collect()
+        calls.iter().zip(&names).map(frame).collect()
     }
 
     fn calls(&mut self, at: usize, address: u64) -> (Vec<Call>, Option<Why>) {

@@ -39,6 +39,8 @@ pub struct Frame {
 pub enum Role {
     /// What every program of its language runs on: standard library, executor.
     Runtime,
+    /// The part of a runtime that calls what it is given, which may have become a part of it.
+    Trampoline,
     /// Somebody else's library; its caller holds what it opened.
     Library(Arc<str>),
     /// A library that opens when it needs to, and keeps: its caller need not be the holder.
@@ -147,7 +149,7 @@ impl Frames {
         let (mut last, mut interpreted) = (None, None);
         for (at, frame) in self.frames.iter().enumerate() {
             match &frame.role {
-                Role::Runtime | Role::Library(_) => last = frame.unknown.clone(),
+                Role::Runtime | Role::Trampoline | Role::Library(_) => last = frame.unknown.clone(),
                 Role::Interpreter(what) => {
                     interpreted = Some(Why::Interpreted(Arc::clone(what)));
                 }
@@ -176,12 +178,20 @@ impl Frames {
         });
         match maker {
             Some(through) => Site::Through(through),
-            None => Site::User { frame: frame.clone(), certain: at < self.certain },
+            None => {
+                let certain = at < self.certain && !self.frames[..at].iter().any(Frame::may_hide);
+                Site::User { frame: frame.clone(), certain }
+            }
         }
     }
 }
 
 impl Frame {
+    /// Whether a function of the program may have been inlined here unseen: only lines tell.
+    fn may_hide(&self) -> bool {
+        self.role == Role::Trampoline && self.line.is_none()
+    }
+
     /// Whether a just-in-time compiler made it.
     fn is_compiled_late(&self) -> bool {
         &*self.module == NO_FILE
@@ -221,6 +231,18 @@ mod tests {
         let roles = [Role::Runtime, Role::Library("redis".into()), Role::User, Role::Runtime];
         assert!(matches!(site(&roles, 3), Site::User { certain: true, .. }));
         assert!(matches!(site(&roles, 2), Site::User { certain: false, .. }));
+    }
+
+    #[test]
+    fn without_lines_what_calls_back_may_hide_the_function_that_it_called() {
+        let mut frames = Frames {
+            frames: [Role::Runtime, Role::Trampoline, Role::User].map(frame).into(),
+            certain: 3,
+            incomplete: None,
+        };
+        assert!(matches!(frames.site(), Site::User { certain: false, .. }));
+        frames.frames[1].line = Some(7);
+        assert!(matches!(frames.site(), Site::User { certain: true, .. }));
     }
 
     #[test]

@@ -64,6 +64,9 @@ pub(super) fn written(name: &str) -> &str {
             .or_else(|| numbered(name, "::{async_block#", '}'))
             .or_else(|| numbered(name, "::{async_fn_env#", '}'))
             .or_else(|| numbered(name, "::{closure_env#", '}'))
+            .or_else(|| numbered(name, "::{shim:vtable#", '}'))
+            .or_else(|| called_closure(name))
+            .or_else(|| lambda(name))
             .or_else(|| go_closure(name))
             .or_else(|| variant(name));
         match shorter {
@@ -73,10 +76,46 @@ pub(super) fn written(name: &str) -> &str {
     }
 }
 
+/// The function around a lambda of C++ that a name has in it: `a::f` of `g<int, a::f()::{lambda()#1}>`.
+pub(super) fn around_lambda(name: &str) -> Option<&str> {
+    let (before, _) = name.split_once("::{lambda(")?;
+    let (mut end, mut depth) = (before.len(), 0_usize);
+    for (at, byte) in before.bytes().enumerate().rev() {
+        match byte {
+            b')' | b'>' => depth += 1,
+            b'(' | b'<' if depth > 0 => {
+                depth -= 1;
+                // Parameters at its end.
+                if byte == b'(' && depth == 0 && before[..end].ends_with(')') {
+                    end = at;
+                }
+            }
+            b'(' | b'<' | b',' | b' ' if depth == 0 => return Some(&before[at + 1..end]),
+            _ => {}
+        }
+    }
+    (depth == 0).then_some(&before[..end])
+}
+
+/// Cuts what a lambda of C++ is called by: `a::f` of `a::f()::{lambda()#1}::operator()`.
+fn lambda(name: &str) -> Option<&str> {
+    let (_, last) = name.rsplit_once("::")?;
+    (last.starts_with("operator()") || last.starts_with("{lambda("))
+        .then(|| around_lambda(name))?
+        .filter(|around| name.starts_with(around))
+}
+
 /// Cuts `::{closure#3}` and its like.
 fn numbered<'a>(name: &'a str, open: &str, close: char) -> Option<&'a str> {
     let (before, number) = name.strip_suffix(close)?.rsplit_once(open)?;
     number.bytes().all(|byte| byte.is_ascii_digit()).then_some(before)
+}
+
+/// Cuts what calls a closure: `a::f::{closure#0}` of `<a::f::{closure#0} as …FnOnce<()>>::call_once`.
+fn called_closure(name: &str) -> Option<&str> {
+    let (this, of) = name.strip_prefix('<')?.split_once(" as ")?;
+    let closure = numbered(this, "::{closure#", '}').is_some();
+    (closure && of.starts_with("core::ops::function::Fn")).then_some(this)
 }
 
 /// Cuts `.func1`, `.func1.2`, `.gowrap1` and `-fm`, by which Go's compiler names closures.
@@ -122,7 +161,24 @@ mod tests {
         assert_eq!(written("main.(*T).leak-fm"), "main.(*T).leak");
         assert_eq!(written("main.func1"), "main");
         assert_eq!(written("net.Dial"), "net.Dial");
+        let shim = "<leak::serve::{closure#0} as core::ops::function::FnOnce<()>>::call_once";
+        assert_eq!(written(shim), "leak::serve");
+        assert_eq!(written("leak::serve()::{lambda(int)#2}::operator()"), "leak::serve");
         assert_eq!(written("keep.constprop.0.isra.0.cold"), "keep");
+    }
+
+    #[test]
+    fn lambdas_have_a_function_around_them() {
+        let name = demangled(
+            "_ZNSt17_Function_handlerIFvvEZN5store5serveEvEUlvE_E9_M_invokeERKSt9_Any_data",
+        );
+        assert_eq!(around_lambda(&name), Some("store::serve"), "{name}");
+        assert_eq!(around_lambda("f(int, char)::{lambda()#1}"), Some("f"));
+        assert_eq!(around_lambda("g<int, a<b>::f(int)::{lambda()#1}>"), Some("a<b>::f"));
+        assert_eq!(around_lambda("main::{lambda()#1}::operator()"), Some("main"));
+        for none in ["main", "::{lambda(", ")::{lambda(", "<::{lambda(", ">(::{lambda("] {
+            assert!(around_lambda(none).is_none_or(str::is_empty), "{none}");
+        }
     }
 
     #[test]

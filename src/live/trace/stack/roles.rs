@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::frames::{Role, Through};
+use super::names::around_lambda;
 use crate::catalog::frames::{FrameRole, FrameRule, known};
 
 /// What a frame is known by.
@@ -40,6 +41,15 @@ pub(super) fn role(frame: Known<'_>) -> Role {
     }
 }
 
+/// The function around a lambda of the program that a template of a runtime was made for: no frame of
+/// the lambda's own is within, so it has become a part of this one.
+pub(super) fn of_lambda(function: &str) -> Option<&str> {
+    let around = around_lambda(function)?;
+    let role = by_function(function, None)?;
+    let runtime = matches!(role, Role::Runtime | Role::Trampoline);
+    (runtime && by_function(around, None).is_none()).then_some(around)
+}
+
 /// By the rule whose beginning fits best.
 fn by_function(function: &str, file: Option<&str>) -> Option<Role> {
     let key = key(function);
@@ -53,10 +63,11 @@ fn by_function(function: &str, file: Option<&str>) -> Option<Role> {
         let whole = file.is_none() && rule.names.iter().any(|name| name == function);
         let whole = whole.then_some(function.len());
         let length = starts(&rule.functions).max(whole);
-        let maker = starts(&rule.makers);
-        let found = match (length, maker) {
-            (length, Some(maker)) if Some(maker) >= length => {
-                Some((maker, Role::Maker(through(rule))))
+        let (maker, trampoline) = (starts(&rule.makers), starts(&rule.trampolines));
+        let found = match (length, maker.or(trampoline)) {
+            (length, Some(part)) if Some(part) >= length => {
+                let maker = maker.map(|_| Role::Maker(through(rule)));
+                Some((part, maker.unwrap_or(Role::Trampoline)))
             }
             (Some(length), _) => Some((length, of_rule(rule, &rule.called))),
             (None, _) => None,
@@ -157,7 +168,6 @@ mod tests {
             "std::fs::File::open",
             "<std::fs::File as std::io::Read>::read",
             "<&mut std::fs::File as std::io::Read>::read",
-            "<F as core::ops::function::FnOnce<A>>::call_once",
             "tokio::net::tcp::stream::TcpStream::connect",
             "net.(*netFD).dial",
             "runtime.goexit",
@@ -176,6 +186,24 @@ mod tests {
         ] {
             assert_eq!(of(own, None), Role::User, "{own}");
         }
+    }
+
+    #[test]
+    fn what_calls_back_is_told_apart() {
+        for back in [
+            "core::ops::function::FnOnce::call_once{{vtable.shim}}",
+            "<F as core::ops::function::FnOnce<A>>::call_once",
+            "std::thread::LocalKey<T>::with",
+            "tokio::runtime::task::raw::poll",
+            "std::__invoke_impl<void, void (*)()>",
+        ] {
+            assert_eq!(of(back, None), Role::Trampoline, "{back}");
+        }
+        let lambda = "std::_Function_handler<void (), store::serve()::{lambda()#1}>::_M_invoke";
+        assert_eq!(of_lambda(lambda), Some("store::serve"));
+        // A lambda of the library, and a template of the program.
+        assert_eq!(of_lambda("std::call<std::once()::{lambda()#1}>"), None);
+        assert_eq!(of_lambda("store::run<main::{lambda()#1}>"), None);
     }
 
     #[test]
