@@ -1,5 +1,6 @@
 //! Who opens the handles of targets: traces that run when somebody asks, and what they tell.
 
+mod copying;
 mod places;
 mod tracer;
 
