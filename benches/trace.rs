@@ -69,20 +69,12 @@ const LISTENERS: [Listener; 8] = [
     },
 ];
 
-const fn trace(
-    name: &'static str,
-    build: Build,
-    arguments: &'static [&'static str],
-) -> Listener {
+const fn trace(name: &'static str, build: Build, arguments: &'static [&'static str]) -> Listener {
     let program = env!("CARGO_BIN_EXE_poolscan");
     Listener { name, build, program, arguments, settled: SETTLED }
 }
 
-const fn perf(
-    name: &'static str,
-    build: Build,
-    arguments: &'static [&'static str],
-) -> Listener {
+const fn perf(name: &'static str, build: Build, arguments: &'static [&'static str]) -> Listener {
     Listener { name, build, program: "perf", arguments, settled: BEGUN }
 }
 
@@ -129,7 +121,11 @@ fn main() {
 /// Whether what was added is within bounds.
 fn bounds(added: &[Option<f64>]) -> bool {
     let of = |name: &str| {
-        LISTENERS.iter().zip(added).find(|(listener, _)| listener.name == name).and_then(|(_, a)| *a)
+        LISTENERS
+            .iter()
+            .zip(added)
+            .find(|(listener, _)| listener.name == name)
+            .and_then(|(_, a)| *a)
     };
     let mut within = true;
     let mut ratio = |ours: &str, theirs: &str, bound: f64| {
@@ -265,9 +261,9 @@ fn has_events(pid: u32) -> bool {
 
 fn is_traced(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    status.lines().any(|line| {
-        line.strip_prefix("TracerPid:").is_some_and(|tracer| tracer.trim() != "0")
-    })
+    status
+        .lines()
+        .any(|line| line.strip_prefix("TracerPid:").is_some_and(|tracer| tracer.trim() != "0"))
 }
 
 fn median(mut all: Vec<f64>) -> f64 {

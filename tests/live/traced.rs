@@ -57,7 +57,7 @@ fn look(case: &Case) -> Outcome {
     // Its threads are there, and it is past the start-up guard.
     std::thread::sleep(Duration::from_secs(4));
     let recording = folder.path().join("r.jsonl");
-    let watch = Command::new(env!("CARGO_BIN_EXE_poolscan"))
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_poolscan"))
         .args(["watch", &child.0.id().to_string(), "--lifetime", "1s", "--trace", "on"])
         .args(["--fail-on", "never", "--format", "json", "--for", case.time, "--record"])
         .arg(&recording)
@@ -65,6 +65,8 @@ fn look(case: &Case) -> Outcome {
         .spawn()
         .unwrap();
     if !listens(&watch) {
+        let _ = watch.kill();
+        let _ = watch.wait();
         return Outcome::Failed("nobody listens".to_owned());
     }
     writeln!(child.0.stdin.as_mut().unwrap()).unwrap();

@@ -332,7 +332,8 @@ impl Tracer {
         };
         let end = copied.stack.get(..SHALLOW_BYTES as usize).filter(|end| *end != &*copied.stack);
         let short = end.map(|end| Copied { stack: end.into(), ..copied.clone() });
-        let mut place = places::of_frames(&code.frames(short.as_ref().unwrap_or(copied)), call.name);
+        let mut place =
+            places::of_frames(&code.frames(short.as_ref().unwrap_or(copied)), call.name);
         if !places::is_settled(&place) {
             if short.is_some() {
                 let more = places::of_frames(&code.frames(copied), call.name);

@@ -161,7 +161,11 @@ impl Events {
         if self.copies != copies {
             self.copies = copies;
             for event in &mut self.dear {
-                if copies { event.enable()? } else { event.disable()? };
+                if copies {
+                    event.enable()?
+                } else {
+                    event.disable()?
+                };
             }
         }
         Ok(())
