@@ -72,12 +72,13 @@ impl Rings {
         Ok(rings)
     }
 
-    /// Opens an empty ring on each of these CPUs, for whatever [`Rings::feed`] leads into it.
+    /// Opens an empty ring of so many bytes on each of these CPUs, for whatever [`Rings::feed`]
+    /// leads into it.
     ///
     /// # Errors
-    /// When memory may not be locked.
-    pub fn empty(cpus: &[usize], sizes: &[usize]) -> io::Result<Self> {
-        let rings: io::Result<_> = cpus.iter().map(|&cpu| owner(cpu, sizes)).collect();
+    /// When so much memory may not be locked.
+    pub fn empty(cpus: &[usize], bytes: usize) -> io::Result<Self> {
+        let rings: io::Result<_> = cpus.iter().map(|&cpu| owner(cpu, bytes)).collect();
         Ok(Self { rings: rings?, lost: 0 })
     }
 
@@ -151,19 +152,12 @@ impl Rings {
 /// Bytes before what a record tells.
 const HEADER: usize = 8;
 
-/// A ring of its own on one CPU, the largest of these sizes that we may have: that of an event that
-/// never happens. A quarter full, it wakes its reader.
-fn owner(cpu: usize, sizes: &[usize]) -> io::Result<Ring> {
-    let mut refused = io::Error::other("no ring");
-    for &size in sizes {
-        let mut builder = Builder::new(Software::DUMMY);
-        builder.observe_self().one_cpu(cpu).clockid(Clock::MONOTONIC).wakeup_watermark(size / 4);
-        match builder.build()?.sampled(size) {
-            Ok(sampler) => return Ok(Ring { sampler, bytes: size, full: false }),
-            Err(error) => refused = error,
-        }
-    }
-    Err(refused)
+/// A ring of its own on one CPU: that of an event that never happens. A quarter full, it wakes its
+/// reader.
+fn owner(cpu: usize, bytes: usize) -> io::Result<Ring> {
+    let mut builder = Builder::new(Software::DUMMY);
+    builder.observe_self().one_cpu(cpu).clockid(Clock::MONOTONIC).wakeup_watermark(bytes / 4);
+    Ok(Ring { sampler: builder.build()?.sampled(bytes)?, bytes, full: false })
 }
 
 /// Opens the largest ring that we may have on one CPU.

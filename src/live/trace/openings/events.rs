@@ -98,17 +98,15 @@ impl Events {
         let tracepoint = Tracepoint::named(TRACEPOINT)
             .map_err(|error| io::Error::other(format!("tracepoint {TRACEPOINT}: {error}")))?;
         let cpus = online()?;
-        let rings = |sizes: &[usize]| {
-            Rings::empty(&cpus, sizes)
-                .map_err(|error| io::Error::other(format!("rings of perf_event_open: {error}")))
-        };
+        let (shallow, deep) = rings(&cpus)
+            .map_err(|error| io::Error::other(format!("rings of perf_event_open: {error}")))?;
         Ok(Self {
             id: tracepoint.field("id", size_of::<u64>())?,
             ret: tracepoint.field("ret", size_of::<u64>())?,
             tracepoint: tracepoint.id,
             filter: calls::filter(),
-            shallow: rings(fitting(cpus.len()))?,
-            deep: rings(&DEEP_RINGS)?,
+            shallow,
+            deep,
             cpus,
             cheap: Vec::new(),
             dear: Vec::new(),
@@ -138,6 +136,9 @@ impl Events {
             for task in news {
                 self.tasks.insert(task);
                 self.attach(task)?;
+                if self.whole_host {
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -288,6 +289,27 @@ impl Events {
         }
         Ok(())
     }
+}
+
+/// Rings of cheap events and of stacks, the largest that we may have: what may be locked is for both.
+fn rings(cpus: &[usize]) -> io::Result<(Rings, Rings)> {
+    let mut refused = io::Error::other("no ring");
+    for deep in DEEP_RINGS {
+        let deep = match Rings::empty(cpus, deep) {
+            Ok(deep) => deep,
+            Err(error) => {
+                refused = error;
+                continue;
+            }
+        };
+        for &shallow in fitting(cpus.len()) {
+            match Rings::empty(cpus, shallow) {
+                Ok(shallow) => return Ok((shallow, deep)),
+                Err(error) => refused = error,
+            }
+        }
+    }
+    Err(refused)
 }
 
 /// The sizes of rings that all CPUs together may have.
