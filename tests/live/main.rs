@@ -26,6 +26,7 @@ mod scenarios;
 mod service;
 mod sick;
 mod stacks;
+mod traced;
 mod truth;
 
 use std::process::ExitCode;
@@ -96,6 +97,9 @@ fn main() -> ExitCode {
             tally.note(name, outcome);
         }
         for (name, outcome) in pooled::all(&fits) {
+            tally.note(name, outcome);
+        }
+        for (name, outcome) in traced::all(&fits) {
             tally.note(name, outcome);
         }
         for (name, outcome) in truth::all(&fits) {

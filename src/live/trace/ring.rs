@@ -15,15 +15,37 @@ use crate::live::sys::perf;
 const SIZES: [usize; 4] = [1 << 20, 1 << 19, 1 << 18, 1 << 16];
 /// Records taken from a ring at a time: more may come as fast as they are read.
 const AT_A_TIME: usize = 65_536;
-/// `PERF_RECORD_LOST` and `PERF_RECORD_SAMPLE`.
+/// `PERF_RECORD_LOST`, `PERF_RECORD_COMM` and `PERF_RECORD_SAMPLE`.
 const LOST: u32 = 2;
+const COMM: u32 = 3;
 const SAMPLE: u32 = 9;
+/// `PERF_RECORD_MISC_COMM_EXEC`: the name is new because the program is.
+const BY_EXEC: u16 = 1 << 13;
+/// More than any record that is asked for takes, but for those with a copied stack.
+const MOST_RECORD: usize = 4 << 10;
 
 /// Rings, one a CPU.
 #[derive(Default)]
 pub struct Rings {
-    samplers: Vec<Sampler>,
+    rings: Vec<Ring>,
     lost: u64,
+}
+
+/// The ring of one CPU.
+struct Ring {
+    sampler: Sampler,
+    bytes: usize,
+    /// It was full when it was read last: that something was lost is told with the next event only.
+    full: bool,
+}
+
+/// What a ring tells, but for losses.
+#[derive(Debug, Clone, Copy)]
+pub enum Told<'a> {
+    /// A sample, of the shape that was asked for.
+    Sample(&'a [u8]),
+    /// A process runs another program: what stands behind the header.
+    Exec(&'a [u8]),
 }
 
 /// One event.
@@ -45,18 +67,19 @@ impl Rings {
     pub fn open(tracepoint: u64, filter: &CStr) -> io::Result<Self> {
         let mut rings = Self::default();
         for cpu in online()? {
-            rings.samplers.push(on(cpu, tracepoint, filter)?);
+            rings.rings.push(on(cpu, tracepoint, filter)?);
         }
         Ok(rings)
     }
 
-    /// Opens an empty ring on each of these CPUs, for whatever [`Rings::feed`] leads into it.
+    /// Opens an empty ring of so many bytes on each of these CPUs, for whatever [`Rings::feed`]
+    /// leads into it.
     ///
     /// # Errors
-    /// When memory may not be locked.
-    pub fn empty(cpus: &[usize], sizes: &[usize]) -> io::Result<Self> {
-        let samplers: io::Result<_> = cpus.iter().map(|&cpu| owner(cpu, sizes)).collect();
-        Ok(Self { samplers: samplers?, lost: 0 })
+    /// When so much memory may not be locked.
+    pub fn empty(cpus: &[usize], bytes: usize) -> io::Result<Self> {
+        let rings: io::Result<_> = cpus.iter().map(|&cpu| owner(cpu, bytes)).collect();
+        Ok(Self { rings: rings?, lost: 0 })
     }
 
     /// Leads what an event tells into the ring of the CPU that is `nth` of those that were named.
@@ -64,8 +87,8 @@ impl Rings {
     /// # Errors
     /// When there is none, or the event is of another CPU or clock.
     pub fn feed(&self, nth: usize, event: &Counter) -> io::Result<()> {
-        let ring = self.samplers.get(nth).ok_or_else(|| io::Error::other("no ring"))?;
-        perf::redirect(event, ring)
+        let ring = self.rings.get(nth).ok_or_else(|| io::Error::other("no ring"))?;
+        perf::redirect(event, &ring.sampler)
     }
 
     /// Waits until a ring fills up, at most so long.
@@ -73,7 +96,7 @@ impl Rings {
     /// # Errors
     /// What poll(2) answers.
     pub fn wait(&self, most: Duration) -> io::Result<()> {
-        let files = self.samplers.iter().map(|sampler| perf::fd(sampler));
+        let files = self.rings.iter().map(|ring| perf::fd(&ring.sampler));
         let mut polled: Vec<PollFd<'_>> =
             files.map(|file| PollFd::from_borrowed_fd(file, PollFlags::IN)).collect();
         let most = Timespec::try_from(most).map_err(io::Error::other)?;
@@ -85,25 +108,33 @@ impl Rings {
 
     /// Shows what the rings hold, ring by ring; each is in order.
     pub fn drain(&mut self, visit: &mut dyn FnMut(&Event<'_>)) {
-        self.drain_samples(&mut |bytes| {
-            if let Some(event) = event_of(bytes) {
+        self.drain_all(&mut |told| {
+            if let Told::Sample(bytes) = told
+                && let Some(event) = event_of(bytes)
+            {
                 visit(&event);
             }
         });
     }
 
-    /// The same, of samples of any shape.
-    pub fn drain_samples(&mut self, visit: &mut dyn FnMut(&[u8])) {
-        for sampler in &mut self.samplers {
+    /// The same, of samples of any shape and what else is told.
+    pub fn drain_all(&mut self, visit: &mut dyn FnMut(Told<'_>)) {
+        for ring in &mut self.rings {
+            let mut read = 0;
             for _ in 0..AT_A_TIME {
-                let Some(record) = sampler.next_record() else { break };
+                let Some(record) = ring.sampler.next_record() else { break };
                 let bytes = record.to_contiguous();
+                read += bytes.len() + HEADER;
+                // Had something been lost, this would come first.
+                ring.full = false;
                 match record.ty() {
-                    SAMPLE => visit(&bytes),
+                    SAMPLE => visit(Told::Sample(&bytes)),
+                    COMM if record.misc() & BY_EXEC != 0 => visit(Told::Exec(&bytes)),
                     LOST => self.lost = self.lost.saturating_add(number(&bytes, 8).unwrap_or(1)),
                     _ => {}
                 }
             }
+            ring.full |= read + MOST_RECORD > ring.bytes;
         }
     }
 
@@ -111,25 +142,26 @@ impl Rings {
     pub fn lost(&self) -> u64 {
         self.lost
     }
+
+    /// Whether more may have been dropped, of which nothing is told yet.
+    pub fn maybe_lost(&self) -> bool {
+        self.rings.iter().any(|ring| ring.full)
+    }
 }
 
-/// A ring of its own on one CPU, the largest of these sizes that we may have: that of an event that
-/// never happens.
-fn owner(cpu: usize, sizes: &[usize]) -> io::Result<Sampler> {
-    let mut refused = io::Error::other("no ring");
-    for &size in sizes {
-        let mut builder = Builder::new(Software::DUMMY);
-        builder.observe_self().one_cpu(cpu).clockid(Clock::MONOTONIC);
-        match builder.build()?.sampled(size) {
-            Ok(sampler) => return Ok(sampler),
-            Err(error) => refused = error,
-        }
-    }
-    Err(refused)
+/// Bytes before what a record tells.
+const HEADER: usize = 8;
+
+/// A ring of its own on one CPU: that of an event that never happens. A quarter full, it wakes its
+/// reader.
+fn owner(cpu: usize, bytes: usize) -> io::Result<Ring> {
+    let mut builder = Builder::new(Software::DUMMY);
+    builder.observe_self().one_cpu(cpu).clockid(Clock::MONOTONIC).wakeup_watermark(bytes / 4);
+    Ok(Ring { sampler: builder.build()?.sampled(bytes)?, bytes, full: false })
 }
 
 /// Opens the largest ring that we may have on one CPU.
-fn on(cpu: usize, tracepoint: u64, filter: &CStr) -> io::Result<Sampler> {
+fn on(cpu: usize, tracepoint: u64, filter: &CStr) -> io::Result<Ring> {
     let mut refused = io::Error::other("no ring");
     for size in SIZES {
         let mut builder = Builder::new(Number::with_id(tracepoint));
@@ -141,7 +173,7 @@ fn on(cpu: usize, tracepoint: u64, filter: &CStr) -> io::Result<Sampler> {
         perf::set_filter(&counter, filter)?;
         counter.enable()?;
         match counter.sampled(size) {
-            Ok(sampler) => return Ok(sampler),
+            Ok(sampler) => return Ok(Ring { sampler, bytes: size, full: false }),
             Err(error) => refused = error,
         }
     }

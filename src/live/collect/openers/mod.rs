@@ -1,5 +1,6 @@
 //! Who opens the handles of targets: traces that run when somebody asks, and what they tell.
 
+mod copying;
 mod places;
 mod tracer;
 
@@ -23,6 +24,10 @@ use tracer::{Ask, Report};
 
 /// Name of the source.
 const SOURCE: &str = "openings";
+/// Gauges: openings heard of, those of which no stack was looked at, and events that were lost.
+const TRACED: &str = "openings_traced";
+const UNPLACED: &str = "openings_unplaced";
+const LOST: &str = "opening_events_lost";
 /// Reports that may wait: more than a stretched beat takes.
 const REPORTS: usize = 256;
 /// Handles of a target whose places are followed.
@@ -183,6 +188,10 @@ impl Openers {
             let (status, reason) = known.state();
             let running = known.trace.as_ref().map(|trace| trace.feed.cost());
             let cost = known.cost + running.unwrap_or_default();
+            let Totals { heard, unplaced, lost, .. } = known.totals;
+            for (name, count) in [(TRACED, heard), (UNPLACED, unplaced), (LOST, lost)] {
+                beat.count(target.id, None, name, count);
+            }
             // Judgement waits for nothing of this.
             beat.late_source(target.id, SOURCE, status, &reason, cost, None);
         }

@@ -83,6 +83,11 @@ pub(super) fn of_frames(frames: &Frames, call: &str) -> Opener {
     }
 }
 
+/// Whether more of the stack cannot show another place.
+pub(super) fn is_settled(place: &Opener) -> bool {
+    place.unknown.is_empty() && place.certain
+}
+
 /// What is said where no frames tell.
 pub(super) fn of_doubt(doubt: Doubt) -> Opener {
     unknown(

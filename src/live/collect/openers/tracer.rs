@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
+use super::copying::Copying;
 use super::places::{self, Places};
 use crate::live::collect::feed::{Closed, Outlet};
 use crate::live::collect::sampler::cpu_time;
@@ -13,7 +14,7 @@ use crate::live::collect::traced::monotonic_ns;
 use crate::live::facts::{HandleId, Opener};
 use crate::live::target::Process;
 use crate::live::trace::openings::calls::{Call, Gives};
-use crate::live::trace::openings::events::{Created, Events};
+use crate::live::trace::openings::events::{self, Created, Events, SHALLOW_BYTES};
 use crate::live::trace::openings::ledger::{By, Held, Ledger, Look, Number, Opening};
 use crate::live::trace::stack::{Code, Copied, Sample};
 
@@ -31,6 +32,8 @@ const SPENT: Duration = Duration::from_millis(5);
 const SPENT_ON_LOOK: Duration = Duration::from_millis(100);
 /// Bytes of copied stacks that wait.
 const MOST_KEPT: usize = 32 << 20;
+/// Threads of which the last call is kept.
+const MOST_THREADS: usize = 65_536;
 /// Readings after which no thread is looked for that was born while others were attached to.
 const SEARCHES: usize = 3;
 
@@ -87,6 +90,14 @@ impl Drop for Kept {
     }
 }
 
+/// What a process runs.
+struct Program {
+    /// When that was read.
+    read_ns: u64,
+    /// None where it may not be read.
+    code: Option<Code>,
+}
+
 /// An event on its way to the ledger.
 struct Heard {
     at_ns: u64,
@@ -94,13 +105,13 @@ struct Heard {
     call: &'static Call,
     returned: u32,
     numbers: Option<[u32; 2]>,
-    twice: bool,
+    origin: u32,
     copied: Copied,
 }
 
 struct Tracer {
     events: Events,
-    codes: BTreeMap<u32, Option<Code>>,
+    codes: BTreeMap<u32, Program>,
     ledger: Ledger<From>,
     places: Places,
     room: Rc<Cell<usize>>,
@@ -111,8 +122,11 @@ struct Tracer {
     heard: u64,
     unplaced: u64,
     lost_before: u64,
-    /// The last call of threads that may tell everything twice.
-    last: HashMap<u32, (u64, u32)>,
+    /// The last call of each thread, and the thread by whose event it was told.
+    last: HashMap<u32, (u64, u32, u32)>,
+    copying: Copying,
+    /// When processes became other programs.
+    execs: BTreeMap<u32, u64>,
 }
 
 /// Hears of the openings of some processes until nobody listens any more. `stacks`: for so long,
@@ -144,6 +158,8 @@ pub(super) fn trace(
                 unplaced: 0,
                 lost_before: 0,
                 last: HashMap::new(),
+                copying: Copying::begun(monotonic_ns()),
+                execs: BTreeMap::new(),
             };
             tracer.run(pids, stacks, asks, outlet)
         }
@@ -168,15 +184,12 @@ impl Tracer {
                 return outlet.put(Err(error.to_string()));
             }
             let now = monotonic_ns();
-            if now > stacks_until {
-                self.events.copy_no_more();
-            }
             // A fixed pace: when calls come fast, only as many stacks are copied as fit.
             let with_stacks = now >= next_deep;
             if with_stacks {
                 next_deep = now + u64::try_from(READ_EVERY.as_nanos()).unwrap_or(0);
             }
-            self.read(with_stacks);
+            let copied = self.read(with_stacks);
             let settled = now.saturating_sub(SETTLED_NS);
             self.enter(settled);
             loop {
@@ -186,6 +199,7 @@ impl Tracer {
                         self.codes.retain(|pid, _| now.contains(pid));
                         (pids, searches) = (now, 0);
                     }
+                    // Where the kernel's own word of it was lost.
                     Ok(Ask::Exec(pid)) => drop(self.codes.remove(&pid)),
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => return Ok(()),
@@ -197,6 +211,10 @@ impl Tracer {
             let next_look = self.looks.front().map_or(u64::MAX, |look| look.begin_ns);
             self.ledger.settle(next_look.min(now.saturating_sub(TOLD_NS)));
             if with_stacks {
+                let copies = self.copying.wanted(now, copied) && now <= stacks_until;
+                if let Err(error) = self.events.copy(copies) {
+                    return outlet.put(Err(error.to_string()));
+                }
                 if searches < SEARCHES {
                     searches += 1;
                     if let Err(error) = self.events.follow(&pids) {
@@ -208,12 +226,18 @@ impl Tracer {
         }
     }
 
-    fn read(&mut self, with_stacks: bool) {
-        let Self { events, cheap, deep, .. } = self;
-        events.drain(with_stacks, &mut |created| {
-            let Some(heard) = heard(created) else { return };
-            if created.deep { deep.push(heard) } else { cheap.push(heard) }
+    /// Takes in what the rings hold; gives how many stacks that were.
+    fn read(&mut self, with_stacks: bool) -> usize {
+        let Self { events, cheap, deep, execs, .. } = self;
+        let before = deep.len();
+        events.drain(with_stacks, &mut |told| match told {
+            events::Heard::Created(created) => {
+                let Some(heard) = heard(created) else { return };
+                if created.deep { deep.push(heard) } else { cheap.push(heard) }
+            }
+            &events::Heard::Exec { pid, at_ns } => drop(execs.insert(pid, at_ns)),
         });
+        deep.len() - before
     }
 
     /// Hands settled events over to the ledger, each with the most that was copied of it.
@@ -239,13 +263,13 @@ impl Tracer {
         let begin = cpu_time();
         let mut openings = Vec::with_capacity(ready.len());
         for heard in ready {
-            if heard.twice && self.told_before(&heard) {
+            if self.told_before(&heard) {
                 continue;
             }
             self.heard += 1;
             let Heard { at_ns, pid, call, returned, numbers, copied, .. } = heard;
             let from = if cpu_time().saturating_sub(begin) < SPENT {
-                let place = self.place(pid, call, &copied);
+                let place = self.place(pid, call, &copied, at_ns);
                 self.places.count(place);
                 From::Place(place)
             } else {
@@ -265,14 +289,19 @@ impl Tracer {
         self.ledger.take(openings);
     }
 
-    /// A thread that inherited an event and has one of its own tells the same call twice in a row.
+    /// A thread that inherited an event and has one of its own is told of twice: the second time
+    /// by an event of another origin.
     fn told_before(&mut self, heard: &Heard) -> bool {
-        let last = self.last.insert(heard.copied.tid, (heard.at_ns, heard.returned));
-        let same = last.is_some_and(|(at_ns, returned)| {
-            returned == heard.returned && heard.at_ns.saturating_sub(at_ns) < TWICE_NS
+        let Heard { at_ns, returned, origin, .. } = *heard;
+        let tid = heard.copied.tid;
+        let same = self.last.get(&tid).is_some_and(|&(last_ns, last, by)| {
+            by != origin && last == returned && at_ns.saturating_sub(last_ns) < APART_NS
         });
-        if same {
-            self.last.remove(&heard.copied.tid);
+        if !same {
+            if self.last.len() >= MOST_THREADS {
+                self.last.clear();
+            }
+            self.last.insert(tid, (at_ns, returned, origin));
         }
         same
     }
@@ -283,21 +312,43 @@ impl Tracer {
         From::Kept(Rc::new(Kept { copied, room: Rc::clone(&self.room) }))
     }
 
-    fn place(&mut self, pid: u32, call: &Call, copied: &Copied) -> u32 {
-        let code = self.codes.entry(pid).or_insert_with(|| {
-            let process = Process::open(pid, 0).ok()?;
-            Code::of(&process).ok()
+    /// The place that a stack leads to: by its end if that shows it, else by all that was copied.
+    fn place(&mut self, pid: u32, call: &Call, copied: &Copied, at_ns: u64) -> u32 {
+        if let Some(exec_ns) = self.execs.get(&pid) {
+            if at_ns <= *exec_ns {
+                return self.places.number(places::unknown(call.name, GONE));
+            }
+            if self.codes.get(&pid).is_some_and(|code| code.read_ns <= *exec_ns) {
+                self.codes.remove(&pid);
+            }
+        }
+        let code = self.codes.entry(pid).or_insert_with(|| Program {
+            read_ns: monotonic_ns(),
+            code: Process::open(pid, 0).ok().and_then(|process| Code::of(&process).ok()),
         });
-        let place = match code {
-            Some(code) => places::of_frames(&code.frames(copied), call.name),
-            None => places::unknown(call.name, "the code of the process cannot be read"),
+        let Some(code) = &mut code.code else {
+            let why = "the code of the process cannot be read";
+            return self.places.number(places::unknown(call.name, why));
         };
+        let end = copied.stack.get(..SHALLOW_BYTES as usize).filter(|end| *end != &*copied.stack);
+        let short = end.map(|end| Copied { stack: end.into(), ..copied.clone() });
+        let mut place =
+            places::of_frames(&code.frames(short.as_ref().unwrap_or(copied)), call.name);
+        if !places::is_settled(&place) {
+            if short.is_some() {
+                let more = places::of_frames(&code.frames(copied), call.name);
+                self.copying.used(at_ns, more != place);
+                place = more;
+            } else {
+                self.copying.missed(at_ns);
+            }
+        }
         self.places.number(place)
     }
 
     fn look(&mut self, look: Look) {
         let lost = self.lost();
-        let any_lost = lost != self.lost_before;
+        let any_lost = lost != self.lost_before || self.events.maybe_lost();
         self.lost_before = lost;
         let (at_ns, begin) = (look.begin_ns, cpu_time());
         for (id, by) in self.ledger.look(look, any_lost) {
@@ -308,7 +359,7 @@ impl Tracer {
                     if cpu_time().saturating_sub(begin) < SPENT_ON_LOOK =>
                 {
                     let pid = self.ledger.pid_of(id).unwrap_or(kept.copied.tid);
-                    (self.place(pid, call, &kept.copied), at_ns)
+                    (self.place(pid, call, &kept.copied, at_ns), at_ns)
                 }
                 By::Opening { at_ns, call, .. } => {
                     let why = "more was opened at once than is looked at";
@@ -336,8 +387,8 @@ impl Tracer {
     }
 }
 
-/// Two events of one call by a thread that tells it twice are not further apart.
-const TWICE_NS: u64 = 50_000;
+/// Why a stack of a program is not looked at that no longer runs.
+const GONE: &str = "the process has become another program (exec) before its stack was looked at";
 
 fn key(heard: &Heard) -> (u32, u32, u32) {
     (heard.copied.tid, heard.call.id, heard.returned)
@@ -349,7 +400,7 @@ fn size(copied: &Copied) -> usize {
 
 /// An event, if its call created something.
 fn heard(created: &Created<'_>) -> Option<Heard> {
-    let Created { sample, call, returned, twice, .. } = *created;
+    let Created { sample, call, returned, origin, .. } = *created;
     let second = sample.regs().and_then(|regs| regs.arguments[1]);
     call.creates(second).then(|| Heard {
         at_ns: sample.time_ns,
@@ -357,7 +408,7 @@ fn heard(created: &Created<'_>) -> Option<Heard> {
         call,
         returned,
         numbers: numbers(&sample, call),
-        twice,
+        origin,
         copied: sample.copied(),
     })
 }

@@ -1,31 +1,34 @@
 //! Events of calls that create file descriptors, by the threads of some processes.
 //!
 //! Each thread has two events a CPU: a cheap one that tells of every call, with what frame pointers
-//! show and the end of the stack, and a dear one with a copy of the stack. The dear ones have rings
+//! show and the end of the stack, and a dear one with a copy of the stack. The dear ones are switched
+//! on only while something is opened whose place the cheap ones do not show. They have rings
 //! of their own, which are emptied at a fixed pace and no sooner: when calls come fast, only as many
 //! stacks are copied as fit, and the cheap events go on without loss.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::CString;
 use std::io;
 use std::time::Duration;
 
 use perf_event::events::Tracepoint as Number;
-use perf_event::{Builder, Clock, Counter};
+use perf_event::{Builder, Clock, Counter, SampleFlag};
 
 use super::calls;
 use crate::live::sys::perf;
-use crate::live::trace::ring::{Rings, online};
+use crate::live::trace::ring::{Rings, Told, online};
 use crate::live::trace::stack::{STACK_BYTES, Sample};
 use crate::live::trace::tracepoint::{Field, Tracepoint};
 
 /// Name of the tracepoint: every call, when it returns.
 pub const TRACEPOINT: &str = "raw_syscalls/sys_exit";
 /// Bytes of the stack that a cheap event copies: the caller of a function of libc, and the numbers
-/// of a pair, lie there.
-const SHALLOW_BYTES: u32 = 512;
+/// of a pair, lie there, and all of a small function's stack.
+pub const SHALLOW_BYTES: u32 = 1024;
 /// Bytes of a ring of cheap events, largest first.
-const SHALLOW_RINGS: [usize; 3] = [1 << 20, 1 << 19, 1 << 18];
+const SHALLOW_RINGS: [usize; 6] = [8 << 20, 4 << 20, 2 << 20, 1 << 20, 1 << 19, 1 << 18];
+/// Bytes of all of these together, where there are many CPUs.
+const MOST_RINGS: usize = 32 << 20;
 /// Bytes of a ring of stacks: 60 of them, each time that it is emptied.
 const DEEP_RINGS: [usize; 3] = [1 << 20, 1 << 19, 1 << 17];
 /// Events, at most; each is a file of ours. Beyond that, every process of the host is listened to.
@@ -48,10 +51,11 @@ pub struct Events {
     cheap: Vec<Counter>,
     /// The same, of those that copy stacks.
     dear: Vec<Counter>,
+    /// What an event was opened for, by its number: a thread that has events of its own and inherited
+    /// some tells everything as often.
+    origins: HashMap<u64, u32>,
     copies: bool,
     tasks: BTreeSet<u32>,
-    /// Threads that may tell everything twice: they may have inherited an event, too.
-    twice: BTreeSet<u32>,
     pids: BTreeSet<u32>,
     whole_host: bool,
 }
@@ -67,8 +71,22 @@ pub struct Created<'a> {
     pub returned: u32,
     /// The sample holds as much of the stack as is ever copied.
     pub deep: bool,
-    /// The thread may tell it twice.
-    pub twice: bool,
+    /// The thread that the event was opened for: this one, or one that it inherited it from.
+    pub origin: u32,
+}
+
+/// What is heard.
+#[derive(Debug, Clone, Copy)]
+pub enum Heard<'a> {
+    /// A call created something.
+    Created(Created<'a>),
+    /// A process became another program.
+    Exec {
+        /// Which.
+        pid: u32,
+        /// When.
+        at_ns: u64,
+    },
 }
 
 impl Events {
@@ -80,23 +98,21 @@ impl Events {
         let tracepoint = Tracepoint::named(TRACEPOINT)
             .map_err(|error| io::Error::other(format!("tracepoint {TRACEPOINT}: {error}")))?;
         let cpus = online()?;
-        let rings = |sizes: &[usize]| {
-            Rings::empty(&cpus, sizes)
-                .map_err(|error| io::Error::other(format!("rings of perf_event_open: {error}")))
-        };
+        let (shallow, deep) = rings(&cpus)
+            .map_err(|error| io::Error::other(format!("rings of perf_event_open: {error}")))?;
         Ok(Self {
             id: tracepoint.field("id", size_of::<u64>())?,
             ret: tracepoint.field("ret", size_of::<u64>())?,
             tracepoint: tracepoint.id,
             filter: calls::filter(),
-            shallow: rings(&SHALLOW_RINGS)?,
-            deep: rings(&DEEP_RINGS)?,
+            shallow,
+            deep,
             cpus,
             cheap: Vec::new(),
             dear: Vec::new(),
+            origins: HashMap::new(),
             copies: true,
             tasks: BTreeSet::new(),
-            twice: BTreeSet::new(),
             pids: BTreeSet::new(),
             whole_host: false,
         })
@@ -108,7 +124,7 @@ impl Events {
     /// When we may not.
     pub fn follow(&mut self, pids: &BTreeSet<u32>) -> io::Result<()> {
         self.pids.clone_from(pids);
-        for round in 0..ROUNDS {
+        for _ in 0..ROUNDS {
             if self.whole_host {
                 return Ok(());
             }
@@ -119,10 +135,10 @@ impl Events {
             }
             for task in news {
                 self.tasks.insert(task);
-                if round > 0 {
-                    self.twice.insert(task);
-                }
                 self.attach(task)?;
+                if self.whole_host {
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -138,15 +154,37 @@ impl Events {
         self.cheap.len() + self.dear.len() + 2 * self.cpus.len()
     }
 
-    /// Copies no more stacks.
-    pub fn copy_no_more(&mut self) {
-        self.copies = false;
-        self.dear.clear();
+    /// Begins or ceases to copy stacks.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn copy(&mut self, copies: bool) -> io::Result<()> {
+        if self.copies != copies {
+            self.copies = copies;
+            for event in &mut self.dear {
+                if copies {
+                    event.enable()?
+                } else {
+                    event.disable()?
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether stacks are copied.
+    pub fn copies(&self) -> bool {
+        self.copies
     }
 
     /// Events of which nothing is known but that they were.
     pub fn lost(&self) -> u64 {
         self.shallow.lost()
+    }
+
+    /// Whether there may be more of them.
+    pub fn maybe_lost(&self) -> bool {
+        self.shallow.maybe_lost()
     }
 
     /// Waits until a ring of cheap events fills up, at most so long.
@@ -159,24 +197,36 @@ impl Events {
 
     /// Shows what came since the last time, the cheap events first; each ring is in order.
     /// `stacks`: those with a copied stack, too.
-    pub fn drain(&mut self, stacks: bool, visit: &mut dyn FnMut(&Created<'_>)) {
-        let Self { shallow, deep, id, ret, pids, twice, .. } = self;
+    pub fn drain(&mut self, stacks: bool, visit: &mut dyn FnMut(&Heard<'_>)) {
+        let Self { shallow, deep, id, ret, pids, origins, .. } = self;
         for (rings, is_deep) in [(shallow, false), (deep, true)] {
             if is_deep && !stacks {
                 continue;
             }
-            rings.drain_samples(&mut |bytes| {
-                let Some(sample) = Sample::parse(bytes) else { return };
-                if !pids.contains(&sample.pid) {
-                    return;
+            rings.drain_all(&mut |told| match told {
+                Told::Sample(bytes) => {
+                    let Some((&event, bytes)) = bytes.split_first_chunk() else { return };
+                    let Some(sample) = Sample::parse(bytes) else { return };
+                    if !pids.contains(&sample.pid) {
+                        return;
+                    }
+                    let number = |field: &Field| field.of(sample.raw).map(u64::from_ne_bytes);
+                    let Some(call) = number(id).and_then(calls::by_id) else { return };
+                    let Some(returned) = number(ret).and_then(|ret| u32::try_from(ret).ok()) else {
+                        return;
+                    };
+                    let event = u64::from_ne_bytes(event);
+                    let origin = origins.get(&event).copied().unwrap_or_default();
+                    let created = Created { sample, call, returned, deep: is_deep, origin };
+                    visit(&Heard::Created(created));
                 }
-                let number = |field: &Field| field.of(sample.raw).map(u64::from_ne_bytes);
-                let Some(call) = number(id).and_then(calls::by_id) else { return };
-                let Some(returned) = number(ret).and_then(|ret| u32::try_from(ret).ok()) else {
-                    return;
-                };
-                let twice = twice.contains(&sample.tid);
-                visit(&Created { sample, call, returned, deep: is_deep, twice });
+                Told::Exec(bytes) => {
+                    if let Some((pid, at_ns)) = exec_of(bytes)
+                        && pids.contains(&pid)
+                    {
+                        visit(&Heard::Exec { pid, at_ns });
+                    }
+                }
             });
         }
     }
@@ -204,7 +254,7 @@ impl Events {
     fn hear_everybody(&mut self) -> io::Result<()> {
         self.cheap.clear();
         self.dear.clear();
-        self.twice.clear();
+        self.origins.clear();
         self.whole_host = true;
         (0..self.cpus.len()).try_for_each(|nth| self.listen(None, nth))
     }
@@ -212,9 +262,6 @@ impl Events {
     fn listen(&mut self, task: Option<u32>, nth: usize) -> io::Result<()> {
         let Some(&cpu) = self.cpus.get(nth) else { return Ok(()) };
         for deep in [false, true] {
-            if deep && !self.copies {
-                break;
-            }
             let (bytes, rings) =
                 if deep { (STACK_BYTES, &self.deep) } else { (SHALLOW_BYTES, &self.shallow) };
             let mut builder = Builder::new(Number::with_id(self.tracepoint));
@@ -223,19 +270,60 @@ impl Events {
                 _ => builder.any_pid(),
             };
             builder.one_cpu(cpu).sample_period(1).clockid(Clock::MONOTONIC).include_kernel();
+            builder.sample(SampleFlag::IDENTIFIER);
             Sample::ask(&mut builder, bytes);
             // The cheap event of the same call has followed the chain.
             builder.sample_max_stack(if deep { 1 } else { CHAIN });
-            // Rings of stacks wake nobody.
-            builder.wakeup_watermark(if deep { DEEP_RINGS[0] } else { SHALLOW_RINGS[2] / 4 });
+            if !deep {
+                // Told with time and process behind it.
+                builder.comm(true).comm_exec(true).sample_id_all(true);
+            }
             let mut event = builder.build()?;
             perf::set_filter(&event, &self.filter)?;
             rings.feed(nth, &event)?;
-            event.enable()?;
+            if !deep || self.copies {
+                event.enable()?;
+            }
+            self.origins.insert(event.id(), task.unwrap_or_default());
             if deep { self.dear.push(event) } else { self.cheap.push(event) }
         }
         Ok(())
     }
+}
+
+/// Rings of cheap events and of stacks, the largest that we may have: what may be locked is for both.
+fn rings(cpus: &[usize]) -> io::Result<(Rings, Rings)> {
+    let mut refused = io::Error::other("no ring");
+    for deep in DEEP_RINGS {
+        let deep = match Rings::empty(cpus, deep) {
+            Ok(deep) => deep,
+            Err(error) => {
+                refused = error;
+                continue;
+            }
+        };
+        for &shallow in fitting(cpus.len()) {
+            match Rings::empty(cpus, shallow) {
+                Ok(shallow) => return Ok((shallow, deep)),
+                Err(error) => refused = error,
+            }
+        }
+    }
+    Err(refused)
+}
+
+/// The sizes of rings that all CPUs together may have.
+fn fitting(cpus: usize) -> &'static [usize] {
+    let fits = |size: &usize| size * cpus <= MOST_RINGS;
+    let first = SHALLOW_RINGS.iter().position(fits).unwrap_or(SHALLOW_RINGS.len() - 1);
+    &SHALLOW_RINGS[first..]
+}
+
+/// The process of a record of an exec, and when: thread, time and event stand at its end.
+fn exec_of(bytes: &[u8]) -> Option<(u32, u64)> {
+    let pid = u32::from_ne_bytes(*bytes.first_chunk()?);
+    let (_, end) = bytes.split_last_chunk::<16>()?;
+    Some((pid, u64::from_ne_bytes(*end.first_chunk()?)))
 }
 
 /// `ESRCH` and `EMFILE`.
@@ -246,4 +334,31 @@ const MFILE: i32 = 24;
 fn tasks_of(pid: u32) -> Vec<u32> {
     let Ok(folder) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     folder.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rings_of_many_cpus_are_smaller() {
+        assert_eq!(fitting(2)[0], 8 << 20);
+        assert_eq!(fitting(16)[0], 2 << 20);
+        assert_eq!(fitting(4096), [1 << 18]);
+    }
+
+    #[test]
+    fn an_exec_is_told_with_its_time() {
+        let mut bytes = Vec::new();
+        bytes.extend(7_u32.to_ne_bytes());
+        bytes.extend(8_u32.to_ne_bytes());
+        bytes.extend(*b"program\0");
+        bytes.extend(7_u32.to_ne_bytes());
+        bytes.extend(8_u32.to_ne_bytes());
+        bytes.extend(99_u64.to_ne_bytes());
+        bytes.extend(5_u64.to_ne_bytes());
+        assert_eq!(exec_of(&bytes), Some((7, 99)));
+        assert_eq!(exec_of(&bytes[..3]), None);
+        assert_eq!(exec_of(&[]), None);
+    }
 }
