@@ -13,7 +13,7 @@ use super::elf::Budget;
 use super::frames::{Frame, Frames, Role, Why};
 use super::image::Image;
 use super::maps::{self, Mapping};
-use super::names::{demangled, written};
+use super::names::{demangled, shortened, written};
 use super::perf_map::PerfMap;
 use super::roles;
 use super::sample::Copied;
@@ -284,7 +284,7 @@ impl Modules {
             };
             Frame {
                 role: roles::role(known),
-                function: function.as_deref().map(|function| written(function).into()),
+                function: function.as_deref().map(|function| shortened(written(function)).into()),
                 file: call.file.as_deref().map(|file| Path::new(file).into()),
                 line: call.line,
                 module: Arc::clone(&name),

@@ -1,9 +1,12 @@
 //! Names of functions as their source has them.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 /// Longer ones are cut: what is mangled may unfold to any length.
 const MOST: usize = 512;
+/// Longer ones lose the arguments of their type arguments.
+const LONG: usize = 60;
 /// What is mangled may be so long.
 const MOST_MANGLED: usize = 4096;
 
@@ -74,6 +77,39 @@ pub(super) fn written(name: &str) -> &str {
             _ => return name,
         }
     }
+}
+
+/// A long name without the arguments of its type arguments: `a::f<b::C<…>>`.
+pub(super) fn shortened(name: &str) -> Cow<'_, str> {
+    if name.len() <= LONG {
+        return name.into();
+    }
+    let (mut short, mut depth, mut before) = (String::new(), 0_usize, ' ');
+    for c in name.chars() {
+        match c {
+            '<' => {
+                depth += 1;
+                match depth {
+                    1 => short.push(c),
+                    2 => short.push_str("<…"),
+                    _ => {}
+                }
+            }
+            // The arrow before what a function returns closes nothing.
+            '>' if before != '-' => {
+                let Some(outer) = depth.checked_sub(1) else { return name.into() };
+                if depth <= 2 {
+                    short.push(c);
+                }
+                depth = outer;
+            }
+            c if depth <= 1 => short.push(c),
+            _ => {}
+        }
+        before = c;
+    }
+    // Brackets that do not agree are not those of arguments.
+    if depth == 0 { short.into() } else { name.into() }
 }
 
 /// The function around a lambda of C++ that a name has in it: `a::f` of `g<int, a::f()::{lambda()#1}>`.
@@ -178,6 +214,20 @@ mod tests {
         assert_eq!(around_lambda("main::{lambda()#1}::operator()"), Some("main"));
         for none in ["main", "::{lambda(", ")::{lambda(", "<::{lambda(", ">(::{lambda("] {
             assert!(around_lambda(none).is_none_or(str::is_empty), "{none}");
+        }
+    }
+
+    #[test]
+    fn long_names_lose_inner_arguments() {
+        let long =
+            "store::open<std::basic_string<char, std::char_traits<char>, std::allocator<char> > >";
+        assert_eq!(shortened(long), "store::open<std::basic_string<…> >");
+        let rust =
+            "<store::Cache<alloc::vec::Vec<u8>, fn(u8) -> u8> as store::Keep<store::Key>>::keep";
+        assert_eq!(shortened(rust), "<store::Cache<…> as store::Keep<…>>::keep");
+        assert_eq!(shortened("store::open<a::B<c::D>>"), "store::open<a::B<c::D>>");
+        for odd in ["operator<<".repeat(9), "a>b<c".repeat(20), "f->".repeat(30)] {
+            assert_eq!(shortened(&odd), odd);
         }
     }
 

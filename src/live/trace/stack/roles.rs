@@ -87,8 +87,9 @@ fn by_source(path: &str) -> Option<Role> {
         for source in &rule.sources {
             let Some(name) = source.library(path) else { continue };
             return Some(match by_function(&module_path(&name, path), None) {
+                // The folder knows its name.
+                None | Some(Role::Library(_)) => of_rule(rule, &name),
                 Some(known) => known,
-                None => of_rule(rule, &name),
             });
         }
     }
@@ -204,6 +205,14 @@ mod tests {
         // A lambda of the library, and a template of the program.
         assert_eq!(of_lambda("std::call<std::once()::{lambda()#1}>"), None);
         assert_eq!(of_lambda("store::run<main::{lambda()#1}>"), None);
+    }
+
+    #[test]
+    fn a_library_may_have_a_part_that_pools() {
+        assert!(matches!(of("redis::client::Client::get_connection", None), Role::Library(_)));
+        let manager = of("redis::aio::connection_manager::ConnectionManager::new", None);
+        assert_eq!(pool_called(&manager), Some("the connection manager of redis"));
+        assert!(matches!(of("<tempfile::NamedTempFile>::new", None), Role::Library(_)));
     }
 
     #[test]
