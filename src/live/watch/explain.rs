@@ -77,7 +77,7 @@ pub(super) fn resources(target: &TargetWatch, groups: usize) -> Vec<ResourceOutc
 }
 
 /// Which resource a kind of handle uses up.
-fn resource_of(kind: &str) -> &'static str {
+pub(super) fn resource_of(kind: &str) -> &'static str {
     match kind {
         "thread" => "threads",
         "child" => "children",
@@ -598,6 +598,8 @@ pub(super) fn diagnoses(target: &TargetWatch) -> Vec<Diagnosis> {
     }
     for diagnosis in &mut found {
         diagnosis.id = format!("{}/{}", target.target.0, diagnosis.id);
+        let openers = openers::of_diagnosis(target, diagnosis);
+        diagnosis.next_steps.extend(openers.as_ref().and_then(openers::step));
     }
     found
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::explain::resource_of;
 use super::target::TargetWatch;
 use super::timeline::Timeline;
-use crate::finding::Verdict;
+use crate::finding::{Severity, Verdict};
 use crate::live::census::GroupId;
 use crate::live::facts::{Millis, Opener, TargetId};
-use crate::live::outcome::{OpenerOutcome, Openers as Outcome, ResourceOutcome};
+use crate::live::outcome::{Diagnosis, OpenerOutcome, Openers as Outcome, ResourceOutcome};
 
 /// Places kept of one target.
 const MAX_PLACES: usize = 8_192;
@@ -62,7 +63,35 @@ pub(super) fn wanted(target: &TargetWatch) -> Vec<Wanted> {
         id: found.id.clone(),
         answered: found.openers.as_ref().is_some_and(answered),
     };
-    suspect.map(of).collect()
+    let diagnosed = target.diagnoses().filter(|diagnosis| {
+        diagnosis.severity >= Severity::Warning
+            && diagnosis.kind.as_deref().is_some_and(|kind| resource_of(kind) == "fds")
+    });
+    let named = |diagnosis: &Diagnosis| Wanted {
+        target: target.target,
+        id: diagnosis.id.clone(),
+        answered: of_diagnosis(target, diagnosis).as_ref().is_some_and(answered),
+    };
+    suspect.map(of).chain(diagnosed.map(named)).collect()
+}
+
+/// Who opened the members of the group that a diagnosis names.
+pub(super) fn of_diagnosis(target: &TargetWatch, diagnosis: &Diagnosis) -> Option<Outcome> {
+    let (line, kind) = (target.own(), diagnosis.kind.as_deref()?);
+    let names = || std::iter::once(kind).chain(diagnosis.group.iter().map(String::as_str));
+    let last = names().last()?;
+    let (id, group) = line.census.groups().find(|(id, group)| {
+        &*group.name == last && line.census.path(*id).iter().map(|name| &**name).eq(names())
+    })?;
+    let age = target.timing.ages(&group.kind, &group.state, 0, 0).old;
+    of_group(target, line, id, age)
+}
+
+/// What a person can do about a diagnosis once it is known who opened what it names.
+pub(super) fn step(openers: &Outcome) -> Option<String> {
+    let place = openers.places.iter().find(|place| place.opener.through.is_empty())?;
+    let site = place.opener.site();
+    Some(format!("look at {site}, which opened {} of them under trace", place.promoted))
 }
 
 fn answered(openers: &Outcome) -> bool {

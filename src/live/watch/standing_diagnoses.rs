@@ -14,6 +14,11 @@ const ABSENT: u8 = 2;
 pub(super) struct StandingDiagnoses(BTreeMap<String, (Diagnosis, u8)>);
 
 impl StandingDiagnoses {
+    /// Those that stand.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Diagnosis> {
+        self.0.values().map(|(diagnosis, _)| diagnosis)
+    }
+
     /// Takes in what holds at a boundary; tells what appeared, changed its severity, or went away.
     pub(super) fn update(
         &mut self,

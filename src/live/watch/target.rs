@@ -16,7 +16,8 @@ use crate::live::detect::gauge::GaugeDetector;
 use crate::live::detect::scale::Timing;
 use crate::live::facts::{Change, Fact, Lifecycle, Millis, SourceStatus, TargetFacts, TargetId};
 use crate::live::outcome::{
-    ChangeKind, Changes, FindingChange, LimitOutcome, ResourceOutcome, SourceOutcome, TargetOutcome,
+    ChangeKind, Changes, Diagnosis, FindingChange, LimitOutcome, ResourceOutcome, SourceOutcome,
+    TargetOutcome,
 };
 
 /// Lifecycle events kept.
@@ -362,6 +363,11 @@ impl TargetWatch {
             }
         }
         self.findings = present;
+    }
+
+    /// What stands as wrong.
+    pub(super) fn diagnoses(&self) -> impl Iterator<Item = &Diagnosis> {
+        self.diagnoses.all()
     }
 
     pub(super) fn outcome(&self, groups: usize) -> TargetOutcome {

@@ -519,6 +519,35 @@ fn the_place_whose_handles_outlive_the_normal_ones_comes_first() {
 }
 
 #[test]
+fn who_opened_what_a_diagnosis_names_is_asked_and_told() {
+    let mut history = History::new(Settings::default(), 7_200_000);
+    let target = TargetId(0);
+    let opener = std::sync::Arc::new(Opener { function: "forgets".into(), ..Opener::default() });
+    history.watch.step(&[Fact::Opener { at: 0, target, place: 0, opener }]);
+    // At once, as after a restart of the peer: that is no growth.
+    for beat in 0..240 {
+        let at = beat * 5_000;
+        let mut facts = Vec::new();
+        for _ in 0..if beat == 1 { 12 } else { 0 } {
+            let closed = HandleFacts {
+                state: "CLOSE_WAIT".into(),
+                ..connection("10.0.0.9:80", Activity::SilentSince(at))
+            };
+            let id = history.open(&mut facts, at, closed);
+            let opened = OpenedBy { place: 0, since: at };
+            facts.push(Fact::Change { at, id, change: Change::OpenedBy(opened) });
+        }
+        history.beat(at, facts);
+    }
+    let outcome = history.watch.outcome();
+    let [diagnosis] = &outcome.targets[0].diagnoses[..] else { panic!("{outcome:?}") };
+    let last = diagnosis.next_steps.last().unwrap();
+    assert!(last.contains("forgets") && last.contains("12 of them"), "{last}");
+    let wanted = history.watch.wanted();
+    assert!(wanted.iter().any(|group| group.id == diagnosis.id && group.answered), "{wanted:?}");
+}
+
+#[test]
 fn two_survivors_of_a_place_are_no_answer() {
     let mut history = History::new(Settings::default(), 7_200_000);
     let target = TargetId(0);
