@@ -127,10 +127,11 @@ impl<'a> Builder<'a> {
         let ty = self.ty_of(&function);
         let args: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
         let name = Name::new("call");
-        let returned = match ty.bare() {
-            Ty::Fn(returned) => (**returned).clone(),
-            _ => Ty::Unknown,
-        };
+        let returned = self.world.reach(&ty).into_iter().find_map(|ty| match ty {
+            Ty::Fn(returned) => Some(*returned),
+            _ => None,
+        });
+        let returned = returned.unwrap_or_default();
         let made = self.finish(Ready {
             target: Target::Unknown(name),
             evidence: Evidence::Unknown,
@@ -168,6 +169,7 @@ impl<'a> Builder<'a> {
             return shaped;
         }
         let args: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
+        self.run_on_each(&ty, name, &args);
         let generics = generics.iter().map(|ty| self.world.ty(ty, self.request.scope)).collect();
         let moved = !by_ref && !ty.is_ref() && self.moves_receiver(&target, name);
         let on = match &self.body().expr(receiver).kind {

@@ -442,7 +442,7 @@ impl<'a> Builder<'a> {
         local.closure = Some(body);
         let node = local.def;
         if self.reachable() {
-            self.graph.nested.push(Nested { body, outer, made: node });
+            self.graph.nested.push(Nested { body, outer, params: Vec::new(), made: node });
         }
         Operand::Move(Place::of(made))
     }

@@ -5,12 +5,14 @@ use crate::lint::ir::Name;
 
 use super::Ty;
 
+pub(super) const VECTOR: &str = "std::vec::Vec";
+
 /// Types and functions of the prelude that paths need no import for.
 pub(super) fn prelude(name: &str) -> Option<&'static str> {
     Some(match name {
         "Option" => "std::option::Option",
         "Result" => "std::result::Result",
-        "Vec" => "std::vec::Vec",
+        "Vec" => VECTOR,
         "Box" => "std::boxed::Box",
         "String" => "std::string::String",
         "drop" => "std::mem::drop",
