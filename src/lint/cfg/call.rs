@@ -1,11 +1,11 @@
 //! Calls: what they lead to, what becomes of receiver and arguments, what they leave behind.
 
 use crate::catalog::model::{Effect, Handle};
-use crate::lint::ir::{ExprId, ExprKind, Name, Path, Receiver, Span, TypeRef};
+use crate::lint::ir::{BinaryOp, ExprId, ExprKind, Name, Path, Receiver, Span, TypeRef};
 use crate::lint::types::{Evidence, Target, Ty};
 
 use super::build::Builder;
-use super::{Call, LocalId, LocalKind, NodeKind, Operand, Part, Place, Value};
+use super::{Call, LocalId, LocalKind, NodeKind, Operand, Part, Place, Test, Value};
 
 /// A call of which everything is evaluated.
 pub(super) struct Ready {
@@ -66,6 +66,13 @@ impl<'a> Builder<'a> {
         }
         let generics = path.segments.iter().flat_map(|segment| &segment.args);
         let generics = generics.map(|ty| self.world.ty(ty, self.request.scope)).collect();
+        if let Target::Foreign(path) = &target
+            && path.as_str() == "std::ptr::eq"
+            && let [left, right] = args.as_slice()
+        {
+            let test = Test::Compare(BinaryOp::Eq, left.clone(), right.clone());
+            return self.truth(Some(test), span);
+        }
         if let Some(wrapped) = self.wrapped(&target, &args, span) {
             return wrapped;
         }

@@ -70,7 +70,7 @@ impl<'a> Builder<'a> {
     pub(super) fn looked_at(&mut self, value: &Operand, span: Span) {
         let Some(place) = value.place() else { return };
         let local = self.graph.local(place.local);
-        if local.kind == LocalKind::Temp && matches!(local.ty, Ty::Foreign(..)) {
+        if local.kind == LocalKind::Temp && matches!(local.ty, Ty::Foreign(..) | Ty::Own(..)) {
             let used = vec![Operand::Ref(place.clone())];
             self.made(Value::Opaque(used), Ty::Unknown, span);
         }
@@ -167,9 +167,10 @@ impl<'a> Builder<'a> {
                 Operand::Unit
             }
             ExprKind::Update { target, value } => {
-                self.look(*value);
-                let seen = self.look(*target);
-                self.looked_at(&seen, span);
+                for part in [*value, *target] {
+                    let seen = self.look(part);
+                    self.looked_at(&seen, span);
+                }
                 Operand::Unit
             }
             ExprKind::Tuple(parts) => {

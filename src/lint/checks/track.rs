@@ -90,9 +90,23 @@ pub(crate) fn gives(world: &World<'_>, id: FnId, classes: &FxHashSet<String>) ->
     classes.iter().any(has)
 }
 
-/// Whether the place is in the value, or is part of it.
+/// Whether the place is in the value, is part of it, or is reached through it.
 pub(super) fn meets(held: &Holders, place: &Place) -> bool {
-    touches(held, place) || held.iter().any(|holder| place.within(holder).is_some())
+    touches(held, place)
+        || held.iter().any(|holder| place.within(holder).is_some() || through(holder, place))
+}
+
+/// Whether the place is what a type of the package gives access to by what is held in it:
+/// `*guard`, `guard[0]`, `guard.field`.
+fn through(holder: &Place, place: &Place) -> bool {
+    let apart = holder.path.iter().zip(&place.path).find(|(held, other)| held != other);
+    let reached = |part: &Part| match part {
+        Part::Element => true,
+        // Of a tuple other parts are beside it, not behind it.
+        Part::Field(name) => name.as_str().parse::<usize>().is_err(),
+        Part::Payload => false,
+    };
+    holder.local == place.local && apart.is_some_and(|(_, other)| reached(other))
 }
 
 /// Whether a local is, or refers to, the value.
@@ -261,7 +275,8 @@ fn assign(graph: &Graph, to: &Place, value: &Value, held: &mut Holders) -> Turn 
             if operand.place().is_some_and(|place| meets(held, place)) {
                 return Turn::Used;
             }
-            if held.iter().any(|holder| to.within(holder).is_some() && to != holder) {
+            let behind = |holder: &Place| to.within(holder).is_some() && to != holder;
+            if held.iter().any(|holder| behind(holder) || through(holder, to)) {
                 // Something behind the value is written through it.
                 return Turn::Used;
             }

@@ -64,3 +64,19 @@ pub(super) fn of_text(text: &TypeText, receiver: &Ty, args: &[Ty]) -> Ty {
         TypeText::Pointer => Ty::Ptr(Box::default()),
     }
 }
+
+/// Methods of pointers that give a pointer into the same.
+pub(crate) fn is_same_pointer(name: &str) -> bool {
+    matches!(
+        name,
+        "add"
+            | "sub"
+            | "offset"
+            | "byte_add"
+            | "byte_sub"
+            | "byte_offset"
+            | "wrapping_add"
+            | "wrapping_sub"
+            | "wrapping_offset"
+    )
+}

@@ -500,6 +500,12 @@ impl<'a> World<'a> {
                 }
                 other => other.clone(),
             },
+            Target::Unknown(name)
+                if matches!(receiver.bare(), Ty::Ptr(_))
+                    && known::is_same_pointer(name.as_str()) =>
+            {
+                receiver.bare().clone()
+            }
             // As good as a clone of a type of the package.
             Target::Unknown(name) if name.as_str() == "to_owned" => match receiver.bare() {
                 own @ Ty::Own(..) => own.clone(),
