@@ -54,12 +54,14 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// What a guard gives access to is copied out of it, never moved: the guard stays.
+    /// What a guard gives access to is copied out of it, never moved: the guard stays. So it is of
+    /// every type of the package, which can only be dereferenced by its `Deref`.
     fn behind(&mut self, operand: ExprId) -> Place {
-        let (place, _) = self.deref(operand);
+        let (place, by_ref) = self.deref(operand);
         let ty = self.place_ty(&place);
         let guards = ty.path().and_then(|path| self.world.facts.type_fact(path));
-        if guards.is_some_and(|fact| fact.derefs.is_some() && !fact.classes.is_empty()) {
+        let own = !by_ref && matches!(ty, Ty::Own(..));
+        if own || guards.is_some_and(|fact| fact.derefs.is_some() && !fact.classes.is_empty()) {
             return place.part(Part::Field(Name::new("*")));
         }
         place
