@@ -241,7 +241,7 @@ impl Walk<'_> {
                     if outlives {
                         return self.escape(id, How::Stored);
                     }
-                    let copied = self.start.copied && is_held(&state.held, from);
+                    let copied = self.start.copied && hold::is_held(&state.held, from);
                     hold::move_holders(&mut state.held, from, to, copied);
                 } else if from != to && hold::remove(&mut state.held, to) {
                     return self.unless_lost(id, state);
@@ -279,7 +279,7 @@ impl Walk<'_> {
                     if *written && self.has_drop(ty) {
                         return self.escape(id, How::Owned);
                     }
-                    let copied = self.start.copied && !*written && is_held(&state.held, from);
+                    let copied = self.start.copied && !*written && hold::is_held(&state.held, from);
                     hold::move_holders(&mut state.held, from, &to.part(*part), copied);
                 }
                 if let Some(Operand::Move(from)) = rest
@@ -581,7 +581,7 @@ impl Walk<'_> {
                 self.judge_lent(place, !holds, state)
             }
             Test::Null(place) => {
-                if holds && (is_held(&state.held, place) || state.status.contains(place)) {
+                if holds && (hold::is_held(&state.held, place) || state.status.contains(place)) {
                     return None;
                 }
                 Some(state)
@@ -671,12 +671,6 @@ impl Walk<'_> {
         }
         if failed { None } else { Some(state) }
     }
-}
-
-/// Whether the pointer or number is held there, or was left behind what the place refers to:
-/// `pipe(&mut fds)`.
-fn is_held(held: &Holders, place: &Place) -> bool {
-    held.contains(place) || held.contains(&place.part(Part::Element))
 }
 
 enum Passed {
