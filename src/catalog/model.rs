@@ -186,6 +186,8 @@ pub enum Constant {
     True,
     /// `false`
     False,
+    /// A constant or flag that is called so or ends so, alone or beside others: `MAP_FIXED`.
+    Fixed,
 }
 
 /// What a bound is when nobody sets it.

@@ -61,7 +61,7 @@ impl<'a> Bodies<'a> {
         }
         let function = self.world.names.function(id);
         let site = function.body.map(|body| {
-            let graph = self.graph(function.file, body, self.world.scope(id), &[]);
+            let graph = self.graph(function.file, body, self.world.scope(id), None);
             let file = function.file;
             Rc::new(Site { graph, file, function: Some(id), of_static: None, parent: None })
         });
@@ -73,7 +73,7 @@ impl<'a> Bodies<'a> {
     pub(crate) fn of_static(&self, id: StaticId) -> Option<Rc<Site>> {
         let def = &self.world.names.statics[id.0 as usize];
         let scope = World::module_scope(def.module);
-        let graph = self.graph(def.file, def.body?, scope, &[]);
+        let graph = self.graph(def.file, def.body?, scope, None);
         let file = def.file;
         Some(Rc::new(Site { graph, file, function: None, of_static: Some(id), parent: None }))
     }
@@ -103,7 +103,7 @@ impl<'a> Bodies<'a> {
             (None, None) => return Rc::clone(around),
         };
         let site = Rc::new(Site {
-            graph: self.graph(around.file, nested.body, scope, &nested.outer),
+            graph: self.graph(around.file, nested.body, scope, Some(nested)),
             file: around.file,
             function: around.function,
             of_static: around.of_static,
@@ -113,9 +113,17 @@ impl<'a> Bodies<'a> {
         site
     }
 
-    fn graph(&self, file: FileId, body: BodyId, scope: Scope<'a>, outer: &[(Name, Ty)]) -> Graph {
+    fn graph(
+        &self,
+        file: FileId,
+        body: BodyId,
+        scope: Scope<'a>,
+        nested: Option<&cfg::Nested>,
+    ) -> Graph {
         let early_temporaries = self.early_temporaries;
         let world = self.world;
-        cfg::build(cfg::Request { world, file, body, scope, outer, early_temporaries })
+        let (outer, params): (&[(Name, Ty)], &[Ty]) =
+            nested.map_or((&[], &[]), |nested| (&nested.outer, &nested.params));
+        cfg::build(cfg::Request { world, file, body, scope, outer, params, early_temporaries })
     }
 }

@@ -12,7 +12,7 @@ use crate::catalog::model::{Engine, Level, Rule};
 use crate::catalog::{Catalog, LintRule};
 
 use super::bodies::{Bodies, Site};
-use super::checks::{Candidate, Checker, Outcome, in_tests};
+use super::checks::{Candidate, Checker, Outcome, gives, in_tests};
 use super::facts::{Facts, Holds};
 use super::findings::line_starts;
 use super::fix;
@@ -174,6 +174,8 @@ pub(crate) struct Interest {
     names: Vec<(Arc<str>, Name)>,
     /// Of the rules.
     classes: FxHashSet<String>,
+    /// Of rules about values that work while they live.
+    held: FxHashSet<String>,
 }
 
 impl Interest {
@@ -212,7 +214,10 @@ impl Interest {
             }
         }
         let classes = classes.into_iter().map(str::to_owned).collect();
-        Self { names: wanted.into_iter().collect(), classes }
+        let by_life = [Engine::HeldAcross, Engine::DiscardedGuard];
+        let held = rules.iter().filter(|known| by_life.contains(&known.rule.engine));
+        let held = held.map(|known| known.rule.class.clone()).collect();
+        Self { names: wanted.into_iter().collect(), classes, held }
     }
 
     fn names(&self, world: &World<'_>) -> FxHashSet<Name> {
@@ -221,6 +226,9 @@ impl Interest {
         let mut wanted: FxHashSet<Name> = handing_out
             .filter_map(|(class, name)| self.classes.contains(class).then_some(name))
             .collect();
+        // Functions of the package that hand out what they took, under names of their own.
+        let giving = world.names.fn_ids().filter(|&id| gives(world, id, &self.held));
+        wanted.extend(giving.map(|id| world.names.function(id).name));
         for (package, name) in &self.names {
             let depends = *known.entry(package).or_insert_with(|| {
                 matches!(&**package, "std" | "libc")

@@ -20,6 +20,8 @@ pub(crate) struct Request<'a> {
     pub(crate) scope: Scope<'a>,
     /// Variables of the bodies around, with their types.
     pub(crate) outer: &'a [(Name, Ty)],
+    /// Types of parameters that are written without one.
+    pub(crate) params: &'a [Ty],
     /// Edition 2024: temporaries of an `if let` end before `else`, those of a tail before locals.
     pub(crate) early_temporaries: bool,
 }
@@ -108,8 +110,11 @@ pub(crate) fn build(request: Request<'_>) -> Graph {
     }
     builder.frames.push(Frame { body, result, back: None, depth: 1 });
     builder.scopes.push(Vec::new());
-    for param in &body.params {
-        let ty = builder.world.ty(&param.ty, request.scope);
+    for (number, param) in body.params.iter().enumerate() {
+        let ty = match builder.world.ty(&param.ty, request.scope) {
+            Ty::Unknown => request.params.get(number).cloned().unwrap_or_default(),
+            written => written,
+        };
         let id = builder.local(None, ty, LocalKind::Param, body.pat(param.pat).span);
         builder.graph.params.push(id);
         if let crate::lint::ir::PatKind::Bind { name, .. } = &body.pat(param.pat).kind {
@@ -330,7 +335,7 @@ impl<'a> Builder<'a> {
     }
 
     /// What is in a collection, seen through what reaches to it.
-    fn element(&self, ty: &Ty) -> Ty {
+    pub(super) fn element(&self, ty: &Ty) -> Ty {
         for ty in self.world.reach(ty) {
             match ty {
                 Ty::Slice(inner) => return *inner,

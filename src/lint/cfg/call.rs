@@ -1,11 +1,11 @@
 //! Calls: what they lead to, what becomes of receiver and arguments, what they leave behind.
 
 use crate::catalog::model::{Effect, Handle};
-use crate::lint::ir::{ExprId, ExprKind, Name, Path, Receiver, Span, TypeRef};
+use crate::lint::ir::{BinaryOp, ExprId, ExprKind, Name, Path, Receiver, Span, TypeRef};
 use crate::lint::types::{Evidence, Target, Ty};
 
 use super::build::Builder;
-use super::{Call, LocalId, LocalKind, NodeKind, Operand, Part, Place, Value};
+use super::{Call, LocalId, LocalKind, NodeKind, Operand, Part, Place, Test, Value};
 
 /// A call of which everything is evaluated.
 pub(super) struct Ready {
@@ -66,6 +66,13 @@ impl<'a> Builder<'a> {
         }
         let generics = path.segments.iter().flat_map(|segment| &segment.args);
         let generics = generics.map(|ty| self.world.ty(ty, self.request.scope)).collect();
+        if let Target::Foreign(path) = &target
+            && path.as_str() == "std::ptr::eq"
+            && let [left, right] = args.as_slice()
+        {
+            let test = Test::Compare(BinaryOp::Eq, left.clone(), right.clone());
+            return self.truth(Some(test), span);
+        }
         if let Some(wrapped) = self.wrapped(&target, &args, span) {
             return wrapped;
         }
@@ -127,10 +134,11 @@ impl<'a> Builder<'a> {
         let ty = self.ty_of(&function);
         let args: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
         let name = Name::new("call");
-        let returned = match ty.bare() {
-            Ty::Fn(returned) => (**returned).clone(),
-            _ => Ty::Unknown,
-        };
+        let returned = self.world.reach(&ty).into_iter().find_map(|ty| match ty {
+            Ty::Fn(returned) => Some(*returned),
+            _ => None,
+        });
+        let returned = returned.unwrap_or_default();
         let made = self.finish(Ready {
             target: Target::Unknown(name),
             evidence: Evidence::Unknown,
@@ -168,6 +176,7 @@ impl<'a> Builder<'a> {
             return shaped;
         }
         let args: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
+        self.run_on_each(&ty, name, &args);
         let generics = generics.iter().map(|ty| self.world.ty(ty, self.request.scope)).collect();
         let moved = !by_ref && !ty.is_ref() && self.moves_receiver(&target, name);
         let on = match &self.body().expr(receiver).kind {

@@ -54,12 +54,14 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// What a guard gives access to is copied out of it, never moved: the guard stays.
+    /// What a guard gives access to is copied out of it, never moved: the guard stays. So it is of
+    /// every type of the package, which can only be dereferenced by its `Deref`.
     fn behind(&mut self, operand: ExprId) -> Place {
-        let (place, _) = self.deref(operand);
+        let (place, by_ref) = self.deref(operand);
         let ty = self.place_ty(&place);
         let guards = ty.path().and_then(|path| self.world.facts.type_fact(path));
-        if guards.is_some_and(|fact| fact.derefs.is_some() && !fact.classes.is_empty()) {
+        let own = !by_ref && matches!(ty, Ty::Own(..));
+        if own || guards.is_some_and(|fact| fact.derefs.is_some() && !fact.classes.is_empty()) {
             return place.part(Part::Field(Name::new("*")));
         }
         place
@@ -70,7 +72,7 @@ impl<'a> Builder<'a> {
     pub(super) fn looked_at(&mut self, value: &Operand, span: Span) {
         let Some(place) = value.place() else { return };
         let local = self.graph.local(place.local);
-        if local.kind == LocalKind::Temp && matches!(local.ty, Ty::Foreign(..)) {
+        if local.kind == LocalKind::Temp && matches!(local.ty, Ty::Foreign(..) | Ty::Own(..)) {
             let used = vec![Operand::Ref(place.clone())];
             self.made(Value::Opaque(used), Ty::Unknown, span);
         }
@@ -167,9 +169,10 @@ impl<'a> Builder<'a> {
                 Operand::Unit
             }
             ExprKind::Update { target, value } => {
-                self.look(*value);
-                let seen = self.look(*target);
-                self.looked_at(&seen, span);
+                for part in [*value, *target] {
+                    let seen = self.look(part);
+                    self.looked_at(&seen, span);
+                }
                 Operand::Unit
             }
             ExprKind::Tuple(parts) => {
@@ -442,7 +445,7 @@ impl<'a> Builder<'a> {
         local.closure = Some(body);
         let node = local.def;
         if self.reachable() {
-            self.graph.nested.push(Nested { body, outer, made: node });
+            self.graph.nested.push(Nested { body, outer, params: Vec::new(), made: node });
         }
         Operand::Move(Place::of(made))
     }

@@ -6,7 +6,7 @@ use crate::lint::ir::{Lit, Name};
 use crate::lint::types::Target;
 
 use super::build::Builder;
-use super::{NodeKind, Operand};
+use super::{NodeKind, Operand, Test};
 
 impl Builder<'_> {
     /// Keeps those of the facts that hold for these arguments: one that asks for what is there
@@ -42,8 +42,22 @@ impl Builder<'_> {
             Some(Constant::Max) => named("MAX"),
             Some(Constant::True) => *arg == Operand::Lit(Lit::Bool(true)),
             Some(Constant::False) => *arg == Operand::Lit(Lit::Bool(false)),
+            Some(Constant::Fixed) => self.has_flag(arg, "FIXED"),
             Some(Constant::Zero) => is_zero(arg) || named("ZERO") || self.made_of_zero(arg),
             None => false,
+        }
+    }
+
+    /// Whether a constant whose name ends so is there: `A | MAP_FIXED`.
+    fn has_flag(&self, arg: &Operand, word: &str) -> bool {
+        match (arg, self.test_of(arg)) {
+            (Operand::Const(name), _) => {
+                name.as_str() == word || name.as_str().ends_with(&format!("_{word}"))
+            }
+            (_, Some(Test::Compare(_, left, right))) => {
+                self.has_flag(&left, word) || self.has_flag(&right, word)
+            }
+            _ => false,
         }
     }
 

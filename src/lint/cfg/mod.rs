@@ -3,6 +3,7 @@
 mod build;
 mod call;
 mod control;
+mod each;
 mod expr;
 mod given;
 mod lent;
@@ -46,6 +47,8 @@ pub(crate) struct Graph {
 pub(crate) struct Nested {
     pub(crate) body: BodyId,
     pub(crate) outer: Vec<(Name, Ty)>,
+    /// Types of its parameters, as far as who runs it tells.
+    pub(crate) params: Vec<Ty>,
     /// The step that makes it.
     pub(crate) made: Option<NodeId>,
 }

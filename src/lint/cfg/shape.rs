@@ -25,6 +25,13 @@ impl<'a> Builder<'a> {
                 self.looks(args);
                 inside(payload)
             }
+            // A pointer is what it was made of, whoever looks at it.
+            "as_ptr"
+                if args.is_empty()
+                    && ty.path().is_some_and(|path| path.as_str() == "std::ptr::NonNull") =>
+            {
+                Operand::Move(place.clone())
+            }
             "as_ref" | "as_mut" | "as_deref" | "as_deref_mut" | "iter" | "iter_mut" | "by_ref"
             | "borrow" | "borrow_mut" | "deref" | "deref_mut" | "as_slice" | "as_pin_mut"
             | "as_ptr" | "as_mut_ptr"

@@ -8,7 +8,7 @@ use crate::lint::bodies::Site;
 use crate::lint::cfg::{LocalId, LocalKind, NodeId, NodeKind, Part, Place, Value};
 use crate::lint::flow::Holders;
 use crate::lint::ir::{BlockKind, ExprKind, Span, Stmt};
-use crate::lint::names::{FnId, Shape};
+use crate::lint::names::FnId;
 use crate::lint::types::{Target, Ty, World};
 
 use super::held::{begins, maker};
@@ -28,7 +28,6 @@ pub(super) fn check(checker: &mut Checker<'_>) {
             for &known in &rules {
                 let class = &known.rule.class;
                 let held = begins(checker, site, id, class)
-                    .or_else(|| wrapped(checker, site, id, class))
                     .or_else(|| (class == GUARD).then(|| locked(checker, site, id))?);
                 let Some(held) = held else { continue };
                 let Some(taken) = maker(&site.graph, id) else { continue };
@@ -106,37 +105,6 @@ fn stands_alone(checker: &Checker<'_>, site: &Site, taken: NodeId) -> bool {
                         if stmts.len() == 1)
         })
     })
-}
-
-/// Where the value is when this step gives a type of the package that is there for its sake.
-fn wrapped(checker: &Checker<'_>, site: &Site, id: NodeId, class: &str) -> Option<Place> {
-    let local = match &site.graph.node(id).kind {
-        NodeKind::Call(call) if matches!(call.target, Target::Own(_)) => call.to,
-        NodeKind::Await { to, .. } => to.local,
-        _ => return None,
-    };
-    let world = checker.world;
-    let given = &site.graph.local(local).ty;
-    let (ty, mut path) = match given.payload() {
-        Ty::Unknown => (given.clone(), Vec::new()),
-        payload => (payload, vec![Part::Payload]),
-    };
-    let Ty::Own(id, _) = &ty else { return None };
-    let Shape::Struct(fields) = &world.names.type_def(*id).shape else { return None };
-    let mut guard = None;
-    for (name, ..) in fields {
-        let field = world.field(&ty, *name);
-        match track::inside(world, &field, class) {
-            Some(inner) => guard = Some((*name, inner)),
-            // What it refers to, or counts, is not what it is for.
-            None if field.is_ref() || matches!(field, Ty::Int | Ty::Bool) => {}
-            None => return None,
-        }
-    }
-    let (name, inner) = guard?;
-    path.push(Part::Field(name));
-    path.extend(inner);
-    Some(Place { local, path })
 }
 
 /// Where the value is when a function of the package gives the handle of what it locks.

@@ -9,7 +9,7 @@ use crate::finding::Role;
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, Graph, LocalId, NodeId, NodeKind, Operand, Place, Value};
 use crate::lint::flow::Holders;
-use crate::lint::types::World;
+use crate::lint::types::{Target, World};
 
 use super::doing::{Does, Doing, Origin, origin};
 use super::track::{self, Turn};
@@ -54,7 +54,11 @@ pub(super) fn begins(checker: &Checker<'_>, site: &Site, id: NodeId, class: &str
         NodeKind::Await { to, .. } => to.local,
         _ => return None,
     };
-    let path = track::inside(checker.world, &site.graph.local(to).ty, class)?;
+    let (world, ty) = (checker.world, &site.graph.local(to).ty);
+    let own = maker(&site.graph, id).and_then(|call| site.graph.call_at(call));
+    let own = own.is_some_and(|call| matches!(call.target, Target::Own(_)));
+    let path = track::inside(world, ty, class)
+        .or_else(|| own.then(|| track::wrapped(world, ty, class)).flatten())?;
     Some(Place { local: to, path })
 }
 

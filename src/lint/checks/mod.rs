@@ -46,6 +46,7 @@ use super::names::{FileId, FnId};
 use super::types::{Evidence, Target, World};
 
 pub(crate) use context::in_tests;
+pub(crate) use track::gives;
 pub(crate) use unset_bound::built_by;
 
 /// Something that an engine looked at for a rule.

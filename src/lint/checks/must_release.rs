@@ -145,6 +145,9 @@ fn starts(checker: &Checker<'_>, site: &Site, call: &Call, fresh: &Fresh) -> Vec
             .filter_map(|&id| {
                 let fact = &checker.world.facts.api(id).fact;
                 let class = fact.acquires.clone()?;
+                if gives_back(&site.graph, call) {
+                    return None;
+                }
                 let handle = fact.handle.unwrap_or(Handle::Return);
                 let held = holders(call, handle)?;
                 let ty = &site.graph.local(call.to).ty;
@@ -204,6 +207,15 @@ fn starts(checker: &Checker<'_>, site: &Site, call: &Call, fresh: &Fresh) -> Vec
             .collect(),
         _ => Vec::new(),
     }
+}
+
+/// Whether it gives back the raw handle that its receiver was made of in the same function, which
+/// had borrowed it: `let file = File::from_raw_fd(fd); …; let _fd = file.into_raw_fd();`.
+fn gives_back(graph: &Graph, call: &Call) -> bool {
+    let made = call.receiver.as_ref().and_then(|receiver| receiver.place());
+    let made = made.and_then(|place| graph.call_at(graph.local(place.local).def?));
+    call.name.as_str().starts_with("into_raw")
+        && made.is_some_and(|made| made.name.as_str().starts_with("from_raw"))
 }
 
 /// Whether a reference to what the call gives is not enough to release it.

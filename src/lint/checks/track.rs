@@ -1,12 +1,15 @@
 //! Follows a value step by step: where it is, who uses it, where it goes away.
 
+use rustc_hash::FxHashSet;
+
 use crate::catalog::model::Handle;
 use crate::lint::cfg::{
     Call, Edge, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place,
 };
 use crate::lint::cfg::{Test, Value};
 use crate::lint::flow::{Holders, move_holders, remove, touches};
-use crate::lint::ir::Name;
+use crate::lint::ir::{Name, TypeRef};
+use crate::lint::names::{FnId, Shape};
 use crate::lint::types::{Target, Ty, World};
 
 /// What a step means for a value.
@@ -48,9 +51,62 @@ pub(super) fn inside(world: &World<'_>, ty: &Ty, class: &str) -> Option<Vec<Part
     }
 }
 
-/// Whether the place is in the value, or is part of it.
+/// The same in a type of the package that is there for the sake of what is in it: all else in it
+/// is referred to or counted.
+pub(super) fn wrapped(world: &World<'_>, given: &Ty, class: &str) -> Option<Vec<Part>> {
+    let (ty, mut path) = match given.payload() {
+        Ty::Unknown => (given.clone(), Vec::new()),
+        payload => (payload, vec![Part::Payload]),
+    };
+    let Ty::Own(id, _) = &ty else { return None };
+    let Shape::Struct(fields) = &world.names.type_def(*id).shape else { return None };
+    let mut found = None;
+    for (name, ..) in fields {
+        let field = world.field(&ty, *name);
+        match inside(world, &field, class) {
+            Some(inner) => found = Some((*name, inner)),
+            None if field.is_ref() || matches!(field, Ty::Int | Ty::Bool) => {}
+            None => return None,
+        }
+    }
+    let (name, inner) = found?;
+    path.push(Part::Field(name));
+    path.extend(inner);
+    Some(path)
+}
+
+/// Whether calling a function of the package gives something of one of these classes.
+pub(crate) fn gives(world: &World<'_>, id: FnId, classes: &FxHashSet<String>) -> bool {
+    let returns = &world.names.function(id).sig.returns;
+    if matches!(returns, TypeRef::Unknown | TypeRef::Never)
+        || matches!(returns, TypeRef::Tuple(parts) if parts.is_empty())
+    {
+        return false;
+    }
+    let ty = world.ty(returns, world.scope(id));
+    let ty = ty.yielded();
+    let has =
+        |class: &String| inside(world, ty, class).is_some() || wrapped(world, ty, class).is_some();
+    classes.iter().any(has)
+}
+
+/// Whether the place is in the value, is part of it, or is reached through it.
 pub(super) fn meets(held: &Holders, place: &Place) -> bool {
-    touches(held, place) || held.iter().any(|holder| place.within(holder).is_some())
+    touches(held, place)
+        || held.iter().any(|holder| place.within(holder).is_some() || through(holder, place))
+}
+
+/// Whether the place is what a type of the package gives access to by what is held in it:
+/// `*guard`, `guard[0]`, `guard.field`.
+fn through(holder: &Place, place: &Place) -> bool {
+    let apart = holder.path.iter().zip(&place.path).find(|(held, other)| held != other);
+    let reached = |part: &Part| match part {
+        Part::Element => true,
+        // Of a tuple other parts are beside it, not behind it.
+        Part::Field(name) => name.as_str().parse::<usize>().is_err(),
+        Part::Payload => false,
+    };
+    holder.local == place.local && apart.is_some_and(|(_, other)| reached(other))
 }
 
 /// Whether a local is, or refers to, the value.
@@ -219,7 +275,8 @@ fn assign(graph: &Graph, to: &Place, value: &Value, held: &mut Holders) -> Turn 
             if operand.place().is_some_and(|place| meets(held, place)) {
                 return Turn::Used;
             }
-            if held.iter().any(|holder| to.within(holder).is_some() && to != holder) {
+            let behind = |holder: &Place| to.within(holder).is_some() && to != holder;
+            if held.iter().any(|holder| behind(holder) || through(holder, to)) {
                 // Something behind the value is written through it.
                 return Turn::Used;
             }

@@ -10,7 +10,7 @@ use crate::lint::cfg::{
 };
 use crate::lint::ir::{BinaryOp, Name};
 use crate::lint::names::{FileId, FnId, Shape, TypeId};
-use crate::lint::types::{Target, Ty, World};
+use crate::lint::types::{Target, Ty, World, is_same_pointer};
 
 use super::hold::{self, Holders};
 use super::status::{Told, is_success_name, meaning, mirrored};
@@ -241,7 +241,7 @@ impl Walk<'_> {
                     if outlives {
                         return self.escape(id, How::Stored);
                     }
-                    let copied = self.start.copied && state.held.contains(from);
+                    let copied = self.start.copied && hold::is_held(&state.held, from);
                     hold::move_holders(&mut state.held, from, to, copied);
                 } else if from != to && hold::remove(&mut state.held, to) {
                     return self.unless_lost(id, state);
@@ -279,7 +279,7 @@ impl Walk<'_> {
                     if *written && self.has_drop(ty) {
                         return self.escape(id, How::Owned);
                     }
-                    let copied = self.start.copied && !*written && state.held.contains(from);
+                    let copied = self.start.copied && !*written && hold::is_held(&state.held, from);
                     hold::move_holders(&mut state.held, from, &to.part(*part), copied);
                 }
                 if let Some(Operand::Move(from)) = rest
@@ -526,6 +526,14 @@ impl Walk<'_> {
                 Passed::Escaped
             }
             // A method of the handle itself, or of something inside.
+            Target::Unknown(name)
+                if copied
+                    && handle == Handle::Receiver
+                    && matches!(call.receiver_ty.bare(), Ty::Ptr(_))
+                    && is_same_pointer(name.as_str()) =>
+            {
+                Passed::Into(Place::of(call.to))
+            }
             Target::Unknown(_) | Target::Shape(_) if handle == Handle::Receiver => {
                 let looks = match call.receiver_ty.bare() {
                     // Of integers std's methods are known by name; others are extensions.
@@ -573,7 +581,7 @@ impl Walk<'_> {
                 self.judge_lent(place, !holds, state)
             }
             Test::Null(place) => {
-                if holds && (state.held.contains(place) || state.status.contains(place)) {
+                if holds && (hold::is_held(&state.held, place) || state.status.contains(place)) {
                     return None;
                 }
                 Some(state)
@@ -582,6 +590,11 @@ impl Walk<'_> {
                 let fine = is_success_name(name.as_str());
                 if state.lent.contains(place) {
                     return self.judge_lent(place, fine != holds, state);
+                }
+                // A constant as a pattern is compared with.
+                if self.start.fails.is_some() && self.start.copied {
+                    let (value, constant) = (Operand::Ref(place.clone()), Operand::Const(*name));
+                    return self.compare(BinaryOp::Eq, &value, &constant, holds, state);
                 }
                 // What it is held in tells which variant it is.
                 let sure = state.held.iter().filter_map(|holder| holder.within(place)?.first());

@@ -33,6 +33,12 @@ pub(crate) fn touches(holders: &Holders, place: &Place) -> bool {
     holders.iter().any(|holder| holder.within(place).is_some())
 }
 
+/// Whether the pointer or number is held there, or was left behind what the place refers to:
+/// `pipe(&mut fds)`.
+pub(super) fn is_held(held: &Holders, place: &Place) -> bool {
+    held.contains(place) || held.contains(&place.part(Part::Element))
+}
+
 /// Moves what is held in `from` to `to`; with `copies` it is held in both.
 pub(crate) fn move_holders(holders: &mut Holders, from: &Place, to: &Place, copies: bool) -> bool {
     let mut moved = Vec::new();

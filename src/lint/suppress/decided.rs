@@ -31,6 +31,11 @@ const MEANT: &[&str] = &[
     "are leaked",
     "never dropped",
     "never freed",
+    "frees itself",
+    "is freed by",
+    "immediately release",
+    "release it immediately",
+    "released immediately",
 ];
 
 /// Words of those who mean to mend it, or speak of what they avoid.

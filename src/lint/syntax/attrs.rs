@@ -222,7 +222,7 @@ fn predicate(input: ParseStream<'_>) -> syn::Result<Predicate> {
         // Switches that only tests of this crate and its kin throw.
         ("feature", Some(name))
             // Others with two underscores are parts of features for everybody.
-            if ["test", "bench", "fuzz", "mock", "__private", "__internal"]
+            if ["test", "bench", "fuzz", "mock", "simulation", "__private", "__internal"]
                 .iter()
                 .any(|word| name.contains(word)) =>
         {

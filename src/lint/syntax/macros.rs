@@ -164,7 +164,7 @@ impl Lowering<'_> {
                 return;
             }
         }
-        item_groups(&mac.tokens, &mut |tokens| {
+        item_groups(&without_ref(&mac.tokens), &mut |tokens| {
             if let Ok(file) = syn::parse2::<syn::File>(tokens) {
                 for item in &file.items {
                     self.item(item, into);
@@ -174,6 +174,18 @@ impl Lowering<'_> {
             false
         });
     }
+}
+
+/// `static ref NAME: T` of lazy statics as `static NAME: T`: that is what they are used as.
+fn without_ref(tokens: &TokenStream) -> TokenStream {
+    let mut after_static = false;
+    let kept = tokens.clone().into_iter().filter(|token| {
+        let is = |word: &str| matches!(token, TokenTree::Ident(ident) if ident == word);
+        let lazy = after_static && is("ref");
+        after_static = is("static");
+        !lazy
+    });
+    kept.collect()
 }
 
 /// No calls, no `?`, no `await`: names, fields and literals. Most messages are like that, and

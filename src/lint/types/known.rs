@@ -5,12 +5,14 @@ use crate::lint::ir::Name;
 
 use super::Ty;
 
+pub(super) const VECTOR: &str = "std::vec::Vec";
+
 /// Types and functions of the prelude that paths need no import for.
 pub(super) fn prelude(name: &str) -> Option<&'static str> {
     Some(match name {
         "Option" => "std::option::Option",
         "Result" => "std::result::Result",
-        "Vec" => "std::vec::Vec",
+        "Vec" => VECTOR,
         "Box" => "std::boxed::Box",
         "String" => "std::string::String",
         "drop" => "std::mem::drop",
@@ -61,4 +63,20 @@ pub(super) fn of_text(text: &TypeText, receiver: &Ty, args: &[Ty]) -> Ty {
         TypeText::Int => Ty::Int,
         TypeText::Pointer => Ty::Ptr(Box::default()),
     }
+}
+
+/// Methods of pointers that give a pointer into the same.
+pub(crate) fn is_same_pointer(name: &str) -> bool {
+    matches!(
+        name,
+        "add"
+            | "sub"
+            | "offset"
+            | "byte_add"
+            | "byte_sub"
+            | "byte_offset"
+            | "wrapping_add"
+            | "wrapping_sub"
+            | "wrapping_offset"
+    )
 }

@@ -187,28 +187,13 @@ impl<'a> World<'a> {
         if depth == 0 {
             return Ty::Unknown;
         }
-        let scope = Self::module_scope(def.module);
-        let found = self.ty_at(ty, scope, depth - 1);
-        if args.is_empty() {
-            return found;
-        }
-        // `type Result<T> = std::result::Result<T, Error>`: put the argument where the parameter is.
-        match (ty, found) {
-            (TypeRef::Path(path), Ty::Foreign(name, mut parts)) => {
-                let written = path.last().map(|last| last.args.as_slice()).unwrap_or_default();
-                for (part, written) in parts.iter_mut().zip(written) {
-                    if let TypeRef::Path(path) = written
-                        && let Some(param) = path.as_name()
-                        && let Some(at) = def.generics.iter().position(|(name, _)| *name == param)
-                    {
-                        *part = args.get(at).cloned().unwrap_or_default();
-                    }
-                }
-                Ty::Foreign(name, parts)
-            }
-            (_, Ty::Future(_)) => Ty::Future(Box::new(args.into_iter().next().unwrap_or_default())),
-            (_, found) => found,
-        }
+        // `type Shared<T> = Arc<Mutex<T>>`: the arguments stand where the parameters are.
+        let params = def.generics.iter().map(|(param, _)| *param);
+        let given: Vec<(Name, Ty)> = params.zip(args.iter().cloned()).collect();
+        let mut scope = Self::module_scope(def.module);
+        scope.generics[0] = &def.generics;
+        scope.given = &given;
+        self.ty_at(ty, scope, depth - 1)
     }
 
     /// The classes of a value of this type, itself or what it reaches through to.
@@ -515,6 +500,12 @@ impl<'a> World<'a> {
                 }
                 other => other.clone(),
             },
+            Target::Unknown(name)
+                if matches!(receiver.bare(), Ty::Ptr(_))
+                    && known::is_same_pointer(name.as_str()) =>
+            {
+                receiver.bare().clone()
+            }
             // As good as a clone of a type of the package.
             Target::Unknown(name) if name.as_str() == "to_owned" => match receiver.bare() {
                 own @ Ty::Own(..) => own.clone(),
@@ -547,6 +538,11 @@ impl<'a> World<'a> {
     /// What a method gives that hands out something of what it is called on.
     fn handed_out(&self, receiver: &Ty, name: Name, args: &[Ty]) -> Ty {
         let found = self.reach(receiver).into_iter().find_map(|ty| {
+            // A slice hands out what a vector does, which is one.
+            let ty = match ty {
+                Ty::Slice(inner) => Ty::Foreign(Name::new(known::VECTOR), vec![*inner]),
+                other => other,
+            };
             let text = self.facts.given_by(ty.path()?, name)?;
             Some(known::of_text(text, &ty, args))
         });

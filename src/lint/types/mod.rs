@@ -10,6 +10,7 @@ mod variant;
 use super::ir::Name;
 use super::names::TypeId;
 
+pub(crate) use known::is_same_pointer;
 pub(crate) use lookup::{Evidence, Scope, Target, World, is_type_name};
 pub(crate) use transaction::{CLASS as OWN_TRANSACTION, held};
 
