@@ -389,7 +389,20 @@ pub struct Opener {
     pub stack: Arc<[Arc<str>]>,
 }
 
+/// Why no place is known: nothing that was heard of returned its number.
+pub const NO_CALL: &str = "no call that was traced returned its number: it came over a socket \
+    (SCM_RIGHTS), by io_uring, or in a pair whose numbers were not copied";
+/// Why no place is known: what was heard of last at its number is another thing.
+pub const OTHER_KIND: &str = "the last call that returned its number creates something else: it \
+    came over a socket (SCM_RIGHTS), or by io_uring";
+
 impl Opener {
+    /// Whether the handle came in a way that is not heard of. Others may have, too, at a number where
+    /// something of their kind had been opened and closed just before: then that is taken for it.
+    pub fn came_unheard(&self) -> bool {
+        [NO_CALL, OTHER_KIND].contains(&&*self.unknown)
+    }
+
     /// Function and line, as far as they are known. Untrusted text.
     pub fn site(&self) -> String {
         let function =

@@ -121,6 +121,8 @@ pub(super) fn of_group(
     if by_place.is_empty() {
         return None;
     }
+    let opener = |place: &u32| target.openers.0.get(place).map(|(opener, _)| opener);
+    let unheard = by_place.keys().filter_map(opener).any(|opener| opener.came_unheard());
     let mut outcome = Outcome { age_s: age as f64 / 1000.0, ..Outcome::default() };
     let mut unknown: BTreeMap<&str, u64> = BTreeMap::new();
     for (place, (survivors, promoted)) in by_place {
@@ -135,7 +137,10 @@ pub(super) fn of_group(
         } else if promoted >= LEAST {
             // Counted and attributed apart, they may lag behind each other.
             let share = (*openings > 0).then(|| (survivors as f64 / *openings as f64).min(1.0));
-            let opener = Arc::clone(opener);
+            let mut opener = Arc::clone(opener);
+            if unheard && opener.certain {
+                Arc::make_mut(&mut opener).certain = false;
+            }
             let openings = *openings;
             outcome.places.push(OpenerOutcome {
                 opener,

@@ -464,13 +464,13 @@ fn a_source_with_its_own_time_holds_up_nobody() {
 }
 
 /// A leak from one place beside many that live long but not too long, all of them traced.
-fn traced(history: &mut History, beats: Millis) {
+fn traced(history: &mut History, beats: Millis, unknown: &str) {
     let target = TargetId(0);
     let place = |place, function: &str| {
         let opener = Opener { function: function.into(), certain: true, ..Opener::default() };
         Fact::Opener { at: 0, target, place, opener: std::sync::Arc::new(opener) }
     };
-    let lost = Opener { unknown: "lost".into(), ..Opener::default() };
+    let lost = Opener { unknown: unknown.into(), ..Opener::default() };
     let lost = Fact::Opener { at: 0, target, place: 2, opener: std::sync::Arc::new(lost) };
     history.watch.step(&[place(0, "lives"), place(1, "leaks"), lost]);
     let mut living = std::collections::VecDeque::new();
@@ -501,7 +501,7 @@ fn traced(history: &mut History, beats: Millis) {
 #[test]
 fn the_place_whose_handles_outlive_the_normal_ones_comes_first() {
     let mut history = History::new(Settings::default(), 7_200_000);
-    traced(&mut history, 120);
+    traced(&mut history, 120, "lost");
     let outcome = history.watch.outcome();
     let cohort = |row: &&ResourceOutcome| row.id.ends_with("/cohort");
     let found = outcome.targets[0].resources.iter().find(cohort).expect("a finding");
@@ -510,12 +510,22 @@ fn the_place_whose_handles_outlive_the_normal_ones_comes_first() {
     // The others are more at any time, and none of them is past the age.
     assert_eq!(openers.places.len(), 1, "{openers:?}");
     let first = &openers.places[0];
-    assert_eq!(&*first.opener.function, "leaks");
+    assert!(&*first.opener.function == "leaks" && first.opener.certain);
     assert!(first.promoted >= 80 && first.share.unwrap() > 0.85, "{first:?}");
     assert_eq!(openers.unknown.len(), 1);
     assert!(found.sites.iter().any(|site| site.starts_with("leaks")), "{:?}", found.sites);
     let [wanted] = &history.watch.wanted()[..] else { panic!("one group asks") };
     assert!(wanted.answered);
+}
+
+#[test]
+fn where_some_came_over_a_socket_no_place_is_certain() {
+    let mut history = History::new(Settings::default(), 7_200_000);
+    traced(&mut history, 120, crate::live::facts::NO_CALL);
+    let outcome = history.watch.outcome();
+    let places = outcome.targets[0].resources.iter().filter_map(|row| row.openers.as_ref());
+    let places: Vec<_> = places.flat_map(|openers| &openers.places).collect();
+    assert!(!places.is_empty() && places.iter().all(|place| !place.opener.certain), "{places:?}");
 }
 
 #[test]

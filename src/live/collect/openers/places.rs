@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::live::facts::Opener;
+use crate::live::facts::{NO_CALL, OTHER_KIND, Opener};
 use crate::live::trace::openings::ledger::Doubt;
 use crate::live::trace::stack::{Frame, Frames, Site};
 
@@ -93,14 +93,8 @@ pub(super) fn of_doubt(doubt: Doubt) -> Opener {
     unknown(
         "",
         match doubt {
-            Doubt::NoCall => {
-                "no call that was traced returned its number: it came over a socket (SCM_RIGHTS), by \
-             io_uring, or in a pair whose numbers were not copied"
-            }
-            Doubt::OtherKind => {
-                "the last call that returned its number creates something else: it came over a socket \
-             (SCM_RIGHTS), or by io_uring"
-            }
+            Doubt::NoCall => NO_CALL,
+            Doubt::OtherKind => OTHER_KIND,
             Doubt::Lost => "events were lost when it was opened",
         },
     )
