@@ -198,7 +198,7 @@ pub async fn kept(map: &mut Vec<base::Client>) {
     map.push(client);
 }
 pub async fn thrown_away() {
-    let channel = base::endpoint().connect().await.unwrap(); //~ rpc-channel-built-per-call
+    let channel = base::endpoint().connect().await.unwrap();
     base::Client::new(channel).limited(3);
 }
 pub async fn builders() -> reqwest::Result<()> {
