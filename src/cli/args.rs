@@ -190,6 +190,7 @@ pub(super) struct SourceArgs {
     poolscan watch api --pprof http://127.0.0.1:6060\n  \
     poolscan watch api --metrics http://127.0.0.1:9090/metrics\n  \
     poolscan watch 4711 --trace on              which lines open what stays open\n  \
+    poolscan watch 4711 --on-emfile             which call fails first at the limit\n  \
     poolscan watch --lifetime 5s -- ./my-test   gate a test: exit 1 when it leaks")]
 pub(super) struct WatchArgs {
     /// pid, name, :PORT, unit NAME.service, container:ID or cgroup:/PATH

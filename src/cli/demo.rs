@@ -60,6 +60,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
             trace_for: None,
             trace_max: Duration::from_mins(15),
             trace_out: None,
+            on_emfile: false,
             source: None,
             source_map: Vec::new(),
         },

@@ -126,6 +126,7 @@ mod tests {
             trace_for: None,
             trace_max: Duration::from_secs(60),
             trace_out: None,
+            on_emfile: false,
             source: None,
             source_map: Vec::new(),
         })

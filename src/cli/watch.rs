@@ -107,6 +107,10 @@ fn watch_targets(
     if !args.once {
         tracing.start(&mut sampler);
     }
+    if args.tracing.on_emfile {
+        sampler.with_exhaustion();
+        output.note("waiting for the first call that fails for want of a file descriptor")?;
+    }
     let screens = screens(args, stop)?;
     let mut sinks = Sinks { recording, page, metrics, screens, output, tracing };
     let end = sample(args, &mut sampler, &mut watch, &timing, &mut sinks, stop);
@@ -177,9 +181,13 @@ fn sample(
     facts.extend(sampler.environment());
     let mut next_beat: Millis = 0;
     let mut at: Millis = 0;
+    let (mut exhausted, mut untold) = (false, args.tracing.on_emfile);
     loop {
         let beat = at >= next_beat;
-        let living = if beat {
+        let living = if exhausted && !beat {
+            // The schedule stays as it is.
+            sampler.identity_beat(at, &mut facts)
+        } else if beat {
             let before = sampler.cost();
             let living = sampler.identity_beat(at, &mut facts);
             let cost = sampler.cost().saturating_sub(before);
@@ -197,6 +205,15 @@ fn sample(
                     Some(_) => {}
                     None => complain(&note),
                 }
+            }
+        }
+        if untold && !sampler.exhaustion_failed().is_empty() {
+            untold = false;
+            if sinks.screens.is_none() {
+                complain(&format!(
+                    "it cannot be heard when calls fail for want of a file descriptor: {}",
+                    sampler.exhaustion_failed()
+                ));
             }
         }
         sinks.page.tick(&facts, &changes);
@@ -219,17 +236,23 @@ fn sample(
         // Scheduled times are the event times: what a sample sees happened before it, and a
         // sample that comes a little late must not fall into the next bucket.
         let now = millis(start.elapsed());
+        let before = at;
         at = next_tick(at, now, count_every, next_beat);
         if let Some(until) = until {
             at = at.min(until.max(now));
         }
         let deadline = start + Duration::from_millis(u64::try_from(at).unwrap_or(0));
+        exhausted = false;
         let answer = || {
             sinks.screens.as_ref().inspect(|screens| screens.answer(watch));
-            false
+            exhausted = sampler.exhausted();
+            exhausted
         };
         if !stop.wait_until(deadline, answer) {
-            return Ok(End::Interrupted);
+            if !exhausted {
+                return Ok(End::Interrupted);
+            }
+            at = millis(start.elapsed()).clamp(before, at);
         }
     }
 }

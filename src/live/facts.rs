@@ -242,6 +242,16 @@ pub enum Fact {
         /// All of them so far; those of which no stack was looked at are not among them.
         count: u64,
     },
+    /// A call of the target failed because no more file descriptors may be had: the first from its
+    /// place.
+    FailedCall {
+        /// When the look was taken that followed it.
+        at: Millis,
+        /// Of which target.
+        target: TargetId,
+        /// What is known of it. Shared, as it is large and most facts are not.
+        failed: Arc<FailedCall>,
+    },
     /// What was true of the surroundings: evidence for people, and for comparing two looks.
     Environment {
         /// When.
@@ -424,6 +434,42 @@ pub struct OpenedBy {
     pub since: Millis,
 }
 
+/// A call that failed because no more file descriptors may be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedCall {
+    /// When it failed.
+    pub failed_at: Millis,
+    /// The process that made it.
+    pub pid: u32,
+    /// Whose limit was reached.
+    pub exhausted: Exhausted,
+    /// The call, and from where it was made.
+    pub opener: Arc<Opener>,
+    /// How many were held right after it, by the process or the host; `None`: it cannot be told.
+    pub held: Option<u64>,
+    /// How many there may be; `None`: unlimited, or it cannot be told.
+    pub limit: Option<u64>,
+}
+
+/// Whose limit of file descriptors was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exhausted {
+    /// That of the process (RLIMIT_NOFILE).
+    Process,
+    /// That of the host (fs.file-max).
+    System,
+}
+
+impl Exhausted {
+    /// The name of the error that the call returned.
+    pub fn errno(self) -> &'static str {
+        match self {
+            Self::Process => "EMFILE",
+            Self::System => "ENFILE",
+        }
+    }
+}
+
 /// What counted connections rest on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Basis {
@@ -516,6 +562,7 @@ impl Fact {
             | Self::Connections { at, .. }
             | Self::Opener { at, .. }
             | Self::Openings { at, .. }
+            | Self::FailedCall { at, .. }
             | Self::Environment { at, .. }
             | Self::Source { at, .. }
             | Self::Lifecycle { at, .. } => Some(*at),

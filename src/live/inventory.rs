@@ -165,6 +165,7 @@ impl Inventory {
             | Fact::Connections { .. }
             | Fact::Opener { .. }
             | Fact::Openings { .. }
+            | Fact::FailedCall { .. }
             | Fact::Lifecycle { .. } => {}
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::facts::{Lifecycle, Millis, Opener, SourceStatus, TargetFacts, TargetId};
+use super::facts::{FailedCall, Lifecycle, Millis, Opener, SourceStatus, TargetFacts, TargetId};
 use super::life_spans::{Bucket, LifeSpans};
 use crate::finding::{Confidence, Evidence, Linked, Severity, Verdict};
 
@@ -83,10 +83,33 @@ pub struct TargetOutcome {
     pub durations: BTreeMap<String, LifeSpans>,
     /// TCP connections by direction and peer, the busiest of each direction first.
     pub connections: Vec<ConnectionOutcome>,
+    /// Calls that failed because no more file descriptors may be had, the first of each place.
+    pub failed_calls: Vec<FailedCallOutcome>,
     /// What happened to its processes.
     pub lifecycle: Vec<(Millis, u32, Lifecycle)>,
     /// Whether it ended before the watch did.
     pub ended_at: Option<Millis>,
+}
+
+/// A call that failed because no more file descriptors may be had.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FailedCallOutcome {
+    /// What is known of it. Untrusted text.
+    pub failed: Arc<FailedCall>,
+    /// What the target held by the look that followed, the largest groups first; empty while that
+    /// look is not complete.
+    pub held: Vec<HeldGroup>,
+}
+
+/// A group of handles at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldGroup {
+    /// Kind, and what leads from there to the group. Untrusted text.
+    pub path: Vec<String>,
+    /// How many it holds.
+    pub count: u64,
+    /// Where they were opened, as far as a trace has told by then. Untrusted text.
+    pub sites: Vec<String>,
 }
 
 /// A pool that tells how it fares; `None`: it does not tell.

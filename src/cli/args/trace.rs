@@ -34,6 +34,10 @@ pub(in crate::cli) struct TraceArgs {
     /// At the end, write the stacks that opened what leaks, folded for flame graphs
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) trace_out: Option<PathBuf>,
+    /// Wait for the first call that fails for want of a file descriptor (EMFILE, ENFILE): tell where
+    /// it was made, and look at once at all that is held; needs CAP_PERFMON (docs/openers.md)
+    #[arg(long, conflicts_with = "once")]
+    pub(in crate::cli) on_emfile: bool,
     /// The source of the program: its lines and findings of the linter are told beside what opens
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) source: Option<PathBuf>,

@@ -103,13 +103,22 @@ fn read(target: &Target, table: &ProcessTable) -> (BTreeMap<&'static str, Readin
             None => missing.push(format!("{path} cannot be read")),
         }
     }
-    if let Ok(text) = fs::read_to_string("/proc/sys/fs/file-nr") {
-        let mut parts = text.split_whitespace().map(|part| part.parse::<u64>().ok());
-        if let (Some(used), Some(limit)) = (parts.next().flatten(), parts.nth(1).flatten()) {
-            found.insert("file_max", (Some(limit), Some(used)));
-        }
+    if let Some((used, limit)) = files_of_host() {
+        found.insert("file_max", (Some(limit), Some(used)));
     }
     (found, missing.join("; "))
+}
+
+/// How many files the whole host has open, and how many it may.
+pub(super) fn files_of_host() -> Option<(u64, u64)> {
+    let text = fs::read_to_string("/proc/sys/fs/file-nr").ok()?;
+    let mut parts = text.split_whitespace().map(|part| part.parse::<u64>().ok());
+    Some((parts.next()??, parts.nth(1)??))
+}
+
+/// How many files a process may have open; the inner `None` means unlimited.
+pub(super) fn files_of(process: &Process) -> Result<Option<u64>, String> {
+    own_limits(process).map(|limits| value(limits.max_open_files.soft_limit))
 }
 
 fn keep_least(found: &mut BTreeMap<&'static str, Reading>, name: &'static str, value: Option<u64>) {

@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod doctor_endpoints;
 pub mod endpoint;
 mod environment;
+mod exhaustion;
 pub mod fd_facts;
 pub mod fd_table;
 pub mod fds;

@@ -12,6 +12,7 @@ use super::beat::{Beat, HandleIds};
 use super::churn::Churn;
 use super::connection_counts::Counts;
 use super::environment;
+use super::exhaustion::Exhaustion;
 use super::fds::Fds;
 use super::feed::Remote;
 use super::hidden::Hidden;
@@ -53,6 +54,7 @@ pub struct Sampler {
     connections: bool,
     traced: Option<Traced>,
     openers: Option<Openers>,
+    exhaustion: Option<Exhaustion>,
 }
 
 /// A target and its collectors.
@@ -114,6 +116,7 @@ impl Sampler {
             connections: false,
             traced: None,
             openers: None,
+            exhaustion: None,
         }
     }
 
@@ -170,6 +173,21 @@ impl Sampler {
     /// Why openers are not traced although that was begun; empty where they are.
     pub fn openers_failed(&self, target: TargetId) -> &str {
         self.openers.as_ref().map_or("", |openers| openers.failed(target))
+    }
+
+    /// Waits for calls of the targets that fail because no more file descriptors may be had.
+    pub fn with_exhaustion(&mut self) {
+        self.exhaustion = Some(Exhaustion::start(self.watched.iter().map(|w| &w.target)));
+    }
+
+    /// Whether such a call has failed since this was last asked, so that it is time for a look.
+    pub fn exhausted(&self) -> bool {
+        self.exhaustion.as_ref().is_some_and(Exhaustion::fired)
+    }
+
+    /// Why such calls are not heard although that was begun; empty where they are.
+    pub fn exhaustion_failed(&self) -> &str {
+        self.exhaustion.as_ref().map_or("", Exhaustion::failed)
     }
 
     /// The bucket width.
@@ -255,6 +273,9 @@ impl Sampler {
         if let Some(traced) = &mut self.traced {
             traced.take();
         }
+        if let Some(exhaustion) = &mut self.exhaustion {
+            exhaustion.take(self.watched.iter().map(|watched| &watched.target));
+        }
         let table = ProcessTable::read();
         let from = out.len();
         let mut living = 0;
@@ -301,6 +322,9 @@ impl Sampler {
             if let Some(openers) = &mut self.openers {
                 let (time, from) = watched.look;
                 openers.deliver((target, fds), from, time, &mut beat);
+            }
+            if let Some(exhaustion) = &mut self.exhaustion {
+                exhaustion.deliver(target, watched.look.0, &mut beat);
             }
             for remote in &mut watched.remotes {
                 remote.deliver(target, &mut beat);

@@ -7,8 +7,8 @@ use super::format::{FIRST_NAMED_ID, FirstTick, Header, MAX_TIME_MS};
 use super::intern::{HandleNames, NameError, Texts};
 use super::line::{FlowPart, Id, Line, Probe, Text, Value};
 use crate::live::facts::{
-    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle,
-    Millis, OpenedBy, Opener, Poll, PoolReading, SourceStatus, TargetFacts, TargetId,
+    Activity, Basis, Change, ConnectionCounts, Exhausted, Fact, FailedCall, Flow, HandleFacts,
+    HandleId, Lifecycle, Millis, OpenedBy, Opener, Poll, PoolReading, SourceStatus, TargetFacts, TargetId,
 };
 use crate::live::life_spans::LifeSpans;
 
@@ -135,6 +135,21 @@ impl Decoder {
                 target: target(line),
                 place: line.place.ok_or("no \"place\"")?,
                 count: whole(line)?,
+            },
+            "failed_call" => Fact::FailedCall {
+                at: self.time(line)?,
+                target: target(line),
+                failed: Arc::new(FailedCall {
+                    failed_at: in_range(line.since_ms)?.ok_or("no \"since_ms\"")?,
+                    pid: line.pid.ok_or("no \"pid\"")?,
+                    exhausted: exhausted(line)?,
+                    opener: Arc::new(self.opener(line)?),
+                    held: line.used,
+                    limit: match line.value {
+                        Some(Value::Unsigned(limit)) => Some(limit),
+                        _ => None,
+                    },
+                }),
             },
             "stack" => {
                 let frames = line.frames.as_ref().ok_or("no \"frames\"")?;
@@ -365,6 +380,7 @@ fn of_misfit(bytes: &[u8]) -> Option<Decoded> {
             }
         }
         "open" | "change" | "flow" | "poll" | "inherited" | "opened_by" | "opener" | "openings"
+        | "failed_call"
         | "stack" | "environment" | "close" | "gauge" | "limit" | "tally" | "pool"
         | "time_wait" | "connections" | "source" | "lifecycle" | "target" | "end" => None,
         _ => Some(Decoded::Unknown),
@@ -433,6 +449,14 @@ fn basis(line: &Line<'_>) -> Result<Basis, LineError> {
         Some("traced") => Ok(Basis::Traced),
         Some("time_wait") => Ok(Basis::TimeWait),
         _ => Err("\"basis\" is none of traced, time_wait".into()),
+    }
+}
+
+fn exhausted(line: &Line<'_>) -> Result<Exhausted, LineError> {
+    match line.error.as_ref().map(|Text(error)| &**error) {
+        Some("EMFILE") => Ok(Exhausted::Process),
+        Some("ENFILE") => Ok(Exhausted::System),
+        _ => Err("\"error\" is none of EMFILE, ENFILE".into()),
     }
 }
 

@@ -157,6 +157,17 @@ pub(super) fn fact<'a>(fact: &'a Fact, first: &FirstTick) -> Line<'a> {
             value: Some(Value::Unsigned(*count)),
             ..of_type("openings")
         },
+        Fact::FailedCall { at, target, failed } => Line {
+            t_ms: Some(*at),
+            target: number_of(*target),
+            pid: Some(failed.pid),
+            since_ms: Some(failed.failed_at),
+            error: Some(Text::from(failed.exhausted.errno())),
+            opener: Some(opener_part(&failed.opener)),
+            value: failed.limit.map(Value::Unsigned),
+            used: failed.held,
+            ..of_type("failed_call")
+        },
         Fact::Environment { at, target, name, text } => Line {
             t_ms: Some(*at),
             target: number_of(*target),
@@ -215,12 +226,9 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
             let ConnectionCounts { role, peer, .. } = Arc::make_mut(counts);
             [role, peer].into_iter().for_each(cut);
         }
-        Fact::Opener { opener, .. } => {
-            let Opener { function, file, module, through, call, unknown, families, stack, .. } =
-                Arc::make_mut(opener);
-            [function, file, module, through, call, unknown].into_iter().for_each(cut);
-            *families = shorter(families, SHORT_GROUP);
-            *stack = shorter(stack, SHORT_STACK);
+        Fact::Opener { opener, .. } => shorten_opener(Arc::make_mut(opener)),
+        Fact::FailedCall { failed, .. } => {
+            shorten_opener(Arc::make_mut(&mut Arc::make_mut(failed).opener));
         }
         Fact::Environment { name, text, .. } => {
             cut(name);
@@ -243,6 +251,13 @@ pub(super) fn shortened(fact: &Fact) -> Fact {
         | Fact::Lifecycle { .. } => {}
     }
     short
+}
+
+fn shorten_opener(opener: &mut Opener) {
+    let Opener { function, file, module, through, call, unknown, families, stack, .. } = opener;
+    [function, file, module, through, call, unknown].into_iter().for_each(cut);
+    *families = shorter(families, SHORT_GROUP);
+    *stack = shorter(stack, SHORT_STACK);
 }
 
 fn shorter(texts: &[Arc<str>], most: usize) -> Arc<[Arc<str>]> {

@@ -75,6 +75,8 @@ pub(super) struct Line<'a> {
     pub(super) since_ms: Option<i64>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub(super) opener: Option<OpenerPart<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pre: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -66,6 +66,7 @@ impl Watermarks {
             | Fact::Connections { target, .. }
             | Fact::Opener { target, .. }
             | Fact::Openings { target, .. }
+            | Fact::FailedCall { target, .. }
             | Fact::Environment { target, .. }
             | Fact::Source { target, .. }
             | Fact::Lifecycle { target, .. } => {

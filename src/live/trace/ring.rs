@@ -78,8 +78,43 @@ impl Rings {
     /// # Errors
     /// When so much memory may not be locked.
     pub fn empty(cpus: &[usize], bytes: usize) -> io::Result<Self> {
-        let rings: io::Result<_> = cpus.iter().map(|&cpu| owner(cpu, bytes)).collect();
+        Self::waking_at(cpus, bytes, bytes / 4)
+    }
+
+    /// The same, of rings that wake their reader when they hold so many bytes.
+    ///
+    /// # Errors
+    /// When so much memory may not be locked.
+    pub fn waking_at(cpus: &[usize], bytes: usize, watermark: usize) -> io::Result<Self> {
+        let rings: io::Result<_> =
+            cpus.iter().map(|&cpu| owner(cpu, bytes, watermark)).collect();
         Ok(Self { rings: rings?, lost: 0 })
+    }
+
+    /// Opens a ring on each of these CPUs that tells when any process becomes another program.
+    ///
+    /// # Errors
+    /// When we may not (CAP_PERFMON), or memory may not be locked.
+    pub fn of_execs(cpus: &[usize], bytes: usize) -> io::Result<Self> {
+        let open = |&cpu: &usize| {
+            let mut builder = Builder::new(Software::DUMMY);
+            builder.any_pid().one_cpu(cpu).clockid(Clock::MONOTONIC).wakeup_watermark(bytes / 4);
+            // Told with thread, time and event behind it.
+            builder.comm(true).comm_exec(true).sample_id_all(true).include_kernel();
+            for part in [SampleFlag::IDENTIFIER, SampleFlag::TID, SampleFlag::TIME] {
+                builder.sample(part);
+            }
+            let mut event = builder.build()?;
+            event.enable()?;
+            Ok(Ring { sampler: event.sampled(bytes)?, bytes, full: false })
+        };
+        let rings: io::Result<_> = cpus.iter().map(open).collect();
+        Ok(Self { rings: rings?, lost: 0 })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.rings.len()
     }
 
     /// Leads what an event tells into the ring of the CPU that is `nth` of those that were named.
@@ -152,11 +187,11 @@ impl Rings {
 /// Bytes before what a record tells.
 const HEADER: usize = 8;
 
-/// A ring of its own on one CPU: that of an event that never happens. A quarter full, it wakes its
-/// reader.
-fn owner(cpu: usize, bytes: usize) -> io::Result<Ring> {
+/// A ring of its own on one CPU: that of an event that never happens. When it holds so many bytes,
+/// it wakes its reader.
+fn owner(cpu: usize, bytes: usize, watermark: usize) -> io::Result<Ring> {
     let mut builder = Builder::new(Software::DUMMY);
-    builder.observe_self().one_cpu(cpu).clockid(Clock::MONOTONIC).wakeup_watermark(bytes / 4);
+    builder.observe_self().one_cpu(cpu).clockid(Clock::MONOTONIC).wakeup_watermark(watermark);
     Ok(Ring { sampler: builder.build()?.sampled(bytes)?, bytes, full: false })
 }
 

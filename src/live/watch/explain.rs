@@ -16,6 +16,7 @@ use crate::live::outcome::{
     ConfidenceReport, Diagnosis, Level, Rate, ResourceOutcome, TimeToLimit,
 };
 
+use super::exhaustion;
 use super::openers;
 use super::standing::Leak;
 use super::target::TargetWatch;
@@ -197,7 +198,7 @@ fn gauge_of(resource: &str) -> &'static str {
 }
 
 /// The hard limit of open files, where it is known and finite.
-fn hard_limit(target: &TargetWatch) -> Option<u64> {
+pub(super) fn hard_limit(target: &TargetWatch) -> Option<u64> {
     target.limits.get("nofile_hard").and_then(|limit| limit.value)
 }
 
@@ -596,6 +597,7 @@ pub(super) fn diagnoses(target: &TargetWatch) -> Vec<Diagnosis> {
             found.push(Diagnosis::new("handles-unreadable", Severity::Note, message, Vec::new()));
         }
     }
+    found.extend(exhaustion::diagnoses(target));
     for diagnosis in &mut found {
         diagnosis.id = format!("{}/{}", target.target.0, diagnosis.id);
         let openers = openers::of_diagnosis(target, diagnosis);

@@ -2,6 +2,7 @@
 
 mod browse;
 mod connections;
+mod exhaustion;
 mod explain;
 mod gauge;
 mod openers;
@@ -118,6 +119,7 @@ impl Watch {
             | Fact::Connections { target, .. }
             | Fact::Opener { target, .. }
             | Fact::Openings { target, .. }
+            | Fact::FailedCall { target, .. }
             | Fact::Environment { target, .. }
             | Fact::Source { target, .. }
             | Fact::Lifecycle { target, .. } => (*target, 0),

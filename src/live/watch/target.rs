@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::connections::{self, Counted};
+use super::exhaustion::{self, FailedCalls};
 use super::explain;
 use super::gauge::Gauge;
 use super::openers::{self, Openers};
@@ -57,6 +58,8 @@ pub(super) struct TargetWatch {
     pub(super) counted: Counted,
     /// Places that open handles, as traced.
     pub(super) openers: Openers,
+    /// Calls that failed because no more file descriptors may be had.
+    pub(super) failed_calls: FailedCalls,
     /// How the use of those limits grows of which it was told.
     limit_use: BTreeMap<String, GaugeDetector>,
 }
@@ -95,6 +98,7 @@ impl TargetWatch {
             time_wait: BTreeMap::new(),
             counted: Counted::default(),
             openers: Openers::default(),
+            failed_calls: FailedCalls::default(),
             limit_use: BTreeMap::new(),
         }
     }
@@ -194,6 +198,9 @@ impl TargetWatch {
                 self.evictions += u64::from(!self.openers.meet(*place, opener));
             }
             Fact::Openings { place, count, .. } => self.openers.count(*place, *count),
+            Fact::FailedCall { at, failed, .. } => {
+                self.evictions += u64::from(!self.failed_calls.take(*at, failed));
+            }
             // No judgement rests on these.
             Fact::Environment { .. } | Fact::Change { change: Change::Stack(_), .. } => {}
             Fact::Open { .. } | Fact::Change { .. } | Fact::Close { .. } => {
@@ -307,9 +314,13 @@ impl TargetWatch {
                 judged_any |= line.advance(until, &times, all - own);
             }
         }
+        // How full it was is told of that very moment.
+        let failed = exhaustion::settle(self);
         if judged_any {
             self.joined = together::joined(self);
             self.diff(&mut changes.findings);
+        }
+        if judged_any || failed {
             let present = explain::diagnoses(self);
             self.diagnoses.update(self.judged(), self.target, present, &mut changes.diagnoses);
         }
@@ -400,6 +411,7 @@ impl TargetWatch {
                 .map(|(role, durations)| (role.to_string(), *durations))
                 .collect(),
             connections: connections::outcomes(self),
+            failed_calls: self.failed_calls.outcomes(),
             lifecycle: self.lifecycle.clone(),
             ended_at: self.ended_at,
         }

@@ -1,7 +1,8 @@
 //! Who opens the handles of targets: traces that run when somebody asks, and what they tell.
 
 mod copying;
-mod places;
+pub(super) mod places;
+pub(super) mod programs;
 mod tracer;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -91,7 +92,7 @@ pub(super) fn attempt(pid: u32) -> Result<usize, Refusal> {
 }
 
 /// What is likely to help where it is refused.
-fn remedy() -> &'static str {
+pub(super) fn remedy() -> &'static str {
     if tracepoint::is_mounted() { PERFMON } else { MOUNT }
 }
 
@@ -309,7 +310,7 @@ impl Known {
     }
 }
 
-fn pids_of(target: &Target) -> BTreeSet<u32> {
+pub(super) fn pids_of(target: &Target) -> BTreeSet<u32> {
     target.processes.iter().map(|process| process.pid).collect()
 }
 

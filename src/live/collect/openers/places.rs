@@ -58,7 +58,7 @@ impl Places {
 }
 
 /// What frames say of who called.
-pub(super) fn of_frames(frames: &Frames, call: &str) -> Opener {
+pub(in crate::live::collect) fn of_frames(frames: &Frames, call: &str) -> Opener {
     let stack = frames.frames.iter().map(name).collect();
     match frames.site() {
         Site::User { frame, certain } => Opener {
@@ -101,7 +101,7 @@ pub(super) fn of_doubt(doubt: Doubt) -> Opener {
 }
 
 /// A place that is not known.
-pub(super) fn unknown(call: &str, why: &str) -> Opener {
+pub(in crate::live::collect) fn unknown(call: &str, why: &str) -> Opener {
     Opener { call: call.into(), unknown: why.into(), ..Opener::default() }
 }
 

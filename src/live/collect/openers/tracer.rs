@@ -1,22 +1,22 @@
 //! The thread that hears of openings: pairs them with copied stacks, and says whose handle each was.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use super::copying::Copying;
 use super::places::{self, Places};
+use super::programs::Programs;
 use crate::live::collect::feed::{Closed, Outlet};
 use crate::live::collect::sampler::cpu_time;
 use crate::live::collect::traced::monotonic_ns;
 use crate::live::facts::{HandleId, Opener};
-use crate::live::target::Process;
 use crate::live::trace::openings::calls::{Call, Gives};
 use crate::live::trace::openings::events::{self, Created, Events, SHALLOW_BYTES};
 use crate::live::trace::openings::ledger::{By, Held, Ledger, Look, Number, Opening};
-use crate::live::trace::stack::{Code, Copied, Sample};
+use crate::live::trace::stack::{Copied, Sample};
 
 /// Rings are read so often, and those of cheap events whenever one is a quarter full.
 const READ_EVERY: Duration = Duration::from_millis(100);
@@ -90,14 +90,6 @@ impl Drop for Kept {
     }
 }
 
-/// What a process runs.
-struct Program {
-    /// When that was read.
-    read_ns: u64,
-    /// None where it may not be read.
-    code: Option<Code>,
-}
-
 /// An event on its way to the ledger.
 struct Heard {
     at_ns: u64,
@@ -111,7 +103,7 @@ struct Heard {
 
 struct Tracer {
     events: Events,
-    codes: BTreeMap<u32, Program>,
+    programs: Programs,
     ledger: Ledger<From>,
     places: Places,
     room: Rc<Cell<usize>>,
@@ -125,8 +117,6 @@ struct Tracer {
     /// The last call of each thread, and the thread by whose event it was told.
     last: HashMap<u32, (u64, u32, u32)>,
     copying: Copying,
-    /// When processes became other programs.
-    execs: BTreeMap<u32, u64>,
 }
 
 /// Hears of the openings of some processes until nobody listens any more. `stacks`: for so long,
@@ -146,7 +136,7 @@ pub(super) fn trace(
         Ok(events) => {
             let mut tracer = Tracer {
                 events,
-                codes: BTreeMap::new(),
+                programs: Programs::default(),
                 ledger: Ledger::new(monotonic_ns(), held),
                 places: Places::default(),
                 room: Rc::new(Cell::new(MOST_KEPT)),
@@ -159,7 +149,6 @@ pub(super) fn trace(
                 lost_before: 0,
                 last: HashMap::new(),
                 copying: Copying::begun(monotonic_ns()),
-                execs: BTreeMap::new(),
             };
             tracer.run(pids, stacks, asks, outlet)
         }
@@ -196,11 +185,11 @@ impl Tracer {
                 match asks.try_recv() {
                     Ok(Ask::Look(look)) => self.looks.push_back(look),
                     Ok(Ask::Follow(now)) => {
-                        self.codes.retain(|pid, _| now.contains(pid));
+                        self.programs.keep(&now);
                         (pids, searches) = (now, 0);
                     }
                     // Where the kernel's own word of it was lost.
-                    Ok(Ask::Exec(pid)) => drop(self.codes.remove(&pid)),
+                    Ok(Ask::Exec(pid)) => self.programs.forget(pid),
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => return Ok(()),
                 }
@@ -228,14 +217,14 @@ impl Tracer {
 
     /// Takes in what the rings hold; gives how many stacks that were.
     fn read(&mut self, with_stacks: bool) -> usize {
-        let Self { events, cheap, deep, execs, .. } = self;
+        let Self { events, cheap, deep, programs, .. } = self;
         let before = deep.len();
         events.drain(with_stacks, &mut |told| match told {
             events::Heard::Created(created) => {
                 let Some(heard) = heard(created) else { return };
                 if created.deep { deep.push(heard) } else { cheap.push(heard) }
             }
-            &events::Heard::Exec { pid, at_ns } => drop(execs.insert(pid, at_ns)),
+            &events::Heard::Exec { pid, at_ns } => programs.exec(pid, at_ns),
         });
         deep.len() - before
     }
@@ -314,21 +303,9 @@ impl Tracer {
 
     /// The place that a stack leads to: by its end if that shows it, else by all that was copied.
     fn place(&mut self, pid: u32, call: &Call, copied: &Copied, at_ns: u64) -> u32 {
-        if let Some(exec_ns) = self.execs.get(&pid) {
-            if at_ns <= *exec_ns {
-                return self.places.number(places::unknown(call.name, GONE));
-            }
-            if self.codes.get(&pid).is_some_and(|code| code.read_ns <= *exec_ns) {
-                self.codes.remove(&pid);
-            }
-        }
-        let code = self.codes.entry(pid).or_insert_with(|| Program {
-            read_ns: monotonic_ns(),
-            code: Process::open(pid, 0).ok().and_then(|process| Code::of(&process).ok()),
-        });
-        let Some(code) = &mut code.code else {
-            let why = "the code of the process cannot be read";
-            return self.places.number(places::unknown(call.name, why));
+        let code = match self.programs.code(pid, at_ns) {
+            Ok(code) => code,
+            Err(why) => return self.places.number(places::unknown(call.name, why)),
         };
         let end = copied.stack.get(..SHALLOW_BYTES as usize).filter(|end| *end != &*copied.stack);
         let short = end.map(|end| Copied { stack: end.into(), ..copied.clone() });
@@ -386,9 +363,6 @@ impl Tracer {
         }
     }
 }
-
-/// Why a stack of a program is not looked at that no longer runs.
-const GONE: &str = "the process has become another program (exec) before its stack was looked at";
 
 fn key(heard: &Heard) -> (u32, u32, u32) {
     (heard.copied.tid, heard.call.id, heard.returned)

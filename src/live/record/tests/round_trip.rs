@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::{read, read_cut, written};
 use crate::live::facts::{
-    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle,
-    OpenedBy, Opener, Poll, PoolReading, SourceStatus, TargetFacts, TargetId,
+    Activity, Basis, Change, ConnectionCounts, Exhausted, Fact, FailedCall, Flow, HandleFacts,
+    HandleId, Lifecycle, OpenedBy, Opener, Poll, PoolReading, SourceStatus, TargetFacts, TargetId,
 };
 use crate::live::life_spans::LifeSpans;
 use crate::live::record::{MAX_TIME_MS, Reader};
@@ -99,6 +99,16 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn failed_call()(
+        failed_at in time(), pid: u32, opener in opener(), system: bool,
+        held: Option<u64>, limit: Option<u64>,
+    ) -> FailedCall {
+        let exhausted = if system { Exhausted::System } else { Exhausted::Process };
+        FailedCall { failed_at, pid, exhausted, opener, held, limit }
+    }
+}
+
+prop_compose! {
     fn poll()(times in vec(option::of(time()), 4), name in option::of(".{0,9}")) -> Poll {
         Poll {
             running_since: times[0], lost_since: times[1], spinning_since: times[2],
@@ -149,6 +159,11 @@ fn any_fact() -> impl Strategy<Value = Fact> {
             .prop_map(|(at, target, place, opener)| Fact::Opener { at, target, place, opener }),
         (time(), target(), any::<u32>(), any::<u64>())
             .prop_map(|(at, target, place, count)| Fact::Openings { at, target, place, count }),
+        (time(), target(), failed_call()).prop_map(|(at, target, failed)| Fact::FailedCall {
+            at,
+            target,
+            failed: Arc::new(failed)
+        }),
         (target(), facts).prop_map(|(target, (name, pids, uptime_ms, command, selector))| {
             let facts = TargetFacts { name, pids, uptime_ms, command, selector };
             Fact::Target { target, facts: Box::new(facts) }

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::{open, read, repository, written};
 use crate::live::facts::{
-    Activity, Basis, Change, ConnectionCounts, Fact, Flow, HandleFacts, HandleId, Lifecycle,
-    OpenedBy, Poll, PoolReading, SourceStatus, TargetFacts, TargetId,
+    Activity, Basis, Change, ConnectionCounts, Exhausted, Fact, FailedCall, Flow, HandleFacts,
+    HandleId, Lifecycle, OpenedBy, Poll, PoolReading, SourceStatus, TargetFacts, TargetId,
 };
 use crate::live::life_spans::LifeSpans;
 use crate::live::record::{Header, Item, Reader, Recorder};
@@ -126,6 +126,18 @@ fn every_key_written_is_in_the_schema() {
         },
         Fact::Opener { at, target, place: 1, opener: Arc::default() },
         Fact::Openings { at, target, place: 1, count: 2 },
+        Fact::FailedCall {
+            at,
+            target,
+            failed: Arc::new(FailedCall {
+                failed_at: 3,
+                pid: 1,
+                exhausted: Exhausted::Process,
+                opener: Arc::default(),
+                held: Some(4),
+                limit: Some(5),
+            }),
+        },
         Fact::Environment { at, target, name: some(), text: some() },
         Fact::Source {
             at,

@@ -91,17 +91,27 @@ const OLDER: &[Call] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER: &[Call] = &[];
 
+/// All of them.
+pub fn all() -> impl Iterator<Item = &'static Call> {
+    CALLS.iter().chain(OLDER)
+}
+
 /// A call by its number.
 pub fn by_id(id: u64) -> Option<&'static Call> {
-    CALLS.iter().chain(OLDER).find(|call| u64::from(call.id) == id)
+    all().find(|call| u64::from(call.id) == id)
 }
 
 /// The filter of `raw_syscalls:sys_exit` that lets these calls pass when they succeed. Every call
 /// of the program is tried against it: it halves what may fit with each step.
 pub fn filter() -> CString {
-    let mut ids: Vec<u32> = CALLS.iter().chain(OLDER).map(|call| call.id).collect();
+    only("ret >= 0")
+}
+
+/// A filter that lets these calls pass where they fulfil a condition, which is tried first.
+pub fn only(condition: &str) -> CString {
+    let mut ids: Vec<u32> = all().map(|call| call.id).collect();
     ids.sort_unstable();
-    CString::new(format!("ret >= 0 && ({})", any_of(&ids))).unwrap_or_default()
+    CString::new(format!("{condition} && ({})", any_of(&ids))).unwrap_or_default()
 }
 
 fn any_of(ids: &[u32]) -> String {
@@ -139,7 +149,7 @@ mod tests {
     #[test]
     fn calls_are_told_apart() {
         let all: std::collections::BTreeSet<u32> =
-            CALLS.iter().chain(OLDER).map(|call| call.id).collect();
+            super::all().map(|call| call.id).collect();
         assert_eq!(all.len(), CALLS.len() + OLDER.len());
         let socket = by_id(nr::__NR_socket.into()).unwrap();
         assert!(socket.may_give("socket") && !socket.may_give("file"));
@@ -158,7 +168,7 @@ mod tests {
     #[test]
     fn the_filter_lets_every_call_pass_and_nothing_else() {
         let text = filter().into_string().unwrap();
-        for call in CALLS.iter().chain(OLDER) {
+        for call in all() {
             assert!(text.contains(&format!("id == {}", call.id)), "{}", call.name);
         }
         assert_eq!(text.matches("id == ").count(), CALLS.len() + OLDER.len());

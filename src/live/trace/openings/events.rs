@@ -320,7 +320,7 @@ fn fitting(cpus: usize) -> &'static [usize] {
 }
 
 /// The process of a record of an exec, and when: thread, time and event stand at its end.
-fn exec_of(bytes: &[u8]) -> Option<(u32, u64)> {
+pub fn exec_of(bytes: &[u8]) -> Option<(u32, u64)> {
     let pid = u32::from_ne_bytes(*bytes.first_chunk()?);
     let (_, end) = bytes.split_last_chunk::<16>()?;
     Some((pid, u64::from_ne_bytes(*end.first_chunk()?)))

@@ -15,7 +15,7 @@ use crate::live::watch::standing::Leak;
 pub(super) const ONLY_A_COUNT: &str = "a count alone cannot tell a leak from load";
 
 /// A number with two or three significant digits.
-pub(super) fn number(value: f64) -> String {
+pub(in crate::live::watch) fn number(value: f64) -> String {
     let magnitude = value.abs();
     if !value.is_finite() {
         "unknown".to_owned()
