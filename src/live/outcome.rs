@@ -101,14 +101,14 @@ pub struct FailedCallOutcome {
     pub held: Vec<HeldGroup>,
 }
 
-/// A group of handles at one moment.
+/// A group of handles at the moment of a look.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeldGroup {
     /// Kind, and what leads from there to the group. Untrusted text.
     pub path: Vec<String>,
     /// How many it holds.
     pub count: u64,
-    /// Where they were opened, as far as a trace has told by then. Untrusted text.
+    /// Where those that it holds by now were opened, as far as a trace told. Untrusted text.
     pub sites: Vec<String>,
 }
 

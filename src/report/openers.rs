@@ -2,6 +2,7 @@
 
 use super::number::{duration, short};
 use crate::finding::{Linked, Relation};
+use crate::live::facts::Opener;
 use crate::live::outcome::{OpenerOutcome, Openers, Outcome};
 
 /// Places told in words.
@@ -70,15 +71,19 @@ pub fn folded(outcome: &Outcome) -> String {
     for target in &outcome.targets {
         let openers = target.resources.iter().filter_map(|resource| resource.openers.as_ref());
         for place in openers.flat_map(|openers| &openers.places) {
-            text.push_str(&format!("{} {}\n", stack(place).join(";"), place.promoted));
+            text.push_str(&format!(
+                "{} {}\n",
+                folded_stack(&place.opener).join(";"),
+                place.promoted
+            ));
         }
     }
     text
 }
 
 /// The frames of a place, the outermost first, harmless within a folded line.
-pub(super) fn stack(place: &OpenerOutcome) -> Vec<String> {
-    let named = place.opener.stack.iter().rev();
+pub(super) fn folded_stack(opener: &Opener) -> Vec<String> {
+    let named = opener.stack.iter().rev();
     named
         .map(|name| {
             let harmless = |c: char| match c {
@@ -111,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_folded_stack_is_one_line_whatever_functions_are_called() {
-        let place = &samples::openers().places[0];
-        assert_eq!(stack(place), ["main", "db::con:ne?ct"]);
+        let opener = &samples::openers().places[0].opener;
+        assert_eq!(folded_stack(opener), ["main", "db::con:ne?ct"]);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::finding::{Confidence, Evidence, Linked, Relation, Severity, Verdict};
-use crate::live::facts::{Opener, SourceStatus, TargetFacts, TargetId};
+use crate::live::facts::{Exhausted, FailedCall, Opener, SourceStatus, TargetFacts, TargetId};
 use crate::live::life_spans::LifeSpans;
 use crate::live::outcome::*;
 
@@ -93,6 +93,7 @@ fn target(id: u32, verdict: Verdict, resources: Vec<ResourceOutcome>) -> TargetO
             reason: "permission denied".into(),
             cost_us: 5,
         }],
+        failed_calls: vec![failed_call()],
         pools: vec![pool()],
         limits: BTreeMap::from([(
             "nproc".to_owned(),
@@ -182,6 +183,26 @@ pub(crate) fn openers() -> Openers {
             },
             place(pool, 4),
         ],
+    }
+}
+
+/// A call that failed at the limit of its process.
+fn failed_call() -> FailedCallOutcome {
+    let place = openers().places.swap_remove(0);
+    FailedCallOutcome {
+        failed: Arc::new(FailedCall {
+            failed_at: 3_500,
+            pid: 10,
+            exhausted: Exhausted::Process,
+            opener: place.opener,
+            held: Some(64),
+            limit: Some(64),
+        }),
+        held: vec![HeldGroup {
+            path: vec!["socket".into(), "tcp client".into()],
+            count: 60,
+            sites: vec!["db::connect src/db.rs:12".into()],
+        }],
     }
 }
 

@@ -13,6 +13,7 @@ mod connections;
 mod console;
 mod crowded;
 mod diagnosed;
+mod exhausted;
 mod healthy;
 mod joined;
 mod leaks;
@@ -100,6 +101,9 @@ fn main() -> ExitCode {
             tally.note(name, outcome);
         }
         for (name, outcome) in traced::all(&fits) {
+            tally.note(name, outcome);
+        }
+        for (name, outcome) in exhausted::all(&fits) {
             tally.note(name, outcome);
         }
         for (name, outcome) in truth::all(&fits) {

@@ -108,7 +108,7 @@ fn build(folder: &Path, name: &str, more: &[&str]) -> Result<PathBuf, String> {
 }
 
 /// Waits until it has events, and has opened no more of them for a while.
-fn listens(watch: &Child) -> bool {
+pub(crate) fn listens(watch: &Child) -> bool {
     let (begin, mut before, mut since) = (Instant::now(), 0, Instant::now());
     while begin.elapsed() < PATIENCE {
         std::thread::sleep(Duration::from_millis(100));

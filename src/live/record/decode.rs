@@ -8,7 +8,8 @@ use super::intern::{HandleNames, NameError, Texts};
 use super::line::{FlowPart, Id, Line, Probe, Text, Value};
 use crate::live::facts::{
     Activity, Basis, Change, ConnectionCounts, Exhausted, Fact, FailedCall, Flow, HandleFacts,
-    HandleId, Lifecycle, Millis, OpenedBy, Opener, Poll, PoolReading, SourceStatus, TargetFacts, TargetId,
+    HandleId, Lifecycle, Millis, OpenedBy, Opener, Poll, PoolReading, SourceStatus, TargetFacts,
+    TargetId,
 };
 use crate::live::life_spans::LifeSpans;
 
@@ -380,9 +381,8 @@ fn of_misfit(bytes: &[u8]) -> Option<Decoded> {
             }
         }
         "open" | "change" | "flow" | "poll" | "inherited" | "opened_by" | "opener" | "openings"
-        | "failed_call"
-        | "stack" | "environment" | "close" | "gauge" | "limit" | "tally" | "pool"
-        | "time_wait" | "connections" | "source" | "lifecycle" | "target" | "end" => None,
+        | "failed_call" | "stack" | "environment" | "close" | "gauge" | "limit" | "tally"
+        | "pool" | "time_wait" | "connections" | "source" | "lifecycle" | "target" | "end" => None,
         _ => Some(Decoded::Unknown),
     }
 }

@@ -71,8 +71,7 @@ impl Trap {
             Some(_) => None,
             None => Some(points[0].0.field("id", size_of::<u64>())?),
         };
-        let mut trap =
-            Self { rings, execs, events: Vec::new(), calls: HashMap::new(), id, ret };
+        let mut trap = Self { rings, execs, events: Vec::new(), calls: HashMap::new(), id, ret };
         for (point, call) in &points {
             let filter = match call {
                 Some(_) => CString::new(FAILED)?,
@@ -104,7 +103,11 @@ impl Trap {
     /// When the kernel refuses it.
     pub fn arm(&mut self, armed: bool) -> io::Result<()> {
         for event in &mut self.events {
-            if armed { event.enable()? } else { event.disable()? };
+            if armed {
+                event.enable()?
+            } else {
+                event.disable()?
+            };
         }
         Ok(())
     }

@@ -86,8 +86,7 @@ impl Rings {
     /// # Errors
     /// When so much memory may not be locked.
     pub fn waking_at(cpus: &[usize], bytes: usize, watermark: usize) -> io::Result<Self> {
-        let rings: io::Result<_> =
-            cpus.iter().map(|&cpu| owner(cpu, bytes, watermark)).collect();
+        let rings: io::Result<_> = cpus.iter().map(|&cpu| owner(cpu, bytes, watermark)).collect();
         Ok(Self { rings: rings?, lost: 0 })
     }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::explain::{hard_limit, resource_of, words};
+use jiff::Timestamp;
+
+use super::explain::{hard_limit, resource_of};
 use super::openers;
 use super::target::TargetWatch;
 use crate::finding::Severity;
@@ -18,6 +20,8 @@ const MOST: usize = 32;
 const OTHER_PLACES: usize = 3;
 /// Groups told of.
 const GROUPS: usize = 5;
+/// Groups of a smaller part of all are left out.
+const LEAST_PART: u64 = 20;
 /// A group is told by those below it while this many of them hold this share of it.
 const FEW: usize = 3;
 const SHARE: f64 = 0.8;
@@ -30,8 +34,8 @@ pub(super) struct FailedCalls(Vec<Call>);
 struct Call {
     at: Millis,
     failed: Arc<FailedCall>,
-    /// `None`: that look is not complete yet.
-    held: Option<Vec<HeldGroup>>,
+    /// What was held by then, and how many of it; `None`: that look is not complete yet.
+    held: Option<Vec<(GroupId, u64)>>,
 }
 
 impl FailedCalls {
@@ -43,14 +47,15 @@ impl FailedCalls {
         }
         fits
     }
+}
 
-    pub(super) fn outcomes(&self) -> Vec<FailedCallOutcome> {
-        let outcome = |call: &Call| FailedCallOutcome {
-            failed: Arc::clone(&call.failed),
-            held: call.held.clone().unwrap_or_default(),
-        };
-        self.0.iter().map(outcome).collect()
-    }
+/// The calls, with what was held then.
+pub(super) fn outcomes(target: &TargetWatch) -> Vec<FailedCallOutcome> {
+    let outcome = |call: &Call| FailedCallOutcome {
+        failed: Arc::clone(&call.failed),
+        held: call.held.iter().flatten().map(|held| group(target, *held)).collect(),
+    };
+    target.failed_calls.0.iter().map(outcome).collect()
 }
 
 /// Notes what was held after calls whose look is complete now; returns whether there were any.
@@ -68,24 +73,31 @@ pub(super) fn settle(target: &mut TargetWatch) -> bool {
 }
 
 /// The largest groups of file descriptors.
-fn held(target: &TargetWatch) -> Vec<HeldGroup> {
+fn held(target: &TargetWatch) -> Vec<(GroupId, u64)> {
+    let census = &target.own().census;
+    let count = |group: GroupId| census.group(group).now() as u64;
+    let roots = census.roots().iter().copied();
+    let kinds: Vec<GroupId> =
+        roots.filter(|&root| resource_of(&census.group(root).kind) == "fds").collect();
+    let all: u64 = kinds.iter().map(|&kind| count(kind)).sum();
+    let groups = kinds.into_iter().flat_map(|kind| told_by(census, kind));
+    let mut held: Vec<(GroupId, u64)> = groups.map(|group| (group, count(group))).collect();
+    held.retain(|(_, count)| *count > 0 && count * LEAST_PART >= all);
+    held.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    held.truncate(GROUPS);
+    held
+}
+
+/// A group, and who opened what it holds by now.
+fn group(target: &TargetWatch, (id, count): (GroupId, u64)) -> HeldGroup {
     let line = target.own();
-    let roots = line.census.roots().iter().copied();
-    let mut groups: Vec<GroupId> =
-        roots.filter(|&root| resource_of(&line.census.group(root).kind) == "fds").collect();
-    groups = groups.into_iter().flat_map(|group| told_by(&line.census, group)).collect();
-    groups.sort_by_key(|&group| std::cmp::Reverse(line.census.group(group).now()));
-    let told = groups.into_iter().filter(|&group| line.census.group(group).now() > 0).take(GROUPS);
-    told.map(|group| {
-        // Whatever was opened counts here, however young it is.
-        let openers = openers::of_group(target, line, group, 0);
-        HeldGroup {
-            path: line.census.path(group).iter().map(ToString::to_string).collect(),
-            count: line.census.group(group).now() as u64,
-            sites: openers::sites(openers.as_ref()),
-        }
-    })
-    .collect()
+    // Whatever was opened counts here, however young it is.
+    let openers = openers::of_group(target, line, id, 0);
+    HeldGroup {
+        path: line.census.path(id).iter().map(ToString::to_string).collect(),
+        count,
+        sites: openers::sites(openers.as_ref()),
+    }
 }
 
 /// The group, or those below it where a few of them are nearly all of it.
@@ -107,24 +119,27 @@ pub(super) fn diagnoses(target: &TargetWatch) -> Vec<Diagnosis> {
 }
 
 fn diagnosis(target: &TargetWatch, exhausted: Exhausted) -> Option<Diagnosis> {
-    let mut calls = target.failed_calls.0.iter().filter(|call| {
-        call.failed.exhausted == exhausted && call.held.is_some()
-    });
+    let mut calls = target
+        .failed_calls
+        .0
+        .iter()
+        .filter(|call| call.failed.exhausted == exhausted && call.held.is_some());
     let first = calls.next()?;
-    let held = first.held.as_deref().unwrap_or_default();
+    let held: Vec<HeldGroup> =
+        first.held.iter().flatten().map(|held| group(target, *held)).collect();
     let failed = &first.failed;
     let mut message = format!(
-        "{} failed for want of a file descriptor ({}) {}, {} into the watch: {}",
+        "{} failed for want of a file descriptor ({}) {}, {}: {}",
         failed.opener.call,
         exhausted.errno(),
         place(failed),
-        duration((failed.failed_at - target.origin) as f64 / 1000.0),
+        when(target, failed.failed_at),
         fill(failed),
     );
     let groups: Vec<String> =
-        held.iter().map(|group| format!("{} {}", group.count, group.path.join(" > "))).collect();
+        held.iter().map(|group| format!("{} of {}", group.count, group.path.join(" > "))).collect();
     if !groups.is_empty() {
-        message.push_str(&format!("; most are {}", groups.join(", ")));
+        message.push_str(&format!("; {}", groups.join(", ")));
     }
     let heard = target.gauges.get(FAILED).map_or(0.0, |gauge| gauge.value);
     if heard > 1.0 {
@@ -162,6 +177,16 @@ fn diagnosis(target: &TargetWatch, exhausted: Exhausted) -> Option<Diagnosis> {
     let mut diagnosis = Diagnosis::new(rule, Severity::Error, message, steps);
     diagnosis.examples = others;
     Some(diagnosis)
+}
+
+/// The time of day, where that is known: who reads it was asleep.
+fn when(target: &TargetWatch, at: Millis) -> String {
+    let into = format!("{} into the watch", duration(at as f64 / 1000.0));
+    let clock = target.wall_start_ms.and_then(|start| start.checked_add(at));
+    match clock.and_then(|ms| Timestamp::from_second(ms.div_euclid(1000)).ok()) {
+        Some(clock) => format!("at {clock}, {into}"),
+        None => into,
+    }
 }
 
 /// From where the call was made.

@@ -150,9 +150,12 @@ impl Watch {
         if self.targets.len() >= MAX_TARGETS && !self.targets.contains_key(&target) {
             return self.dropped += 1;
         }
-        let timing = self.timing;
-        let watch =
-            self.targets.entry(target).or_insert_with(|| TargetWatch::new(target, timing, origin));
+        let (timing, settings) = (self.timing, self.settings);
+        let watch = self.targets.entry(target).or_insert_with(|| {
+            let mut watch = TargetWatch::new(target, timing, origin);
+            watch.wall_start_ms = settings.wall_start_ms;
+            watch
+        });
         if let Fact::Source { at, watermark: Some(_), .. } = fact
             && self.last_beats.0 != Some(*at)
         {

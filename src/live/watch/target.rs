@@ -34,6 +34,8 @@ pub(super) struct TargetWatch {
     pub(super) target: TargetId,
     pub(super) timing: Timing,
     pub(super) origin: Millis,
+    /// Wall clock at event time 0, milliseconds since the Unix epoch.
+    pub(super) wall_start_ms: Option<i64>,
     pub(super) facts: TargetFacts,
     /// What is held, first by all sources that keep our time, then by those with their own.
     pub(super) lines: Vec<Timeline>,
@@ -79,6 +81,7 @@ impl TargetWatch {
             target,
             timing,
             origin,
+            wall_start_ms: None,
             facts: TargetFacts::default(),
             lines: vec![Timeline::new("", timing, origin)],
             joined: Joined::new(),
@@ -411,7 +414,7 @@ impl TargetWatch {
                 .map(|(role, durations)| (role.to_string(), *durations))
                 .collect(),
             connections: connections::outcomes(self),
-            failed_calls: self.failed_calls.outcomes(),
+            failed_calls: exhaustion::outcomes(self),
             lifecycle: self.lifecycle.clone(),
             ended_at: self.ended_at,
         }

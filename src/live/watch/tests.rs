@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::live::facts::{
-    Activity, Basis, Change, ConnectionCounts, HandleFacts, OpenedBy, Opener, SourceStatus,
-    TargetFacts,
+    Activity, Basis, Change, ConnectionCounts, Exhausted, FailedCall, HandleFacts, OpenedBy,
+    Opener, SourceStatus, TargetFacts,
 };
 use crate::live::life_spans::LifeSpans;
 use crate::live::outcome::{FindingChange, ResourceOutcome};
@@ -603,4 +603,88 @@ fn a_peer_that_only_the_tracer_met_has_bounds() {
     let estimate = row.estimate.unwrap();
     // The other ends closed first: nothing tells how many of the namespace's were to this port.
     assert_eq!((estimate.opened, estimate.low, estimate.high), (None, 0, 1_000));
+}
+
+/// A watch in which 60 connections are held when a call fails.
+fn exhausted(exhausted: Exhausted, opener: Opener) -> Watch {
+    let settings = Settings { wall_start_ms: Some(1_700_000_000_000), ..Settings::default() };
+    let mut history = History::new(settings, 7_200_000);
+    let target = TargetId(0);
+    let place = Opener { function: "pools".into(), certain: true, ..Opener::default() };
+    let place = Fact::Opener { at: 0, target, place: 0, opener: std::sync::Arc::new(place) };
+    history.watch.step(&[place]);
+    let mut facts = Vec::new();
+    for _ in 0..60 {
+        let facts_of = connection("10.0.0.9:80", Activity::SilentSince(0));
+        let id = history.open(&mut facts, 5_000, facts_of);
+        let opened = OpenedBy { place: 0, since: 5_000 };
+        facts.push(Fact::Change { at: 5_000, id, change: Change::OpenedBy(opened) });
+    }
+    let failed = FailedCall {
+        failed_at: 4_800,
+        pid: 7,
+        exhausted,
+        opener: std::sync::Arc::new(opener),
+        held: Some(64),
+        limit: Some(64),
+    };
+    facts.push(Fact::FailedCall { at: 5_000, target, failed: std::sync::Arc::new(failed) });
+    let name = "calls_failed_at_limit".into();
+    facts.push(Fact::Gauge { at: 5_000, target, pid: None, name, value: 9.0 });
+    history.beat(5_000, facts);
+    history.watch
+}
+
+#[test]
+fn the_first_call_that_fails_is_told_with_what_was_held() {
+    let opener = Opener {
+        function: "reads_settings".into(),
+        call: "openat".into(),
+        certain: true,
+        ..Opener::default()
+    };
+    let watch = exhausted(Exhausted::Process, opener);
+    let outcome = watch.outcome();
+    let [failed] = &outcome.targets[0].failed_calls[..] else { panic!("{outcome:?}") };
+    let [group] = &failed.held[..] else { panic!("{failed:?}") };
+    assert_eq!((group.count, &*group.path[0]), (60, "socket"));
+    assert!(group.sites[0].starts_with("pools"), "{group:?}");
+    let mut all = outcome.targets[0].diagnoses.iter();
+    let told = all.find(|diagnosis| diagnosis.rule == "descriptors-exhausted").unwrap();
+    for part in [
+        "openat failed",
+        "(EMFILE) in reads_settings",
+        "2023-11-14T22:13:24Z",
+        "process 7 held 64 of 64",
+        "60 of socket",
+        "9 calls that failed were heard",
+    ] {
+        assert!(told.message.contains(part), "{part}: {}", told.message);
+    }
+    assert!(told.next_steps[0].contains("pools"), "{told:?}");
+    assert!(told.next_steps.iter().any(|step| step.contains("--nofile=128")), "{told:?}");
+}
+
+#[test]
+fn a_full_host_is_told_apart_from_a_full_process() {
+    let opener = Opener {
+        call: "socket".into(),
+        unknown: "the stack could not be unwound".into(),
+        ..Opener::default()
+    };
+    let outcome = exhausted(Exhausted::System, opener).outcome();
+    let mut all = outcome.targets[0].diagnoses.iter();
+    let told = all.find(|diagnosis| diagnosis.rule == "host-files-exhausted").unwrap();
+    assert!(told.message.contains("(ENFILE) at a place that is not known"), "{told:?}");
+    assert!(told.message.contains("the host held 64 of 64"), "{told:?}");
+    assert!(!told.next_steps.iter().any(|step| step.contains("prlimit")), "{told:?}");
+}
+
+#[test]
+fn where_no_call_fails_nothing_is_told() {
+    let mut history = History::new(Settings::default(), 7_200_000);
+    traced(&mut history, 20, "lost");
+    let outcome = history.watch.outcome();
+    assert!(outcome.targets[0].failed_calls.is_empty());
+    assert!(outcome.targets[0].diagnoses.iter().all(|d| !d.rule.contains("exhausted")));
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::super::number::rounded;
 use super::connections::Connections;
+use super::failed_calls::FailedCall;
 use super::openers::{Opener, Traced};
 use crate::live::facts::{Lifecycle, Millis, SourceStatus};
 use crate::live::outcome::{self, DiagnosisChange, FindingChange, Outcome};
@@ -96,6 +97,7 @@ pub(super) struct Target<'a> {
     pools: Vec<Pool<'a>>,
     gauges: BTreeMap<&'a str, Option<f64>>,
     connections: Vec<Connections<'a>>,
+    failed_calls: Vec<FailedCall<'a>>,
     processes: Vec<Process<'a>>,
     lifecycle: Vec<Event>,
     ended_seconds: Option<f64>,
@@ -124,6 +126,7 @@ impl<'a> Target<'a> {
             pools: o.pools.iter().map(Pool::new).collect(),
             gauges: gauges(&o.gauges),
             connections: o.connections.iter().map(Connections::new).collect(),
+            failed_calls: o.failed_calls.iter().map(FailedCall::new).collect(),
             processes: o
                 .processes
                 .iter()

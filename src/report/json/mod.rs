@@ -2,6 +2,7 @@
 
 mod connections;
 mod document;
+mod failed_calls;
 mod openers;
 #[cfg(test)]
 mod tests;

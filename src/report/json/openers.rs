@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::super::number::rounded;
-use super::super::openers::stack;
+use super::super::openers::folded_stack;
 use crate::finding::Linked;
 use crate::live::outcome;
 
@@ -75,7 +75,7 @@ impl<'a> Opener<'a> {
             survivors: o.survivors,
             promoted: o.promoted,
             share: o.share.and_then(rounded),
-            stack: stack(o).join(";"),
+            stack: folded_stack(opener).join(";"),
             source_line: o.source_line.as_deref(),
             static_findings: o.linked.iter().map(StaticFinding::new).collect(),
         }
@@ -112,6 +112,6 @@ impl<'a> Traced<'a> {
     }
 }
 
-fn some(text: &str) -> Option<&str> {
+pub(super) fn some(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }

@@ -73,10 +73,51 @@ struct Target {
     pools: Vec<Pool>,
     gauges: BTreeMap<String, Option<f64>>,
     connections: Vec<Connections>,
+    failed_calls: Vec<FailedCall>,
     processes: Vec<Process>,
     lifecycle: Vec<Event>,
     #[serde(deserialize_with = "Option::deserialize")]
     ended_seconds: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct FailedCall {
+    #[serde(deserialize_with = "Option::deserialize")]
+    failed_seconds: Option<f64>,
+    error: String,
+    pid: u32,
+    #[serde(deserialize_with = "Option::deserialize")]
+    call: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    function: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    file: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    line: Option<u32>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    module: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    through: Option<String>,
+    certain: bool,
+    #[serde(deserialize_with = "Option::deserialize")]
+    unknown: Option<String>,
+    stack: String,
+    #[serde(deserialize_with = "Option::deserialize")]
+    held: Option<u64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    limit: Option<u64>,
+    groups: Vec<HeldGroup>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct HeldGroup {
+    group: Vec<String>,
+    count: u64,
+    sites: Vec<String>,
 }
 
 #[derive(Deserialize)]

@@ -137,7 +137,8 @@ impl Exhaustion {
                     held: call.held,
                     limit: call.limit,
                 };
-                let fact = Fact::FailedCall { at: beat.at, target: target.id, failed: failed.into() };
+                let fact =
+                    Fact::FailedCall { at: beat.at, target: target.id, failed: failed.into() };
                 beat.out.push(fact);
             }
         }

@@ -215,7 +215,8 @@ impl Listener {
 /// How many are held, and how many there may be, of whatever was exhausted.
 fn counts(event: &Event) -> (Option<u64>, Option<u64>) {
     if event.exhausted == Exhausted::System {
-        return limits::files_of_host().map_or((None, None), |(used, most)| (Some(used), Some(most)));
+        return limits::files_of_host()
+            .map_or((None, None), |(used, most)| (Some(used), Some(most)));
     }
     let Ok(process) = Process::open(event.pid, 0) else { return (None, None) };
     // The table of the very thread: threads may have tables of their own.

@@ -148,9 +148,8 @@ mod tests {
 
     #[test]
     fn calls_are_told_apart() {
-        let all: std::collections::BTreeSet<u32> =
-            super::all().map(|call| call.id).collect();
-        assert_eq!(all.len(), CALLS.len() + OLDER.len());
+        let ids: std::collections::BTreeSet<u32> = all().map(|call| call.id).collect();
+        assert_eq!(ids.len(), CALLS.len() + OLDER.len());
         let socket = by_id(nr::__NR_socket.into()).unwrap();
         assert!(socket.may_give("socket") && !socket.may_give("file"));
         let open = by_id(nr::__NR_openat.into()).unwrap();
