@@ -1,5 +1,5 @@
-//! What `watch --trace` costs a program that opens and closes 5,000 times a second, beside perf and
-//! strace: CPU time of that program, with and without a listener by turns.
+//! What `watch --trace` and `--on-emfile` cost a program that opens and closes 5,000 times a second,
+//! beside perf and strace: CPU time of that program, with and without a listener by turns.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -44,15 +44,23 @@ struct Listener {
     program: &'static str,
     arguments: &'static [&'static str],
     settled: Duration,
+    /// It listens to another process.
+    bystander: bool,
 }
 
 const OPENAT: &str = "syscalls:sys_exit_openat";
 
-const LISTENERS: [Listener; 8] = [
-    trace("--trace on, frame pointers", Build::FramePointers, &[]),
-    trace("--trace on, none", Build::None, &[]),
-    trace("--trace on, none, large stacks", Build::Far, &[]),
-    trace("--trace on --trace-for 1ms, none", Build::None, &["--trace-for", "1ms"]),
+const LISTENERS: [Listener; 10] = [
+    trap("--on-emfile, idle", false),
+    trap("--on-emfile, idle, a bystander", true),
+    trace("--trace on, frame pointers", Build::FramePointers, &["--trace", "on"]),
+    trace("--trace on, none", Build::None, &["--trace", "on"]),
+    trace("--trace on, none, large stacks", Build::Far, &["--trace", "on"]),
+    trace(
+        "--trace on --trace-for 1ms, none",
+        Build::None,
+        &["--trace", "on", "--trace-for", "1ms"],
+    ),
     perf("perf record -g", Build::FramePointers, &["record", "-g", "-e", OPENAT]),
     perf("perf record -g, none", Build::None, &["record", "-g", "-e", OPENAT]),
     perf(
@@ -66,16 +74,25 @@ const LISTENERS: [Listener; 8] = [
         program: "strace",
         arguments: &["-k", "-e", "trace=openat,close", "-o", "/dev/null"],
         settled: BEGUN,
+        bystander: false,
     },
 ];
 
+/// A trap that nothing falls into.
+const fn trap(name: &'static str, bystander: bool) -> Listener {
+    let program = env!("CARGO_BIN_EXE_poolscan");
+    let arguments: &[&str] = &["--trace", "off", "--on-emfile"];
+    let build = Build::FramePointers;
+    Listener { name, build, program, arguments, settled: BEGUN, bystander }
+}
+
 const fn trace(name: &'static str, build: Build, arguments: &'static [&'static str]) -> Listener {
     let program = env!("CARGO_BIN_EXE_poolscan");
-    Listener { name, build, program, arguments, settled: SETTLED }
+    Listener { name, build, program, arguments, settled: SETTLED, bystander: false }
 }
 
 const fn perf(name: &'static str, build: Build, arguments: &'static [&'static str]) -> Listener {
-    Listener { name, build, program: "perf", arguments, settled: BEGUN }
+    Listener { name, build, program: "perf", arguments, settled: BEGUN, bystander: false }
 }
 
 fn main() {
@@ -207,11 +224,12 @@ struct Attached(Child);
 impl Attached {
     /// None where it is not installed, or may not.
     fn start(listener: &Listener, target: &mut Target, folder: &Path) -> Option<Self> {
-        let pid = target.child.id().to_string();
+        let listened = if listener.bystander { std::process::id() } else { target.child.id() };
+        let pid = listened.to_string();
         let mut command = Command::new(listener.program);
         if listener.program == env!("CARGO_BIN_EXE_poolscan") {
             command.args(["watch", &pid, "--format", "json"]);
-            command.args(["--trace", "on"]).args(listener.arguments);
+            command.args(listener.arguments);
         } else {
             command.args(listener.arguments).args(["-p", &pid]);
         }

@@ -89,7 +89,7 @@ impl Trap {
 
     /// Files that this takes.
     pub fn files(&self) -> usize {
-        self.events.len() + self.rings.len() + self.execs.len()
+        self.events.len() + self.rings.count() + self.execs.count()
     }
 
     /// Whether every call of the host is tried, which costs more.

@@ -112,7 +112,7 @@ impl Rings {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.rings.len()
     }
 

@@ -126,14 +126,15 @@ impl Exhaustion {
         let of_target = |pid| known.pids.contains(&pid) || before.contains(&pid);
         for call in self.calls.iter().filter(|call| of_target(call.pid)) {
             known.heard += 1;
-            let key = Opener { stack: Arc::default(), ..call.opener.clone() };
+            let Some(opener) = &call.opener else { continue };
+            let key = Opener { stack: Arc::default(), ..opener.clone() };
             if known.places.len() < MOST_PLACES && known.places.insert((call.exhausted, key)) {
                 let ago = time.begin_ns.saturating_sub(call.at_ns) / 1_000_000;
                 let failed = FailedCall {
                     failed_at: beat.at - Millis::try_from(ago).unwrap_or(Millis::MAX),
                     pid: call.pid,
                     exhausted: call.exhausted,
-                    opener: Arc::new(call.opener.clone()),
+                    opener: Arc::new(opener.clone()),
                     held: call.held,
                     limit: call.limit,
                 };

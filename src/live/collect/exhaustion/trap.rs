@@ -34,7 +34,8 @@ pub(super) struct Call {
     pub(super) at_ns: u64,
     pub(super) pid: u32,
     pub(super) exhausted: Exhausted,
-    pub(super) opener: Opener,
+    /// `None`: more failed at once than is looked at.
+    pub(super) opener: Option<Opener>,
     pub(super) held: Option<u64>,
     pub(super) limit: Option<u64>,
 }
@@ -185,11 +186,7 @@ impl Listener {
         let mut calls = Vec::new();
         for ((held, limit), event) in counted {
             let spent = !calls.is_empty() && cpu_time().saturating_sub(begin) >= SPENT;
-            let opener = if spent {
-                places::unknown(event.call, "more failed at once than is looked at")
-            } else {
-                self.place(&event)
-            };
+            let opener = (!spent).then(|| self.place(&event));
             let Event { at_ns, pid, exhausted, .. } = event;
             calls.push(Call { at_ns, pid, exhausted, opener, held, limit });
         }
