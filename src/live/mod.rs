@@ -24,4 +24,5 @@ mod sys;
 pub mod target;
 #[cfg(target_os = "linux")]
 pub mod trace;
+pub mod wall_clock;
 pub mod watch;

@@ -1,5 +1,7 @@
 //! Drives the collectors over all targets: cheap counts on every tick, identities on a beat.
 
+mod exhaustion;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -173,21 +175,6 @@ impl Sampler {
     /// Why openers are not traced although that was begun; empty where they are.
     pub fn openers_failed(&self, target: TargetId) -> &str {
         self.openers.as_ref().map_or("", |openers| openers.failed(target))
-    }
-
-    /// Waits for calls of the targets that fail because no more file descriptors may be had.
-    pub fn with_exhaustion(&mut self) {
-        self.exhaustion = Some(Exhaustion::start(self.watched.iter().map(|w| &w.target)));
-    }
-
-    /// Whether such a call has failed since this was last asked, so that it is time for a look.
-    pub fn exhausted(&self) -> bool {
-        self.exhaustion.as_ref().is_some_and(Exhaustion::fired)
-    }
-
-    /// Why such calls are not heard although that was begun; empty where they are.
-    pub fn exhaustion_failed(&self) -> &str {
-        self.exhaustion.as_ref().map_or("", Exhaustion::failed)
     }
 
     /// The bucket width.

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::explain::{hard_limit, resource_of};
 use super::openers;
 use super::target::TargetWatch;
@@ -12,6 +10,7 @@ use crate::live::census::{Census, GroupId};
 use crate::live::diagnose::{duration, raise};
 use crate::live::facts::{Exhausted, FailedCall, Millis};
 use crate::live::outcome::{Diagnosis, FailedCallOutcome, HeldGroup};
+use crate::live::wall_clock;
 
 /// Gauge: calls heard of that failed.
 const FAILED: &str = "calls_failed_at_limit";
@@ -182,8 +181,7 @@ fn diagnosis(target: &TargetWatch, exhausted: Exhausted) -> Option<Diagnosis> {
 /// The time of day, where that is known: who reads it was asleep.
 fn when(target: &TargetWatch, at: Millis) -> String {
     let into = format!("{} into the watch", duration(at as f64 / 1000.0));
-    let clock = target.wall_start_ms.and_then(|start| start.checked_add(at));
-    match clock.and_then(|ms| Timestamp::from_second(ms.div_euclid(1000)).ok()) {
+    match wall_clock::second(target.wall_start_ms, at) {
         Some(clock) => format!("at {clock}, {into}"),
         None => into,
     }
