@@ -156,7 +156,7 @@ fn openings(pid: u32) -> Check {
 /// Set for a moment: it is of the host, whoever is watched.
 fn exhaustion() -> Check {
     let adds = "which call fails first for want of a file descriptor (watch --on-emfile); costs \
-                calls that create one 0.1 µs, and others of the host 0.05 µs meanwhile";
+                calls that create one 0.1 to 0.3 µs, and others of the host 0.05 µs meanwhile";
     let name = "exhaustion";
     match exhaustion::attempt() {
         Ok(files) => yes(name, format!("the trap can be set, by {files} files"), adds),
