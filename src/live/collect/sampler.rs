@@ -294,13 +294,14 @@ impl Sampler {
             let begin = cpu_time();
             watched.inherited.sample(fds, target, &table, watched.inherited_cost, &mut beat);
             watched.inherited_cost += cpu_time().saturating_sub(begin);
+            watched.look.0.begin_births();
             watched.others.sample(target, &table, &mut beat);
             if let Some(traced) = &mut self.traced {
                 traced.deliver(target, &fds.sockets, &mut beat);
             }
             if let Some(openers) = &mut self.openers {
                 let (time, from) = watched.look;
-                openers.deliver((target, fds), from, time, &mut beat);
+                openers.deliver((target, fds, &watched.others), from, time, &mut beat);
             }
             for remote in &mut watched.remotes {
                 remote.deliver(target, &mut beat);

@@ -96,9 +96,14 @@ pub(super) fn of_doubt(doubt: Doubt) -> Opener {
             Doubt::NoCall => NO_CALL,
             Doubt::OtherKind => OTHER_KIND,
             Doubt::Lost => "events were lost when it was opened",
+            Doubt::NoStart => NO_START,
         },
     )
 }
+
+/// Why it is not known who started a thread or child.
+const NO_START: &str = "no call that was traced started it: it is another process's that ended before \
+    it (adopted), or more was started than is told apart";
 
 /// A place that is not known.
 pub(super) fn unknown(call: &str, why: &str) -> Opener {

@@ -84,6 +84,8 @@ pub enum Doubt {
     OtherKind,
     /// Events were lost in between.
     Lost,
+    /// No call that was heard of started it.
+    NoStart,
 }
 
 /// Calls and handles of one target.
@@ -128,11 +130,6 @@ impl<T: Clone> Ledger<T> {
         };
         held.into_iter().for_each(|held| ledger.hold(held, None));
         ledger
-    }
-
-    /// The process in which a handle is held.
-    pub fn pid_of(&self, id: HandleId) -> Option<u32> {
-        self.numbers.get(&id).map(|(pid, _)| *pid)
     }
 
     /// Calls that found no room.
