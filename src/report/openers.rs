@@ -15,11 +15,23 @@ struct Words {
     made: &'static str,
     /// What is true of those that are left.
     left: &'static str,
+    /// Where to look when a pool has done it.
+    look: &'static str,
 }
 
-const OPENED: Words = Words { done: "opened", made: "openings", left: "still open" };
-const THREADS: Words = Words { done: "started", made: "threads", left: "still there" };
-const CHILDREN: Words = Words { done: "started", made: "children", left: "still there" };
+const OPENED: Words = Words {
+    done: "opened",
+    made: "openings",
+    left: "still open",
+    look: "who keeps them: look for what is taken and not given back",
+};
+const THREADS: Words = Words {
+    done: "started",
+    made: "threads",
+    left: "still there",
+    look: "who keeps them busy: look for what blocks in them",
+};
+const CHILDREN: Words = Words { made: "children", ..THREADS };
 
 /// A line for each place that opened survivors, then what is not known; none where nothing was traced.
 pub(super) fn lines(resource: &ResourceOutcome) -> Vec<String> {
@@ -59,7 +71,7 @@ fn unknown(openers: &Openers) -> u64 {
 }
 
 fn of_place(place: &OpenerOutcome, age: &str, words: &Words) -> String {
-    let Words { done, made, left } = words;
+    let Words { done, made, left, look } = words;
     let OpenerOutcome { opener, openings, survivors, promoted, share, .. } = place;
     let share = share.map_or_else(String::new, |share| format!(", {}%", short(share * 100.0)));
     let numbers = format!(
@@ -67,8 +79,7 @@ fn of_place(place: &OpenerOutcome, age: &str, words: &Words) -> String {
     );
     if !opener.through.is_empty() {
         return format!(
-            "{done} through {} ({}): {numbers}; whoever was on the stack then need not be who keeps \
-             them: look for what is taken and not given back",
+            "{done} through {} ({}): {numbers}; whoever was on the stack then need not be {look}",
             opener.through, opener.call
         );
     }

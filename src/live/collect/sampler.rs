@@ -21,7 +21,7 @@ use super::openers::{LookTime, Openers};
 use super::others::Others;
 use super::own;
 use super::socket_facts::{Ports, endpoint};
-use super::traced::Traced;
+use super::traced::{Traced, monotonic_ns};
 use crate::live::facts::{Fact, Lifecycle, Millis, SourceStatus, TargetId};
 use crate::live::host::net_tables;
 use crate::live::host::process_table::ProcessTable;
@@ -255,6 +255,7 @@ impl Sampler {
         if let Some(traced) = &mut self.traced {
             traced.take();
         }
+        let births_ns = monotonic_ns();
         let table = ProcessTable::read();
         let from = out.len();
         let mut living = 0;
@@ -269,7 +270,7 @@ impl Sampler {
                 out: &mut *out,
                 ids: &mut self.ids,
             };
-            watched.look = (LookTime::begin(), from);
+            watched.look = (LookTime::begin(births_ns), from);
             watched.fds.sweep(&watched.target, &mut beat);
             watched.look.0.end();
             watched.fds_cost += cpu_time().saturating_sub(begin);
@@ -294,7 +295,6 @@ impl Sampler {
             let begin = cpu_time();
             watched.inherited.sample(fds, target, &table, watched.inherited_cost, &mut beat);
             watched.inherited_cost += cpu_time().saturating_sub(begin);
-            watched.look.0.begin_births();
             watched.others.sample(target, &table, &mut beat);
             if let Some(traced) = &mut self.traced {
                 traced.deliver(target, &fds.sockets, &mut beat);

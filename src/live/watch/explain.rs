@@ -599,7 +599,8 @@ pub(super) fn diagnoses(target: &TargetWatch) -> Vec<Diagnosis> {
     for diagnosis in &mut found {
         diagnosis.id = format!("{}/{}", target.target.0, diagnosis.id);
         let openers = openers::of_diagnosis(target, diagnosis);
-        let step = openers.as_ref().and_then(|found| openers::step(diagnosis.kind.as_deref(), found));
+        let step =
+            openers.as_ref().and_then(|found| openers::step(diagnosis.kind.as_deref(), found));
         diagnosis.next_steps.extend(step);
     }
     found

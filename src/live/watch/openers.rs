@@ -59,7 +59,9 @@ const TRACED: [&str; 3] = ["fds", "threads", "children"];
 /// Groups of a target that grow, or that something is wrong with, and that calls make.
 pub(super) fn wanted(target: &TargetWatch) -> Vec<Wanted> {
     let suspect = target.findings().filter(|found| {
-        TRACED.contains(&found.resource.as_str()) && found.verdict >= Verdict::Suspect && found.kind.is_some()
+        TRACED.contains(&found.resource.as_str())
+            && found.verdict >= Verdict::Suspect
+            && found.kind.is_some()
     });
     let of = |found: &ResourceOutcome| Wanted {
         target: target.target,

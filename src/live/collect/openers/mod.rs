@@ -110,19 +110,14 @@ pub(super) struct LookTime {
 }
 
 impl LookTime {
-    /// A look that begins now.
-    pub(super) fn begin() -> Self {
-        Self { begin_ns: monotonic_ns(), ..Self::default() }
+    /// A look that begins now; at threads and children it began when `births_ns` says.
+    pub(super) fn begin(births_ns: u64) -> Self {
+        Self { begin_ns: monotonic_ns(), end_ns: 0, births_ns }
     }
 
     /// It ends now.
     pub(super) fn end(&mut self) {
         self.end_ns = monotonic_ns();
-    }
-
-    /// Threads and children are looked at from now on.
-    pub(super) fn begin_births(&mut self) {
-        self.births_ns = monotonic_ns();
     }
 }
 

@@ -47,6 +47,8 @@ pub enum Role {
     Pool(Through),
     /// The part of such a library that has the program's own code connect for it.
     Maker(Through),
+    /// The part of such a library that makes it: what it opens then is for its caller.
+    Founder,
     /// It runs a program whose own calls are not among native frames.
     Interpreter(Arc<str>),
     /// The program's own.
@@ -149,10 +151,13 @@ impl Frames {
         let (mut last, mut interpreted) = (None, None);
         for (at, frame) in self.frames.iter().enumerate() {
             match &frame.role {
-                Role::Runtime | Role::Trampoline | Role::Library(_) => last = frame.unknown.clone(),
+                Role::Runtime | Role::Trampoline | Role::Library(_) | Role::Founder => {
+                    last = frame.unknown.clone();
+                }
                 Role::Interpreter(what) => {
                     interpreted = Some(Why::Interpreted(Arc::clone(what)));
                 }
+                Role::Pool(_) if self.is_founded(at) => last = frame.unknown.clone(),
                 Role::Pool(through) | Role::Maker(through) => {
                     return Site::Through(through.clone());
                 }
@@ -168,6 +173,12 @@ impl Frames {
         }
         let why = interpreted.or_else(|| self.incomplete.clone()).or(last);
         Site::Unknown(why.unwrap_or(Why::NoOwnFrame))
+    }
+
+    /// Whether a pool has opened something as it was made.
+    fn is_founded(&self, at: usize) -> bool {
+        let own = |frame: &&Frame| !matches!(frame.role, Role::User | Role::Unknown);
+        self.frames[at..].iter().take_while(own).any(|frame| frame.role == Role::Founder)
     }
 
     /// A frame of the program's own, unless a pool called it to have a connection made.
@@ -252,6 +263,10 @@ mod tests {
         // The program's own connect, called by the pool.
         let called = [Role::Runtime, Role::User, Role::Maker(pool()), Role::User];
         assert_eq!(site(&called, 4), through);
+        // One that is made by the program, and not by what the program does within it.
+        let made = [Role::Runtime, Role::Pool(pool()), Role::Runtime, Role::Founder, Role::User];
+        assert!(matches!(site(&made, 5), Site::User { certain: true, .. }));
+        assert_eq!(site(&[Role::Pool(pool()), Role::User, Role::Founder], 3), through);
         // A handler within a pool of something else is the program's own.
         let within = [Role::User, Role::Pool(pool()), Role::User];
         assert!(matches!(site(&within, 3), Site::User { .. }));
