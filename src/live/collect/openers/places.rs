@@ -156,7 +156,11 @@ mod tests {
 
     #[test]
     fn what_a_pool_opens_has_no_line() {
-        let pool = Through { name: "pool".into(), families: Arc::from(["pool".to_owned()]) };
+        let pool = Through {
+            name: "pool".into(),
+            families: Arc::from(["pool".to_owned()]),
+            founded: false,
+        };
         let all = vec![frame("connect", Role::Pool(pool)), frame("handler", Role::User)];
         let opener = of_frames(&frames(all), "socket");
         assert_eq!((&*opener.through, &*opener.function, opener.line), ("pool", "", None));

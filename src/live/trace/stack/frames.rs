@@ -64,6 +64,8 @@ pub struct Through {
     pub name: Arc<str>,
     /// Families of lint rules about what goes wrong with it.
     pub families: Arc<[String]>,
+    /// Whether it has functions that make it, and open for their caller.
+    pub founded: bool,
 }
 
 /// What a person is shown.
@@ -157,7 +159,11 @@ impl Frames {
                 Role::Interpreter(what) => {
                     interpreted = Some(Why::Interpreted(Arc::clone(what)));
                 }
-                Role::Pool(_) if self.is_founded(at) => last = frame.unknown.clone(),
+                Role::Pool(through) if through.founded => match self.founded(at) {
+                    Ok(true) => last = frame.unknown.clone(),
+                    Ok(false) => return Site::Through(through.clone()),
+                    Err(why) => return Site::Unknown(why),
+                },
                 Role::Pool(through) | Role::Maker(through) => {
                     return Site::Through(through.clone());
                 }
@@ -175,10 +181,16 @@ impl Frames {
         Site::Unknown(why.unwrap_or(Why::NoOwnFrame))
     }
 
-    /// Whether a pool has opened something as it was made.
-    fn is_founded(&self, at: usize) -> bool {
-        let own = |frame: &&Frame| !matches!(frame.role, Role::User | Role::Unknown);
-        self.frames[at..].iter().take_while(own).any(|frame| frame.role == Role::Founder)
+    /// Whether a pool has opened something as it was made; or why that is not known.
+    fn founded(&self, at: usize) -> Result<bool, Why> {
+        for frame in &self.frames[at..] {
+            match frame.role {
+                Role::Founder => return Ok(true),
+                Role::User | Role::Unknown => return Ok(false),
+                _ => {}
+            }
+        }
+        self.incomplete.clone().map_or(Ok(false), Err)
     }
 
     /// A frame of the program's own, unless a pool called it to have a connection made.
@@ -234,7 +246,7 @@ mod tests {
     }
 
     fn pool() -> Through {
-        Through { name: "pool".into(), families: Arc::from(["pool".to_owned()]) }
+        Through { name: "pool".into(), families: Arc::from(["pool".to_owned()]), founded: true }
     }
 
     #[test]
@@ -267,6 +279,11 @@ mod tests {
         let made = [Role::Runtime, Role::Pool(pool()), Role::Runtime, Role::Founder, Role::User];
         assert!(matches!(site(&made, 5), Site::User { certain: true, .. }));
         assert_eq!(site(&[Role::Pool(pool()), Role::User, Role::Founder], 3), through);
+        let mut cut =
+            Frames { frames: vec![frame(Role::Pool(pool()))], certain: 1, incomplete: None };
+        assert_eq!(cut.site(), through);
+        cut.incomplete = Some(Why::StackCut);
+        assert_eq!(cut.site(), Site::Unknown(Why::StackCut));
         // A handler within a pool of something else is the program's own.
         let within = [Role::User, Role::Pool(pool()), Role::User];
         assert!(matches!(site(&within, 3), Site::User { .. }));

@@ -148,7 +148,11 @@ fn of_rule(rule: &FrameRule, name: &str) -> Role {
 }
 
 fn through(rule: &FrameRule) -> Through {
-    Through { name: Arc::clone(&rule.called), families: Arc::clone(&rule.families) }
+    Through {
+        name: Arc::clone(&rule.called),
+        families: Arc::clone(&rule.families),
+        founded: !rule.founders.is_empty(),
+    }
 }
 
 #[cfg(test)]
