@@ -36,7 +36,10 @@ pub(super) fn found(target: &Target, started: impl Iterator<Item = Started>) -> 
     let boot_ns = u64::try_from(boot_ms()).unwrap_or(0).saturating_mul(1_000_000);
     let suspended_ns = boot_ns.saturating_sub(monotonic_ns());
     let mut depths: BTreeMap<u32, usize> = BTreeMap::new();
-    let each = started.filter_map(|started| {
+    // The first thread of a process began with it, and no call returned its number there.
+    let further =
+        started.filter(|started| started.kind != "thread" || started.of != started.number);
+    let each = further.filter_map(|started| {
         let Started { id, of, number, ticks, kind } = started;
         let process = target.processes.iter().find(|process| process.pid == of)?;
         let depth = *depths

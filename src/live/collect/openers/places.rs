@@ -97,9 +97,14 @@ pub(super) fn of_doubt(doubt: Doubt) -> Opener {
             Doubt::OtherKind => OTHER_KIND,
             Doubt::Lost => "events were lost when it was opened",
             Doubt::NoStart => NO_START,
+            Doubt::Joined => JOINED,
         },
     )
 }
+
+/// Why it is not known who opened what a forked process has.
+const JOINED: &str = "its process had it before it was listened to: from the one that forked it, or \
+    opened since";
 
 /// Why it is not known who started a thread or child.
 const NO_START: &str = "no call that was traced started it: it is another process's that ended before \

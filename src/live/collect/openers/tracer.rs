@@ -209,6 +209,7 @@ impl Tracer {
                     Ok(Ask::Births(look)) => self.looks_at_births.push_back(look),
                     Ok(Ask::Follow(now)) => {
                         self.codes.retain(|pid, _| now.contains(pid));
+                        self.ledger.follow(&pids, &now, monotonic_ns());
                         (pids, searches) = (now, 0);
                     }
                     // Where the kernel's own word of it was lost.
