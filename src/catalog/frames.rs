@@ -29,6 +29,10 @@ pub struct FrameRule {
     /// program's own within them are a pool's, too.
     #[serde(default)]
     pub makers: Vec<String>,
+    /// How names of functions begin that make the pool itself: what it opens within them is for whoever
+    /// called them.
+    #[serde(default)]
+    pub founders: Vec<String>,
     /// How names of functions begin that call what they are given: functions of the program may have
     /// been inlined into them, which only lines tell.
     #[serde(default)]
@@ -134,6 +138,7 @@ mod tests {
                 && rule.modules.is_empty()
                 && rule.sources.is_empty()
                 && rule.folders.is_empty()
+                && rule.names.is_empty()
                 && rule.makers.is_empty();
             assert!(!empty, "{name} tells nothing by which a frame could be known");
             // `net` alone would be the beginning of any name.

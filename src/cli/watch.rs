@@ -109,7 +109,15 @@ fn watch_targets(
     }
     if args.tracing.on_emfile {
         sampler.with_exhaustion();
-        output.note("waiting for the first call that fails for want of a file descriptor")?;
+        match sampler.exhaustion_failed() {
+            "" => {
+                output
+                    .note("waiting for the first call that fails for want of a file descriptor")?;
+            }
+            reason => complain(&format!(
+                "it cannot be heard when calls fail for want of a file descriptor: {reason}"
+            )),
+        }
     }
     let screens = screens(args, stop)?;
     let mut sinks = Sinks { recording, page, metrics, screens, output, tracing };
@@ -181,7 +189,7 @@ fn sample(
     facts.extend(sampler.environment());
     let mut next_beat: Millis = 0;
     let mut at: Millis = 0;
-    let (mut exhausted, mut untold) = (false, args.tracing.on_emfile);
+    let mut exhausted = false;
     loop {
         let beat = at >= next_beat;
         let living = if exhausted && !beat {
@@ -205,15 +213,6 @@ fn sample(
                     Some(_) => {}
                     None => complain(&note),
                 }
-            }
-        }
-        if untold && !sampler.exhaustion_failed().is_empty() {
-            untold = false;
-            if sinks.screens.is_none() {
-                complain(&format!(
-                    "it cannot be heard when calls fail for want of a file descriptor: {}",
-                    sampler.exhaustion_failed()
-                ));
             }
         }
         sinks.page.tick(&facts, &changes);

@@ -274,8 +274,8 @@ impl Page {
     /// Who opened what survives: as traced, else as a source tells it.
     fn opened_by(&mut self, finding: &ResourceOutcome) {
         match &finding.openers {
-            Some(openers) => {
-                for line in openers::lines(openers) {
+            Some(_) => {
+                for line in openers::lines(finding) {
                     self.wrapped("", "  ", &line);
                 }
             }

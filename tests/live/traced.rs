@@ -26,7 +26,8 @@ struct Case {
     judge: Judge,
 }
 
-const CASES: [Case; 3] = [
+const CASES: [Case; 4] = [
+    Case { name: "traced-fork", what: "forks", time: "15s", judge: after_fork },
     Case { name: "traced-exec", what: "becomes", time: "25s", judge: after_exec },
     Case { name: "traced-flood", what: "floods", time: "40s", judge: all_counted },
     Case { name: "traced-threads", what: "churns", time: "40s", judge: all_counted },
@@ -40,7 +41,8 @@ pub(crate) fn all(fits: &dyn Fn(&str) -> bool) -> Vec<(&'static str, Outcome)> {
 
 fn look(case: &Case) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
-    let programs = build(folder.path(), "first", &[])
+    let name = format!("stirs{}", std::process::id());
+    let programs = build(folder.path(), &name, &[])
         .and_then(|first| Ok((first, build(folder.path(), "later", &["--cfg=later"])?)));
     let (first, later) = match programs {
         Ok(programs) => programs,
@@ -54,11 +56,13 @@ fn look(case: &Case) -> Outcome {
         .spawn()
         .unwrap();
     let mut child = Guard(child);
+    // By its name, those that it forks are followed, too.
+    let selector = if case.what == "forks" { name } else { child.0.id().to_string() };
     // Its threads are there, and it is past the start-up guard.
     std::thread::sleep(Duration::from_secs(4));
     let recording = folder.path().join("r.jsonl");
     let mut watch = Command::new(env!("CARGO_BIN_EXE_poolscan"))
-        .args(["watch", &child.0.id().to_string(), "--lifetime", "1s", "--trace", "on"])
+        .args(["watch", &selector, "--lifetime", "1s", "--trace", "on"])
         .args(["--fail-on", "never", "--format", "json", "--for", case.time, "--record"])
         .arg(&recording)
         .stdout(Stdio::piped())
@@ -71,7 +75,7 @@ fn look(case: &Case) -> Outcome {
     }
     writeln!(child.0.stdin.as_mut().unwrap()).unwrap();
     let mut opened = String::new();
-    if case.what != "becomes" {
+    if matches!(case.what, "floods" | "churns") {
         BufReader::new(child.0.stdout.as_mut().unwrap()).read_line(&mut opened).unwrap();
     }
     let output = watch.wait_with_output().unwrap();
@@ -191,5 +195,24 @@ fn after_exec(traced: &Traced) -> Result<String, String> {
     let count = traced.left.values().filter(known).count();
     let told = format!("{count} handles of {functions:?}");
     let right = count >= 3 && functions.iter().all(|name| name.ends_with("leaks_after"));
+    right.then(|| told.clone()).ok_or(told)
+}
+
+/// Both processes leak on, and each handle is the function's that opened it; of what the later one got
+/// from the earlier, just that is said.
+fn after_fork(traced: &Traced) -> Result<String, String> {
+    let (mut functions, mut reasons) = (BTreeMap::<&str, u64>::new(), BTreeSet::new());
+    for place in traced.left.values().filter_map(|place| traced.places.get(place)) {
+        match (place["function"].as_str(), place["unknown"].as_str()) {
+            (Some(function), None) => *functions.entry(function).or_default() += 1,
+            (_, why) => drop(reasons.insert(why.unwrap_or_default())),
+        }
+    }
+    let told = format!("{functions:?}, {reasons:?}");
+    let leaks = |name: &str| functions.iter().any(|(of, &count)| of.ends_with(name) && count >= 3);
+    let right = leaks("leaks_before")
+        && leaks("leaks_forked")
+        && functions.len() == 2
+        && reasons.iter().all(|why| why.starts_with("its process had it"));
     right.then(|| told.clone()).ok_or(told)
 }

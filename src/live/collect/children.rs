@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::beat::Beat;
+use super::started::Started;
 use crate::live::facts::{Change, Fact, HandleFacts, HandleId, SourceStatus};
 use crate::live::host::process_table::ProcessTable;
 use crate::live::target::{Target, start_ms};
@@ -16,6 +17,8 @@ const MAX_CHILDREN: usize = 16_384;
 #[derive(Debug, Default)]
 pub struct Children {
     known: BTreeMap<(u32, u64), (HandleId, bool)>,
+    /// Found first by the last look.
+    pub(super) started: Vec<Started>,
 }
 
 impl Children {
@@ -32,6 +35,7 @@ impl Children {
         cost: Duration,
         beat: &mut Beat<'_>,
     ) {
+        self.started.clear();
         let root = target.processes.iter().map(|p| (p.pid, p)).collect::<BTreeMap<_, _>>();
         let mut present = BTreeMap::new();
         let mut zombies = 0_u32;
@@ -72,6 +76,8 @@ impl Children {
                         }),
                     });
                     present.insert(key, (id, zombie));
+                    let (of, number, ticks) = (entry.parent, entry.pid, entry.start_ticks);
+                    self.started.push(Started { id, of, number, ticks, kind: "child" });
                 }
             }
         }

@@ -34,6 +34,7 @@ pub mod pattern;
 pub mod sampler;
 pub mod socket_facts;
 pub mod sockets;
+mod started;
 pub mod thread_tables;
 pub mod threads;
 mod traced;

@@ -8,6 +8,7 @@ use super::limits::Limits;
 use super::mappings::Mappings;
 use super::memory;
 use super::sampler::cpu_time;
+use super::started::Started;
 use super::threads::Threads;
 use crate::live::host::process_table::ProcessTable;
 use crate::live::target::Target;
@@ -27,6 +28,11 @@ impl Others {
     /// Tells of threads where they stand in the kernel, too.
     pub(super) fn with_stacks(&mut self) {
         self.threads.with_stacks();
+    }
+
+    /// Threads and children that the last pass found first.
+    pub(super) fn started(&self) -> impl Iterator<Item = Started> {
+        self.threads.started.iter().chain(&self.children.started).copied()
     }
 
     /// One pass of each.

@@ -24,7 +24,7 @@ use super::openers::{LookTime, Openers};
 use super::others::Others;
 use super::own;
 use super::socket_facts::{Ports, endpoint};
-use super::traced::Traced;
+use super::traced::{Traced, monotonic_ns};
 use crate::live::facts::{Fact, Lifecycle, Millis, SourceStatus, TargetId};
 use crate::live::host::net_tables;
 use crate::live::host::process_table::ProcessTable;
@@ -263,6 +263,7 @@ impl Sampler {
         if let Some(exhaustion) = &mut self.exhaustion {
             exhaustion.take(self.watched.iter().map(|watched| &watched.target));
         }
+        let births_ns = monotonic_ns();
         let table = ProcessTable::read();
         let from = out.len();
         let mut living = 0;
@@ -277,7 +278,7 @@ impl Sampler {
                 out: &mut *out,
                 ids: &mut self.ids,
             };
-            watched.look = (LookTime::begin(), from);
+            watched.look = (LookTime::begin(births_ns), from);
             watched.fds.sweep(&watched.target, &mut beat);
             watched.look.0.end();
             watched.fds_cost += cpu_time().saturating_sub(begin);
@@ -308,7 +309,7 @@ impl Sampler {
             }
             if let Some(openers) = &mut self.openers {
                 let (time, from) = watched.look;
-                openers.deliver((target, fds), from, time, &mut beat);
+                openers.deliver((target, fds, &watched.others), from, time, &mut beat);
             }
             if let Some(exhaustion) = &mut self.exhaustion {
                 exhaustion.deliver(target, watched.look.0, &mut beat);

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super::beat::Beat;
 use super::own::{self, Refusals};
 use super::pattern;
+use super::started::Started;
 use crate::live::facts::{Activity, Change, Fact, HandleFacts, HandleId, Millis, SourceStatus};
 use crate::live::host::patience;
 use crate::live::target::{Process, Target, start_ms, stat_of};
@@ -33,6 +34,8 @@ pub struct Threads {
     waited: bool,
     known: BTreeMap<(u32, u32), Known>,
     last_beat: Millis,
+    /// Found first by the last look.
+    pub(super) started: Vec<Started>,
 }
 
 #[derive(Debug)]
@@ -58,6 +61,7 @@ impl Threads {
 
     /// Reports births, deaths and activity since the last beat.
     pub fn sample(&mut self, target: &Target, cost: Duration, beat: &mut Beat<'_>) {
+        self.started.clear();
         let mut budget = MAX_THREADS;
         let mut left_out = 0;
         let mut errors = Vec::new();
@@ -217,6 +221,8 @@ impl Threads {
             seen: true,
         };
         self.known.insert(key, known);
+        let (of, number) = key;
+        self.started.push(Started { id, of, number, ticks: stat.starttime, kind: "thread" });
         id
     }
 

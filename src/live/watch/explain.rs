@@ -601,7 +601,9 @@ pub(super) fn diagnoses(target: &TargetWatch) -> Vec<Diagnosis> {
     for diagnosis in &mut found {
         diagnosis.id = format!("{}/{}", target.target.0, diagnosis.id);
         let openers = openers::of_diagnosis(target, diagnosis);
-        diagnosis.next_steps.extend(openers.as_ref().and_then(openers::step));
+        let step =
+            openers.as_ref().and_then(|found| openers::step(diagnosis.kind.as_deref(), found));
+        diagnosis.next_steps.extend(step);
     }
     found
 }

@@ -53,10 +53,15 @@ pub struct Wanted {
     pub answered: bool,
 }
 
-/// Groups of a target that grow, or that something is wrong with, and that files are opened for.
+/// Resources whose openers are traced: file descriptors are opened, threads and children started.
+const TRACED: [&str; 3] = ["fds", "threads", "children"];
+
+/// Groups of a target that grow, or that something is wrong with, and that calls make.
 pub(super) fn wanted(target: &TargetWatch) -> Vec<Wanted> {
     let suspect = target.findings().filter(|found| {
-        found.resource == "fds" && found.verdict >= Verdict::Suspect && found.kind.is_some()
+        TRACED.contains(&found.resource.as_str())
+            && found.verdict >= Verdict::Suspect
+            && found.kind.is_some()
     });
     let of = |found: &ResourceOutcome| Wanted {
         target: target.target,
@@ -65,7 +70,7 @@ pub(super) fn wanted(target: &TargetWatch) -> Vec<Wanted> {
     };
     let diagnosed = target.diagnoses().filter(|diagnosis| {
         diagnosis.severity >= Severity::Warning
-            && diagnosis.kind.as_deref().is_some_and(|kind| resource_of(kind) == "fds")
+            && diagnosis.kind.as_deref().is_some_and(|kind| TRACED.contains(&resource_of(kind)))
     });
     let named = |diagnosis: &Diagnosis| Wanted {
         target: target.target,
@@ -88,10 +93,14 @@ pub(super) fn of_diagnosis(target: &TargetWatch, diagnosis: &Diagnosis) -> Optio
 }
 
 /// What a person can do about a diagnosis once it is known who opened what it names.
-pub(super) fn step(openers: &Outcome) -> Option<String> {
+pub(super) fn step(kind: Option<&str>, openers: &Outcome) -> Option<String> {
     let place = openers.places.iter().find(|place| place.opener.through.is_empty())?;
     let site = place.opener.site();
-    Some(format!("look at {site}, which opened {} of them under trace", place.promoted))
+    let done = match kind.map(resource_of) {
+        Some("threads" | "children") => "started",
+        _ => "opened",
+    };
+    Some(format!("look at {site}, which {done} {} of them under trace", place.promoted))
 }
 
 fn answered(openers: &Outcome) -> bool {

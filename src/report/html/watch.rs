@@ -343,7 +343,7 @@ fn finding(r: &ResourceOutcome) -> Finding {
         evidence: r.evidence.iter().map(|evidence| evidence.0.clone()).collect(),
         examples: r.examples.clone(),
         sites: if r.openers.is_none() { r.sites.clone() } else { Vec::new() },
-        openers: r.openers.as_ref().map(openers::lines).unwrap_or_default(),
+        openers: openers::lines(r),
         next_steps: r.next_steps.clone(),
     }
 }

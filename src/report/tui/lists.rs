@@ -125,7 +125,7 @@ fn told(r: &ResourceOutcome) -> Vec<Detail> {
         details.push(text(&format!("such as {}", r.examples.join(", "))));
     }
     match &r.openers {
-        Some(openers) => details.extend(openers::lines(openers).iter().map(|line| text(line))),
+        Some(_) => details.extend(openers::lines(r).iter().map(|line| text(line))),
         None => details.extend(r.sites.iter().map(|site| text(&format!("opened at {site}")))),
     }
     let bound = if r.lower_bound { "at least " } else { "" };

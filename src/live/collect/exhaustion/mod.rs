@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
+use std::time::Duration;
 
 use super::beat::Beat;
 use super::feed::Feed;
@@ -23,6 +24,8 @@ const SOURCE: &str = "exhaustion";
 const FAILED: &str = "calls_failed_at_limit";
 /// Reports that may wait: the thread makes few a second.
 const REPORTS: usize = 256;
+/// Until the trap is set, on a slow machine.
+const SET: Duration = Duration::from_secs(5);
 /// Places told of one target; calls from others are only counted.
 const MOST_PLACES: usize = 16;
 
@@ -76,15 +79,22 @@ impl Exhaustion {
                 let _ = trap::listen(pids, &asked, &fired, outlet);
             }
         };
-        let (feed, failed) = match Feed::start("poolscan-emfile", REPORTS, work) {
+        let (mut feed, mut failed) = match Feed::start("poolscan-emfile", REPORTS, work) {
             Ok(feed) => (Some(feed), String::new()),
             Err(error) => (None, error.to_string()),
         };
-        let (calls, latest, targets) = Default::default();
+        // Who is told that it waits must be able to rely on it.
+        let mut latest = Report::default();
+        match feed.as_mut().and_then(|feed| feed.wait(SET)) {
+            Some(Ok(report)) => latest = report,
+            Some(Err(reason)) => failed = reason,
+            None => {}
+        }
+        let (calls, targets) = Default::default();
         Self { feed, asks, fired, failed, pids, calls, latest, targets }
     }
 
-    /// Why the trap is not set; empty while it is, or while that is not known yet.
+    /// Why the trap is not set; empty while it is.
     pub(super) fn failed(&self) -> &str {
         &self.failed
     }

@@ -5,7 +5,7 @@ pub(super) mod places;
 pub(super) mod programs;
 mod tracer;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
@@ -13,11 +13,14 @@ use std::time::Duration;
 use super::beat::Beat;
 use super::fds::Fds;
 use super::feed::Feed;
+use super::others::Others;
+use super::started;
 use super::traced::{MOUNT, PERFMON, Refusal, monotonic_ns};
 use crate::live::facts::{
     Change, Fact, HandleId, Lifecycle, Millis, OpenedBy, Opener, SourceStatus, TargetId,
 };
 use crate::live::target::Target;
+use crate::live::trace::openings::births;
 use crate::live::trace::openings::events::Events;
 use crate::live::trace::openings::ledger::{Held, Look};
 use crate::live::trace::tracepoint;
@@ -48,6 +51,8 @@ pub(super) struct Openers {
 struct Known {
     /// Handles in fd tables.
     held: HashMap<HandleId, Held>,
+    /// Threads and children.
+    started: HashSet<HandleId>,
     /// Places by what is known of them, over all traces.
     places: BTreeMap<Arc<Opener>, u32>,
     pids: BTreeSet<u32>,
@@ -96,17 +101,19 @@ pub(super) fn remedy() -> &'static str {
     if tracepoint::is_mounted() { PERFMON } else { MOUNT }
 }
 
-/// When a look at fd tables began and ended, by the clock of events.
+/// When a look at fd tables began and ended, by the clock of events, and when the one at threads and
+/// children began.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct LookTime {
     pub(super) begin_ns: u64,
     pub(super) end_ns: u64,
+    pub(super) births_ns: u64,
 }
 
 impl LookTime {
-    /// A look that begins now.
-    pub(super) fn begin() -> Self {
-        Self { begin_ns: monotonic_ns(), end_ns: 0 }
+    /// A look that begins now; at threads and children it began when `births_ns` says.
+    pub(super) fn begin(births_ns: u64) -> Self {
+        Self { begin_ns: monotonic_ns(), end_ns: 0, births_ns }
     }
 
     /// It ends now.
@@ -164,18 +171,21 @@ impl Openers {
     /// on; asks whose it is, and tells what was answered meanwhile.
     pub(super) fn deliver(
         &mut self,
-        (target, fds): (&Target, &Fds),
+        (target, fds, others): (&Target, &Fds, &Others),
         from: usize,
         time: LookTime,
         beat: &mut Beat<'_>,
     ) {
         let known = self.targets.entry(target.id).or_default();
-        let look = known.look(target.id, fds, beat.out.get(from..).unwrap_or_default(), time);
+        let facts = beat.out.get(from..).unwrap_or_default();
+        let look = known.look(target.id, fds, facts, time);
+        let births = known.look_at_births(target, others, facts, time);
         let pids = pids_of(target);
         let exec: Vec<u32> = beat.out.iter().skip(from).filter_map(exec_of).collect();
         if let Some(trace) = &known.trace {
             // One that is over has said why.
             let _ = trace.asks.send(Ask::Look(look));
+            let _ = trace.asks.send(Ask::Births(births));
             if pids != known.pids {
                 let _ = trace.asks.send(Ask::Follow(pids.clone()));
             }
@@ -202,7 +212,7 @@ impl Openers {
 impl Known {
     /// What a look found, in terms of numbers in fd tables.
     fn look(&mut self, target: TargetId, fds: &Fds, facts: &[Fact], time: LookTime) -> Look {
-        let LookTime { begin_ns, end_ns } = time;
+        let LookTime { begin_ns, end_ns, .. } = time;
         let mut look = Look { begin_ns, end_ns, ..Look::default() };
         for fact in facts {
             match fact {
@@ -223,9 +233,28 @@ impl Known {
         look
     }
 
+    /// Threads and children that came and went, by the numbers that calls return.
+    fn look_at_births(
+        &mut self,
+        target: &Target,
+        others: &Others,
+        facts: &[Fact],
+        time: LookTime,
+    ) -> births::Look {
+        self.started.extend(others.started().map(|started| started.id));
+        let closed = facts.iter().filter_map(|fact| match fact {
+            Fact::Close { id, .. } => Some(*id),
+            _ => None,
+        });
+        let gone = closed.filter(|id| self.started.remove(id)).collect();
+        let listens = self.trace.is_some();
+        let found = if listens { started::found(target, others.started()) } else { Vec::new() };
+        births::Look { begin_ns: time.births_ns, found, gone }
+    }
+
     /// Takes what the thread handed over.
     fn hear(&mut self, target: TargetId, time: LookTime, beat: &mut Beat<'_>) {
-        let Self { trace, places, counts, totals, held, failed, .. } = self;
+        let Self { trace, places, counts, totals, held, started, failed, .. } = self;
         let Some(Trace { feed, numbers, before, totals_before, .. }) = trace else { return };
         let at = beat.at;
         let mut latest: Option<Vec<u64>> = None;
@@ -251,7 +280,7 @@ impl Known {
             for (id, place, at_ns) in report.opened_by {
                 let Some(&place) = numbers.get(place as usize) else { continue };
                 // What is gone by now is of no interest.
-                if held.contains_key(&id) {
+                if held.contains_key(&id) || started.contains(&id) {
                     let ago = time.begin_ns.saturating_sub(at_ns) / 1_000_000;
                     let since = at - Millis::try_from(ago).unwrap_or(Millis::MAX);
                     let change = Change::OpenedBy(OpenedBy { place, since });

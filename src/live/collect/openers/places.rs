@@ -96,9 +96,19 @@ pub(super) fn of_doubt(doubt: Doubt) -> Opener {
             Doubt::NoCall => NO_CALL,
             Doubt::OtherKind => OTHER_KIND,
             Doubt::Lost => "events were lost when it was opened",
+            Doubt::NoStart => NO_START,
+            Doubt::Joined => JOINED,
         },
     )
 }
+
+/// Why it is not known who opened what a forked process has.
+const JOINED: &str = "its process had it before it was listened to: from the one that forked it, or \
+    opened since";
+
+/// Why it is not known who started a thread or child.
+const NO_START: &str = "no call that was traced started it: it is another process's that ended before \
+    it (adopted), or more was started than is told apart";
 
 /// A place that is not known.
 pub(in crate::live::collect) fn unknown(call: &str, why: &str) -> Opener {
@@ -151,7 +161,11 @@ mod tests {
 
     #[test]
     fn what_a_pool_opens_has_no_line() {
-        let pool = Through { name: "pool".into(), families: Arc::from(["pool".to_owned()]) };
+        let pool = Through {
+            name: "pool".into(),
+            families: Arc::from(["pool".to_owned()]),
+            founded: false,
+        };
         let all = vec![frame("connect", Role::Pool(pool)), frame("handler", Role::User)];
         let opener = of_frames(&frames(all), "socket");
         assert_eq!((&*opener.through, &*opener.function, opener.line), ("pool", "", None));

@@ -13,6 +13,7 @@ use crate::live::collect::feed::{Closed, Outlet};
 use crate::live::collect::sampler::cpu_time;
 use crate::live::collect::traced::monotonic_ns;
 use crate::live::facts::{HandleId, Opener};
+use crate::live::trace::openings::births::{self, Births};
 use crate::live::trace::openings::calls::{Call, Gives};
 use crate::live::trace::openings::events::{self, Created, Events, SHALLOW_BYTES};
 use crate::live::trace::openings::ledger::{By, Held, Ledger, Look, Number, Opening};
@@ -41,6 +42,8 @@ const SEARCHES: usize = 3;
 pub(super) enum Ask {
     /// Whose are these handles?
     Look(Look),
+    /// Who started these threads and children?
+    Births(births::Look),
     /// These processes are the target now.
     Follow(BTreeSet<u32>),
     /// This process runs another program.
@@ -80,6 +83,7 @@ enum From {
 /// What was copied of a thread, within the room for all.
 #[derive(Debug)]
 struct Kept {
+    pid: u32,
     copied: Copied,
     room: Rc<Cell<usize>>,
 }
@@ -105,15 +109,19 @@ struct Tracer {
     events: Events,
     programs: Programs,
     ledger: Ledger<From>,
+    births: Births<From>,
     places: Places,
     room: Rc<Cell<usize>>,
     cheap: Vec<Heard>,
     deep: Vec<Heard>,
     looks: VecDeque<Look>,
+    looks_at_births: VecDeque<births::Look>,
     answers: Vec<(HandleId, u32, u64)>,
     heard: u64,
     unplaced: u64,
+    /// What was lost when handles were last asked about, and when threads and children were.
     lost_before: u64,
+    lost_before_births: u64,
     /// The last call of each thread, and the thread by whose event it was told.
     last: HashMap<u32, (u64, u32, u32)>,
     copying: Copying,
@@ -138,15 +146,18 @@ pub(super) fn trace(
                 events,
                 programs: Programs::default(),
                 ledger: Ledger::new(monotonic_ns(), held),
+                births: Births::new(monotonic_ns()),
                 places: Places::default(),
                 room: Rc::new(Cell::new(MOST_KEPT)),
                 cheap: Vec::new(),
                 deep: Vec::new(),
                 looks: VecDeque::new(),
+                looks_at_births: VecDeque::new(),
                 answers: Vec::new(),
                 heard: 0,
                 unplaced: 0,
                 lost_before: 0,
+                lost_before_births: 0,
                 last: HashMap::new(),
                 copying: Copying::begun(monotonic_ns()),
             };
@@ -184,8 +195,10 @@ impl Tracer {
             loop {
                 match asks.try_recv() {
                     Ok(Ask::Look(look)) => self.looks.push_back(look),
+                    Ok(Ask::Births(look)) => self.looks_at_births.push_back(look),
                     Ok(Ask::Follow(now)) => {
                         self.programs.keep(&now);
+                        self.ledger.follow(&pids, &now, monotonic_ns());
                         (pids, searches) = (now, 0);
                     }
                     // Where the kernel's own word of it was lost.
@@ -196,6 +209,10 @@ impl Tracer {
             }
             while let Some(look) = self.looks.pop_front_if(|look| look.end_ns < settled) {
                 self.look(look);
+            }
+            let heard_all = |look: &mut births::Look| look.begin_ns < settled;
+            while let Some(look) = self.looks_at_births.pop_front_if(heard_all) {
+                self.look_at_births(&look);
             }
             let next_look = self.looks.front().map_or(u64::MAX, |look| look.begin_ns);
             self.ledger.settle(next_look.min(now.saturating_sub(TOLD_NS)));
@@ -255,16 +272,20 @@ impl Tracer {
             if self.told_before(&heard) {
                 continue;
             }
-            self.heard += 1;
+            self.heard += u64::from(!heard.call.starts());
             let Heard { at_ns, pid, call, returned, numbers, copied, .. } = heard;
             let from = if cpu_time().saturating_sub(begin) < SPENT {
                 let place = self.place(pid, call, &copied, at_ns);
                 self.places.count(place);
                 From::Place(place)
             } else {
-                self.unplaced += 1;
-                self.keep(copied)
+                self.unplaced += u64::from(!call.starts());
+                self.keep(pid, copied)
             };
+            if call.starts() {
+                self.births.take(Opening { at_ns, number: (pid, returned), call, from });
+                continue;
+            }
             let fds = match (call.gives, numbers) {
                 (Gives::Pair(..), Some([one, other])) => [Some(one), Some(other)],
                 (Gives::Pair(..), None) => [None, None],
@@ -295,10 +316,10 @@ impl Tracer {
         same
     }
 
-    fn keep(&self, copied: Copied) -> From {
+    fn keep(&self, pid: u32, copied: Copied) -> From {
         let Some(left) = self.room.get().checked_sub(size(&copied)) else { return From::Dropped };
         self.room.set(left);
-        From::Kept(Rc::new(Kept { copied, room: Rc::clone(&self.room) }))
+        From::Kept(Rc::new(Kept { pid, copied, room: Rc::clone(&self.room) }))
     }
 
     /// The place that a stack leads to: by its end if that shows it, else by all that was copied.
@@ -324,19 +345,32 @@ impl Tracer {
     }
 
     fn look(&mut self, look: Look) {
-        let lost = self.lost();
+        let (at_ns, lost) = (look.begin_ns, self.lost());
         let any_lost = lost != self.lost_before || self.events.maybe_lost();
         self.lost_before = lost;
-        let (at_ns, begin) = (look.begin_ns, cpu_time());
-        for (id, by) in self.ledger.look(look, any_lost) {
+        let answers = self.ledger.look(look, any_lost);
+        self.answer(answers, at_ns);
+    }
+
+    fn look_at_births(&mut self, look: &births::Look) {
+        let lost = self.lost();
+        let any_lost = lost != self.lost_before_births || self.events.maybe_lost();
+        self.lost_before_births = lost;
+        let answers = self.births.look(look, any_lost);
+        self.answer(answers, look.begin_ns);
+    }
+
+    /// Puts places to answers; what is in doubt is as old as the look.
+    fn answer(&mut self, answers: Vec<(HandleId, By<From>)>, look_ns: u64) {
+        let begin = cpu_time();
+        for (id, by) in answers {
             let (place, at_ns) = match by {
-                By::Doubt(doubt) => (self.places.number(places::of_doubt(doubt)), at_ns),
+                By::Doubt(doubt) => (self.places.number(places::of_doubt(doubt)), look_ns),
                 By::Opening { at_ns, from: From::Place(place), .. } => (place, at_ns),
                 By::Opening { at_ns, call, from: From::Kept(kept) }
                     if cpu_time().saturating_sub(begin) < SPENT_ON_LOOK =>
                 {
-                    let pid = self.ledger.pid_of(id).unwrap_or(kept.copied.tid);
-                    (self.place(pid, call, &kept.copied, at_ns), at_ns)
+                    (self.place(kept.pid, call, &kept.copied, at_ns), at_ns)
                 }
                 By::Opening { at_ns, call, .. } => {
                     let why = "more was opened at once than is looked at";
@@ -348,7 +382,7 @@ impl Tracer {
     }
 
     fn lost(&self) -> u64 {
-        self.events.lost() + self.ledger.dropped()
+        self.events.lost() + self.ledger.dropped() + self.births.dropped()
     }
 
     fn report(&mut self) -> Report {
@@ -376,7 +410,7 @@ fn size(copied: &Copied) -> usize {
 fn heard(created: &Created<'_>) -> Option<Heard> {
     let Created { sample, call, returned, origin, .. } = *created;
     let second = sample.regs().and_then(|regs| regs.arguments[1]);
-    call.creates(second).then(|| Heard {
+    call.creates(second, returned).then(|| Heard {
         at_ns: sample.time_ns,
         pid: sample.pid,
         call,

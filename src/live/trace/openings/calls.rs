@@ -1,10 +1,11 @@
-//! System calls that create file descriptors: their numbers here, and what they may give.
+//! System calls that create file descriptors, threads and processes: their numbers here, and what
+//! they may give.
 
 use std::ffi::CString;
 
 use linux_raw_sys::general as nr;
 
-/// A call that creates file descriptors.
+/// A call that creates file descriptors, or starts a thread or a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
     /// Its number on this architecture.
@@ -28,6 +29,8 @@ pub enum Gives {
     Any,
     /// The same, where its second argument is one of the commands that do.
     Duplicate,
+    /// A thread or a child process, of these kinds. What it starts returns from it, too, with 0.
+    Task(&'static [&'static str]),
 }
 
 /// `F_DUPFD` and `F_DUPFD_CLOEXEC`.
@@ -91,9 +94,23 @@ const OLDER: &[Call] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER: &[Call] = &[];
 
+const EITHER: Gives = Gives::Task(&["thread", "child"]);
+#[cfg(target_arch = "x86_64")]
+const CHILD: Gives = Gives::Task(&["child"]);
+
+/// Calls that start threads and processes.
+const STARTS: &[Call] = &[
+    call(nr::__NR_clone, "clone", EITHER),
+    call(nr::__NR_clone3, "clone3", EITHER),
+    #[cfg(target_arch = "x86_64")]
+    call(nr::__NR_fork, "fork", CHILD),
+    #[cfg(target_arch = "x86_64")]
+    call(nr::__NR_vfork, "vfork", CHILD),
+];
+
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static Call> {
-    CALLS.iter().chain(OLDER)
+    CALLS.iter().chain(OLDER).chain(STARTS)
 }
 
 /// A call by its number.
@@ -104,24 +121,29 @@ pub fn by_id(id: u64) -> Option<&'static Call> {
 /// The filter of `raw_syscalls:sys_exit` that lets these calls pass when they succeed. Every call
 /// of the program is tried against it: it halves what may fit with each step.
 pub fn filter() -> CString {
-    only("ret >= 0")
+    passing("ret >= 0", Call::passes)
 }
 
-/// A filter that lets these calls pass where they fulfil a condition, which is tried first.
+/// A filter that lets all these calls pass where they fulfil a condition, which is tried first.
 pub fn only(condition: &str) -> CString {
-    let mut ids: Vec<u32> = all().map(|call| call.id).collect();
-    ids.sort_unstable();
-    CString::new(format!("{condition} && ({})", any_of(&ids))).unwrap_or_default()
+    passing(condition, |call| format!("id == {}", call.id))
 }
 
-fn any_of(ids: &[u32]) -> String {
-    if ids.len() <= 3 {
-        let each: Vec<String> = ids.iter().map(|id| format!("id == {id}")).collect();
+fn passing(condition: &str, of_call: impl Fn(&Call) -> String) -> CString {
+    let mut calls: Vec<&Call> = all().collect();
+    calls.sort_unstable_by_key(|call| call.id);
+    CString::new(format!("{condition} && ({})", any_of(&calls, &of_call))).unwrap_or_default()
+}
+
+fn any_of(calls: &[&Call], of_call: &impl Fn(&Call) -> String) -> String {
+    if calls.len() <= 3 {
+        let each: Vec<String> = calls.iter().map(|call| of_call(call)).collect();
         return each.join(" || ");
     }
-    let (below, above) = ids.split_at(ids.len() / 2);
-    let first = above.first().copied().unwrap_or_default();
-    format!("(id < {first} && ({})) || (id >= {first} && ({}))", any_of(below), any_of(above))
+    let (below, above) = calls.split_at(calls.len() / 2);
+    let first = above.first().map_or(0, |call| call.id);
+    let (lower, upper) = (any_of(below, of_call), any_of(above, of_call));
+    format!("(id < {first} && ({lower})) || (id >= {first} && ({upper}))")
 }
 
 impl Call {
@@ -131,14 +153,30 @@ impl Call {
             Gives::Path => !PATHLESS.contains(&kind),
             Gives::Kind(only) | Gives::Pair(only, _) => only == kind,
             Gives::Any | Gives::Duplicate => true,
+            Gives::Task(kinds) => kinds.contains(&kind),
         }
     }
 
-    /// Whether it creates something when it was given this second argument.
-    pub fn creates(&self, second: Option<u64>) -> bool {
+    /// Whether it starts threads or processes.
+    pub fn starts(&self) -> bool {
+        matches!(self.gives, Gives::Task(_))
+    }
+
+    /// Whether it has created something when it was given this second argument and returned this.
+    pub fn creates(&self, second: Option<u64>, returned: u32) -> bool {
         // Commands are of 32 bits; what stands above them in the register means nothing.
         let duplicates = |command: u64| DUPLICATING.contains(&(command & 0xffff_ffff));
-        self.gives != Gives::Duplicate || second.is_some_and(duplicates)
+        match self.gives {
+            Gives::Duplicate => second.is_some_and(duplicates),
+            Gives::Task(_) => returned > 0,
+            _ => true,
+        }
+    }
+
+    /// What the kernel lets pass of it, when it succeeds.
+    fn passes(&self) -> String {
+        let and = if self.starts() { " && ret > 0" } else { "" };
+        format!("id == {}{and}", self.id)
     }
 }
 
@@ -149,19 +187,27 @@ mod tests {
     #[test]
     fn calls_are_told_apart() {
         let ids: std::collections::BTreeSet<u32> = all().map(|call| call.id).collect();
-        assert_eq!(ids.len(), CALLS.len() + OLDER.len());
+        assert_eq!(ids.len(), all().count());
         let socket = by_id(nr::__NR_socket.into()).unwrap();
         assert!(socket.may_give("socket") && !socket.may_give("file"));
         let open = by_id(nr::__NR_openat.into()).unwrap();
         assert!(open.may_give("device") && !open.may_give("socket"));
+        let clone = by_id(nr::__NR_clone3.into()).unwrap();
+        assert!(clone.starts() && clone.may_give("thread") && !clone.may_give("socket"));
         assert_eq!(by_id(nr::__NR_read.into()), None);
     }
 
     #[test]
     fn fcntl_creates_only_where_it_duplicates() {
         let fcntl = by_id(nr::__NR_fcntl.into()).unwrap();
-        assert!(fcntl.creates(Some(1030)) && fcntl.creates(Some(0xdead_0000_0000)));
-        assert!(!fcntl.creates(Some(3)) && !fcntl.creates(None));
+        assert!(fcntl.creates(Some(1030), 0) && fcntl.creates(Some(0xdead_0000_0000), 7));
+        assert!(!fcntl.creates(Some(3), 7) && !fcntl.creates(None, 7));
+    }
+
+    #[test]
+    fn what_was_started_returns_from_the_call_too_and_started_nothing() {
+        let clone = by_id(nr::__NR_clone.into()).unwrap();
+        assert!(clone.creates(None, 7) && !clone.creates(None, 0));
     }
 
     #[test]
@@ -170,7 +216,8 @@ mod tests {
         for call in all() {
             assert!(text.contains(&format!("id == {}", call.id)), "{}", call.name);
         }
-        assert_eq!(text.matches("id == ").count(), CALLS.len() + OLDER.len());
+        assert_eq!(text.matches("id == ").count(), all().count());
+        assert_eq!(text.matches("ret > 0").count(), STARTS.len());
         // What the kernel takes at most.
         assert!(text.len() < 4096, "{}", text.len());
         assert_eq!(text.matches('(').count(), text.matches(')').count());

@@ -5,7 +5,7 @@
 //! between begin and end of a look cannot be ordered against the reading of one number; the next
 //! look, which finds the same handle still there, settles who created it.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::calls::Call;
@@ -84,6 +84,10 @@ pub enum Doubt {
     OtherKind,
     /// Events were lost in between.
     Lost,
+    /// No call that was heard of started it.
+    NoStart,
+    /// Its process had it before it was listened to.
+    Joined,
 }
 
 /// Calls and handles of one target.
@@ -101,6 +105,8 @@ pub struct Ledger<T> {
     looked_ns: u64,
     /// Calls before this were not heard of.
     since_ns: u64,
+    /// The same of processes that came later.
+    joined: BTreeMap<u32, u64>,
     dropped: u64,
 }
 
@@ -124,15 +130,17 @@ impl<T: Clone> Ledger<T> {
             unsettled: Vec::new(),
             looked_ns: 0,
             since_ns,
+            joined: BTreeMap::new(),
             dropped: 0,
         };
         held.into_iter().for_each(|held| ledger.hold(held, None));
         ledger
     }
 
-    /// The process in which a handle is held.
-    pub fn pid_of(&self, id: HandleId) -> Option<u32> {
-        self.numbers.get(&id).map(|(pid, _)| *pid)
+    /// These are the processes from now on.
+    pub fn follow(&mut self, before: &BTreeSet<u32>, pids: &BTreeSet<u32>, now_ns: u64) {
+        self.joined.retain(|pid, _| pids.contains(pid));
+        self.joined.extend(pids.difference(before).map(|&pid| (pid, now_ns)));
     }
 
     /// Calls that found no room.
@@ -234,10 +242,15 @@ impl<T: Clone> Ledger<T> {
             return By::Doubt(Doubt::Lost);
         }
         match self.last.get(&number) {
-            Some(opening) if opening.at_ns <= self.looked_ns => By::Doubt(Doubt::NoCall),
-            Some(opening) if opening.call.may_give(kind) => by(opening),
-            Some(_) => By::Doubt(Doubt::OtherKind),
-            None => By::Doubt(Doubt::NoCall),
+            Some(opening) if opening.at_ns > self.looked_ns => match opening.call.may_give(kind) {
+                true => by(opening),
+                false => By::Doubt(Doubt::OtherKind),
+            },
+            // Of a process that came since the look before, not all was heard.
+            _ if self.joined.get(&number.0).is_some_and(|&at| at > self.looked_ns) => {
+                By::Doubt(Doubt::Joined)
+            }
+            _ => By::Doubt(Doubt::NoCall),
         }
     }
 
@@ -365,6 +378,22 @@ mod tests {
         assert_eq!(told(&found), answers(&[(2, "OtherKind"), (3, "NoCall")]));
         let found = ledger.look(look(300, &[held(4, 6, "socket")], &[]), true);
         assert_eq!(told(&found), answers(&[(4, "Lost")]));
+    }
+
+    #[test]
+    fn a_process_that_comes_later_brings_handles_with_it() {
+        let mut ledger = Ledger::new(50, Vec::new());
+        ledger.look(look(100, &[], &[]), false);
+        ledger.take([opening(190, 6, "socket", "heard")]);
+        let opened = [held(1, 5, "socket"), held(2, 6, "socket")];
+        ledger.follow(&BTreeSet::new(), &BTreeSet::from([PID]), 220);
+        let found = ledger.look(look(200, &opened, &[]), false);
+        assert_eq!(told(&found), answers(&[(1, "Joined"), (2, "heard")]));
+        // Opened before anybody listened, found by the look behind that.
+        let found = ledger.look(look(300, &[held(3, 7, "socket")], &[]), false);
+        assert_eq!(told(&found), answers(&[(3, "Joined")]));
+        let found = ledger.look(look(400, &[held(4, 8, "socket")], &[]), false);
+        assert_eq!(told(&found), answers(&[(4, "NoCall")]));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Who opens file descriptors: events of the calls that create them, and whose handle each is.
 
+pub mod births;
 pub mod calls;
 pub mod events;
 pub mod ledger;

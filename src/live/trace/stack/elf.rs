@@ -120,6 +120,11 @@ impl Elf {
         bytes.try_into().ok()
     }
 
+    /// The code from an address on.
+    pub(super) fn code_at<const SIZE: usize>(&self, address: u64) -> Option<[u8; SIZE]> {
+        self.code_before(address.checked_add(u64::try_from(SIZE).ok()?)?)
+    }
+
     /// Whether calls into other files go through here.
     pub(super) fn is_stub(&self, address: u64) -> bool {
         let holds = |section: &Section| {

@@ -47,6 +47,8 @@ pub enum Role {
     Pool(Through),
     /// The part of such a library that has the program's own code connect for it.
     Maker(Through),
+    /// The part of such a library that makes it: what it opens then is for its caller.
+    Founder,
     /// It runs a program whose own calls are not among native frames.
     Interpreter(Arc<str>),
     /// The program's own.
@@ -62,6 +64,8 @@ pub struct Through {
     pub name: Arc<str>,
     /// Families of lint rules about what goes wrong with it.
     pub families: Arc<[String]>,
+    /// Whether it has functions that make it, and open for their caller.
+    pub founded: bool,
 }
 
 /// What a person is shown.
@@ -149,10 +153,17 @@ impl Frames {
         let (mut last, mut interpreted) = (None, None);
         for (at, frame) in self.frames.iter().enumerate() {
             match &frame.role {
-                Role::Runtime | Role::Trampoline | Role::Library(_) => last = frame.unknown.clone(),
+                Role::Runtime | Role::Trampoline | Role::Library(_) | Role::Founder => {
+                    last = frame.unknown.clone();
+                }
                 Role::Interpreter(what) => {
                     interpreted = Some(Why::Interpreted(Arc::clone(what)));
                 }
+                Role::Pool(through) if through.founded => match self.founded(at) {
+                    Ok(true) => last = frame.unknown.clone(),
+                    Ok(false) => return Site::Through(through.clone()),
+                    Err(why) => return Site::Unknown(why),
+                },
                 Role::Pool(through) | Role::Maker(through) => {
                     return Site::Through(through.clone());
                 }
@@ -168,6 +179,18 @@ impl Frames {
         }
         let why = interpreted.or_else(|| self.incomplete.clone()).or(last);
         Site::Unknown(why.unwrap_or(Why::NoOwnFrame))
+    }
+
+    /// Whether a pool has opened something as it was made; or why that is not known.
+    fn founded(&self, at: usize) -> Result<bool, Why> {
+        for frame in &self.frames[at..] {
+            match frame.role {
+                Role::Founder => return Ok(true),
+                Role::User | Role::Unknown => return Ok(false),
+                _ => {}
+            }
+        }
+        self.incomplete.clone().map_or(Ok(false), Err)
     }
 
     /// A frame of the program's own, unless a pool called it to have a connection made.
@@ -223,7 +246,7 @@ mod tests {
     }
 
     fn pool() -> Through {
-        Through { name: "pool".into(), families: Arc::from(["pool".to_owned()]) }
+        Through { name: "pool".into(), families: Arc::from(["pool".to_owned()]), founded: true }
     }
 
     #[test]
@@ -252,6 +275,15 @@ mod tests {
         // The program's own connect, called by the pool.
         let called = [Role::Runtime, Role::User, Role::Maker(pool()), Role::User];
         assert_eq!(site(&called, 4), through);
+        // One that is made by the program, and not by what the program does within it.
+        let made = [Role::Runtime, Role::Pool(pool()), Role::Runtime, Role::Founder, Role::User];
+        assert!(matches!(site(&made, 5), Site::User { certain: true, .. }));
+        assert_eq!(site(&[Role::Pool(pool()), Role::User, Role::Founder], 3), through);
+        let mut cut =
+            Frames { frames: vec![frame(Role::Pool(pool()))], certain: 1, incomplete: None };
+        assert_eq!(cut.site(), through);
+        cut.incomplete = Some(Why::StackCut);
+        assert_eq!(cut.site(), Site::Unknown(Why::StackCut));
         // A handler within a pool of something else is the program's own.
         let within = [Role::User, Role::Pool(pool()), Role::User];
         assert!(matches!(site(&within, 3), Site::User { .. }));

@@ -11,6 +11,7 @@ use super::dwarf::{Call, Lines};
 use super::elf::{Budget, Elf, Lack};
 use super::frames::Why;
 use super::gopclntab::GoTable;
+use super::leaf;
 use super::maps::file_within;
 use super::symbols::Symbols;
 use super::table::{Caller, Table};
@@ -57,6 +58,7 @@ impl Image {
             // Code of Go has frame pointers, and no table. What its few functions without a frame
             // leave out is Go's own.
             Caller::Unknown if self.is_go() => Caller::FramePointer,
+            Caller::Unknown if self.returns_at_once(address) => Caller::Top,
             caller => caller,
         }
     }
@@ -72,6 +74,11 @@ impl Image {
         }
         let [code, far @ ..] = self.elf.code_before::<5>(back)?;
         (code == NEAR_CALL).then(|| back.wrapping_add_signed(i32::from_le_bytes(far).into()))
+    }
+
+    fn returns_at_once(&self, address: u64) -> bool {
+        let code = self.elf.code_at(address);
+        cfg!(target_arch = "x86_64") && code.as_ref().is_some_and(leaf::returns_at_once)
     }
 
     fn is_go(&self) -> bool {

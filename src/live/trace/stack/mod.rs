@@ -6,6 +6,7 @@ mod elf;
 mod frames;
 mod gopclntab;
 mod image;
+mod leaf;
 mod maps;
 mod names;
 mod perf_map;

@@ -60,15 +60,18 @@ fn by_function(function: &str, file: Option<&str>) -> Option<Role> {
             fitting.map(String::len).max()
         };
         // A function of the program may have the same bare name; its source tells.
-        let whole = file.is_none() && rule.names.iter().any(|name| name == function);
+        let path = function.contains("::") || function.contains('.');
+        let whole = (file.is_none() || path) && rule.names.iter().any(|name| name == function);
         let whole = whole.then_some(function.len());
         let length = starts(&rule.functions).max(whole);
-        let (maker, trampoline) = (starts(&rule.makers), starts(&rule.trampolines));
-        let found = match (length, maker.or(trampoline)) {
-            (length, Some(part)) if Some(part) >= length => {
-                let maker = maker.map(|_| Role::Maker(through(rule)));
-                Some((part, maker.unwrap_or(Role::Trampoline)))
-            }
+        let part = [
+            (starts(&rule.makers), Role::Maker(through(rule))),
+            (starts(&rule.founders), Role::Founder),
+            (starts(&rule.trampolines), Role::Trampoline),
+        ];
+        let part = part.into_iter().find_map(|(part, role)| Some((part?, role)));
+        let found = match (length, part) {
+            (length, Some((part, role))) if Some(part) >= length => Some((part, role)),
             (Some(length), _) => Some((length, of_rule(rule, &rule.called))),
             (None, _) => None,
         };
@@ -145,7 +148,11 @@ fn of_rule(rule: &FrameRule, name: &str) -> Role {
 }
 
 fn through(rule: &FrameRule) -> Through {
-    Through { name: Arc::clone(&rule.called), families: Arc::clone(&rule.families) }
+    Through {
+        name: Arc::clone(&rule.called),
+        families: Arc::clone(&rule.families),
+        founded: !rule.founders.is_empty(),
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use framehop::ExplicitModuleSectionInfo;
 use gimli::{
     BaseAddresses, CfaRule, CieOrFde, EhFrame, EhFrameOffset, EndianSlice, LittleEndian,
-    UnwindContext, UnwindSection as _,
+    RegisterRule, UnwindContext, UnwindSection as _,
 };
 
 use super::elf::{Budget, Elf};
@@ -31,6 +31,10 @@ pub(super) enum Caller {
     FramePointer,
     /// The table says how.
     Table,
+    /// Nothing is on the stack but where it returns to.
+    Top,
+    /// Where it returns to is in the register of the first argument, and nothing is on the stack.
+    FirstArgument,
     /// Nothing does.
     Unknown,
 }
@@ -38,6 +42,12 @@ pub(super) enum Caller {
 /// The register that frame pointers are in (System V ABI, AAPCS64).
 const FRAME_POINTER: gimli::Register =
     gimli::Register(if cfg!(target_arch = "aarch64") { 29 } else { 6 });
+
+/// The registers of the stack's end and, on x86-64, of the first argument.
+const STACK_POINTER: gimli::Register =
+    gimli::Register(if cfg!(target_arch = "aarch64") { 31 } else { 7 });
+const FIRST_ARGUMENT: Option<gimli::Register> =
+    if cfg!(target_arch = "x86_64") { Some(gimli::Register(5)) } else { None };
 
 impl Table {
     pub(super) fn of(elf: &Elf, budget: &mut Budget) -> Option<Self> {
@@ -110,6 +120,15 @@ impl Table {
         Some(match row.cfa() {
             CfaRule::RegisterAndOffset { register, .. } if *register == FRAME_POINTER => {
                 Caller::FramePointer
+            }
+            CfaRule::RegisterAndOffset { register, offset: 0 }
+                if *register == STACK_POINTER
+                    && FIRST_ARGUMENT.is_some_and(|first| {
+                        row.register(function.cie().return_address_register())
+                            == Some(RegisterRule::Register(first))
+                    }) =>
+            {
+                Caller::FirstArgument
             }
             _ => Caller::Table,
         })

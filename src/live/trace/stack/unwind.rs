@@ -108,7 +108,16 @@ impl Unwinder {
                 walk.incomplete = Some(Why::TooDeep);
                 return walk;
             }
-            sure &= caller != Caller::Unknown;
+            if walk.addresses.len() == 1
+                && let Some((back, sp)) = returned(caller, &regs, &copied.stack)
+                && let Some(caller) = FrameAddress::from_return_address(back)
+            {
+                address = caller;
+                registers =
+                    native(Regs { ip: back, sp, ..regs }, self.native.max_known_code_address());
+                continue;
+            }
+            sure &= !matches!(caller, Caller::Unknown | Caller::Top);
             match self.native.unwind_frame(address, &mut registers, &mut self.cache, &mut read) {
                 Ok(Some(caller)) => match FrameAddress::from_return_address(caller) {
                     Some(caller) => address = caller,
@@ -160,6 +169,15 @@ impl Unwinder {
             }
         }
         walk.incomplete = (!sure).then_some(Why::FramePointers);
+    }
+}
+
+/// Where the innermost function returns to, and the end of its caller's stack, where no table leads.
+fn returned(caller: Caller, regs: &Regs, stack: &[u8]) -> Option<(u64, u64)> {
+    match caller {
+        Caller::Top => Some((u64_at(stack, 0)?, regs.sp.checked_add(8)?)),
+        Caller::FirstArgument => Some((regs.arguments[0]?, regs.sp)),
+        _ => None,
     }
 }
 
