@@ -2,6 +2,7 @@
 
 mod copying;
 mod places;
+mod receiving;
 mod tracer;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
