@@ -69,6 +69,8 @@ pub(super) struct Report {
     pub(super) lost: u64,
     /// Every process of the host is listened to.
     pub(super) whole_host: bool,
+    /// What comes over sockets is not listened to: it would cost too much.
+    pub(super) deaf: bool,
 }
 
 /// From where something was opened.
@@ -483,6 +485,7 @@ impl Tracer {
             unplaced: self.unplaced,
             lost: self.lost(),
             whole_host: self.events.whole_host(),
+            deaf: self.receiving.given_up,
         }
     }
 }
