@@ -3,6 +3,7 @@
 mod copying;
 pub(super) mod places;
 pub(super) mod programs;
+mod receiving;
 mod tracer;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -73,6 +74,7 @@ struct Totals {
     unplaced: u64,
     lost: u64,
     whole_host: bool,
+    deaf: bool,
 }
 
 /// A trace that runs.
@@ -292,6 +294,7 @@ impl Known {
                 unplaced: totals_before.unplaced + report.unplaced,
                 lost: totals_before.lost + report.lost,
                 whole_host: report.whole_host,
+                deaf: report.deaf,
             };
             latest = Some(report.counts);
         }
@@ -317,7 +320,7 @@ impl Known {
         if !self.failed.is_empty() {
             return (SourceStatus::Unavailable, format!("{}: {}", self.failed, remedy()));
         }
-        let Totals { heard, unplaced, lost, whole_host } = self.totals;
+        let Totals { heard, unplaced, lost, whole_host, deaf } = self.totals;
         let mut says = Vec::new();
         if lost > 0 {
             says.push(format!("{lost} events were lost: what was opened meanwhile is not told"));
@@ -330,6 +333,11 @@ impl Known {
             says.push(
                 "it has too many threads to be listened to alone: every process of the host is"
                     .to_owned(),
+            );
+        }
+        if deaf {
+            says.push(
+                "what came over sockets is not told: it receives too many messages".to_owned(),
             );
         }
         if self.trace.is_none() {

@@ -9,14 +9,16 @@ use std::time::Duration;
 use super::copying::Copying;
 use super::places::{self, Places};
 use super::programs::Programs;
+use super::receiving::{Receiving, Unseen};
 use crate::live::collect::feed::{Closed, Outlet};
 use crate::live::collect::sampler::cpu_time;
 use crate::live::collect::traced::monotonic_ns;
 use crate::live::facts::{HandleId, Opener};
 use crate::live::trace::openings::births::{self, Births};
-use crate::live::trace::openings::calls::{Call, Gives};
+use crate::live::trace::openings::calls::{Call, Gives, Messages};
+use crate::live::trace::openings::control::{self, Memory, Received};
 use crate::live::trace::openings::events::{self, Created, Events, SHALLOW_BYTES};
-use crate::live::trace::openings::ledger::{By, Held, Ledger, Look, Number, Opening};
+use crate::live::trace::openings::ledger::{By, Doubt, Held, Ledger, Look, Number, Opening};
 use crate::live::trace::stack::{Copied, Sample};
 
 /// Rings are read so often, and those of cheap events whenever one is a quarter full.
@@ -67,6 +69,8 @@ pub(super) struct Report {
     pub(super) lost: u64,
     /// Every process of the host is listened to.
     pub(super) whole_host: bool,
+    /// What comes over sockets is not listened to: it would cost too much.
+    pub(super) deaf: bool,
 }
 
 /// From where something was opened.
@@ -100,7 +104,8 @@ struct Heard {
     pid: u32,
     call: &'static Call,
     returned: u32,
-    numbers: Option<[u32; 2]>,
+    /// Those that lie in memory, where that was copied.
+    numbers: Option<Vec<u32>>,
     origin: u32,
     copied: Copied,
 }
@@ -116,6 +121,8 @@ struct Tracer {
     deep: Vec<Heard>,
     looks: VecDeque<Look>,
     looks_at_births: VecDeque<births::Look>,
+    /// When the last look at fd tables began.
+    looked_ns: u64,
     answers: Vec<(HandleId, u32, u64)>,
     heard: u64,
     unplaced: u64,
@@ -125,6 +132,8 @@ struct Tracer {
     /// The last call of each thread, and the thread by whose event it was told.
     last: HashMap<u32, (u64, u32, u32)>,
     copying: Copying,
+    receiving: Receiving,
+    unseen: Unseen,
 }
 
 /// Hears of the openings of some processes until nobody listens any more. `stacks`: for so long,
@@ -153,6 +162,7 @@ pub(super) fn trace(
                 deep: Vec::new(),
                 looks: VecDeque::new(),
                 looks_at_births: VecDeque::new(),
+                looked_ns: 0,
                 answers: Vec::new(),
                 heard: 0,
                 unplaced: 0,
@@ -160,6 +170,8 @@ pub(super) fn trace(
                 lost_before_births: 0,
                 last: HashMap::new(),
                 copying: Copying::begun(monotonic_ns()),
+                receiving: Receiving::default(),
+                unseen: Unseen::default(),
             };
             tracer.run(pids, stacks, asks, outlet)
         }
@@ -178,7 +190,7 @@ impl Tracer {
         let stacks_until = stacks.map_or(u64::MAX, |time| {
             monotonic_ns().saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
         });
-        let (mut searches, mut next_deep) = (0, 0);
+        let (mut searches, mut next_deep, mut received) = (0, 0, 0);
         loop {
             if let Err(error) = self.events.wait(READ_EVERY) {
                 return outlet.put(Err(error.to_string()));
@@ -189,7 +201,8 @@ impl Tracer {
             if with_stacks {
                 next_deep = now + u64::try_from(READ_EVERY.as_nanos()).unwrap_or(0);
             }
-            let copied = self.read(with_stacks);
+            let (copied, in_vain) = self.read(with_stacks);
+            received += in_vain;
             let settled = now.saturating_sub(SETTLED_NS);
             self.enter(settled);
             loop {
@@ -221,6 +234,14 @@ impl Tracer {
                 if let Err(error) = self.events.copy(copies) {
                     return outlet.put(Err(error.to_string()));
                 }
+                let receives = self.receiving.wanted(now, std::mem::take(&mut received));
+                if !self.events.receives() && receives {
+                    self.unseen.begin(now);
+                }
+                if self.events.receive(receives).is_err() {
+                    // What is heard anyway is worth more.
+                    self.receiving.given_up = true;
+                }
                 if searches < SEARCHES {
                     searches += 1;
                     if let Err(error) = self.events.follow(&pids) {
@@ -232,18 +253,22 @@ impl Tracer {
         }
     }
 
-    /// Takes in what the rings hold; gives how many stacks that were.
-    fn read(&mut self, with_stacks: bool) -> usize {
+    /// Takes in what the rings hold; gives how many stacks that were, and how many calls that received
+    /// messages, and nothing else.
+    fn read(&mut self, with_stacks: bool) -> (usize, usize) {
         let Self { events, cheap, deep, programs, .. } = self;
-        let before = deep.len();
+        let (before, mut in_vain) = (deep.len(), 0);
         events.drain(with_stacks, &mut |told| match told {
             events::Heard::Created(created) => {
-                let Some(heard) = heard(created) else { return };
+                let Some(heard) = heard(created) else {
+                    in_vain += usize::from(created.call.receives());
+                    return;
+                };
                 if created.deep { deep.push(heard) } else { cheap.push(heard) }
             }
             &events::Heard::Exec { pid, at_ns } => programs.exec(pid, at_ns),
         });
-        deep.len() - before
+        (deep.len() - before, in_vain)
     }
 
     /// Hands settled events over to the ledger, each with the most that was copied of it.
@@ -261,7 +286,7 @@ impl Tracer {
             let apart = |at: &usize| ready[*at].at_ns.abs_diff(stack.at_ns);
             let nearest = alike.copied().min_by_key(apart).filter(|at| apart(at) < APART_NS);
             if let Some(heard) = nearest.and_then(|at| ready.get_mut(at)) {
-                heard.numbers = heard.numbers.or(stack.numbers);
+                heard.numbers = heard.numbers.take().or(stack.numbers);
                 let chain = std::mem::take(&mut heard.copied.chain);
                 heard.copied = Copied { chain, ..stack.copied };
             }
@@ -270,6 +295,10 @@ impl Tracer {
         let mut openings = Vec::with_capacity(ready.len());
         for heard in ready {
             if self.told_before(&heard) {
+                continue;
+            }
+            if heard.call.receives() && heard.numbers.is_none() {
+                self.take_unseen(&heard, cpu_time().saturating_sub(begin) < SPENT);
                 continue;
             }
             self.heard += u64::from(!heard.call.starts());
@@ -286,17 +315,30 @@ impl Tracer {
                 self.births.take(Opening { at_ns, number: (pid, returned), call, from });
                 continue;
             }
-            let fds = match (call.gives, numbers) {
-                (Gives::Pair(..), Some([one, other])) => [Some(one), Some(other)],
-                (Gives::Pair(..), None) => [None, None],
-                _ => [Some(returned), None],
+            let fds = match call.gives {
+                Gives::Pair(..) | Gives::Received(_) => numbers.unwrap_or_default(),
+                _ => vec![returned],
             };
-            for fd in fds.into_iter().flatten() {
+            if call.receives() {
+                self.receiving.used(at_ns);
+            }
+            for fd in fds {
                 let number: Number = (pid, fd);
                 openings.push(Opening { at_ns, number, call, from: from.clone() });
             }
         }
         self.ledger.take(openings);
+    }
+
+    /// What came with the message is not in what was copied.
+    fn take_unseen(&mut self, heard: &Heard, affordable: bool) {
+        let Heard { at_ns, pid, call, ref copied, .. } = *heard;
+        let place = affordable.then(|| {
+            let opener = self.opener(pid, call, copied, at_ns);
+            let known = opener.unknown.is_empty();
+            known.then(|| self.places.number(Opener { certain: false, ..opener }))
+        });
+        self.unseen.take(at_ns, pid, place.flatten());
     }
 
     /// A thread that inherited an event and has one of its own is told of twice: the second time
@@ -324,9 +366,14 @@ impl Tracer {
 
     /// The place that a stack leads to: by its end if that shows it, else by all that was copied.
     fn place(&mut self, pid: u32, call: &Call, copied: &Copied, at_ns: u64) -> u32 {
+        let opener = self.opener(pid, call, copied, at_ns);
+        self.places.number(opener)
+    }
+
+    fn opener(&mut self, pid: u32, call: &Call, copied: &Copied, at_ns: u64) -> Opener {
         let code = match self.programs.code(pid, at_ns) {
             Ok(code) => code,
-            Err(why) => return self.places.number(places::unknown(call.name, why)),
+            Err(why) => return places::unknown(call.name, why),
         };
         let end = copied.stack.get(..SHALLOW_BYTES as usize).filter(|end| *end != &*copied.stack);
         let short = end.map(|end| Copied { stack: end.into(), ..copied.clone() });
@@ -335,21 +382,42 @@ impl Tracer {
         if !places::is_settled(&place) {
             if short.is_some() {
                 let more = places::of_frames(&code.frames(copied), call.name);
-                self.copying.used(at_ns, more != place);
+                // Of what receives, no more is ever copied.
+                if !call.receives() {
+                    self.copying.used(at_ns, more != place);
+                }
                 place = more;
-            } else {
+            } else if !call.receives() {
                 self.copying.missed(at_ns);
             }
         }
-        self.places.number(place)
+        place
     }
 
     fn look(&mut self, look: Look) {
         let (at_ns, lost) = (look.begin_ns, self.lost());
         let any_lost = lost != self.lost_before || self.events.maybe_lost();
         self.lost_before = lost;
+        let (from_ns, to_ns) = (self.looked_ns, look.end_ns);
+        self.looked_ns = at_ns;
+        let pids: HashMap<HandleId, u32> =
+            look.opened.iter().map(|held| (held.id, held.number.0)).collect();
         let answers = self.ledger.look(look, any_lost);
+        let (unheard, answers): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|(_, by)| came_unheard(by));
+        self.receiving.missed(at_ns, unheard.len() as u64);
         self.answer(answers, at_ns);
+        for (id, by) in unheard {
+            let only = pids.get(&id).and_then(|&pid| self.unseen.only_place(pid, from_ns, to_ns));
+            match only {
+                Some(place) => {
+                    self.places.count(place);
+                    self.answers.push((id, place, at_ns));
+                }
+                None => self.answer(vec![(id, by)], at_ns),
+            }
+        }
+        self.unseen.forget(from_ns);
     }
 
     fn look_at_births(&mut self, look: &births::Look) {
@@ -394,6 +462,7 @@ impl Tracer {
             unplaced: self.unplaced,
             lost: self.lost(),
             whole_host: self.events.whole_host(),
+            deaf: self.receiving.given_up,
         }
     }
 }
@@ -406,28 +475,48 @@ fn size(copied: &Copied) -> usize {
     copied.stack.len() + copied.chain.len() * size_of::<u64>()
 }
 
+/// Whether a handle came in a way that was not heard of.
+fn came_unheard(by: &By<From>) -> bool {
+    matches!(by, By::Doubt(Doubt::NoCall | Doubt::OtherKind))
+}
+
 /// An event, if its call created something.
 fn heard(created: &Created<'_>) -> Option<Heard> {
     let Created { sample, call, returned, origin, .. } = *created;
     let second = sample.regs().and_then(|regs| regs.arguments[1]);
+    let numbers = match numbers(&sample, call, returned) {
+        // Messages without handles.
+        Some(none) if none.is_empty() => return None,
+        numbers => numbers,
+    };
     call.creates(second, returned).then(|| Heard {
         at_ns: sample.time_ns,
         pid: sample.pid,
         call,
         returned,
-        numbers: numbers(&sample, call),
+        numbers,
         origin,
         copied: sample.copied(),
     })
 }
 
-/// The numbers of a pair, where they lie in what was copied of the stack.
-fn numbers(sample: &Sample<'_>, call: &Call) -> Option<[u32; 2]> {
-    let Gives::Pair(_, position) = call.gives else { return None };
+/// The numbers of a pair, or of what came with messages, where they lie in what was copied of the stack.
+fn numbers(sample: &Sample<'_>, call: &Call, returned: u32) -> Option<Vec<u32>> {
     let regs = sample.regs()?;
-    let pointer = regs.arguments.get(position).copied().flatten()?;
-    let offset = usize::try_from(pointer.checked_sub(regs.sp)?).ok()?;
-    let bytes: &[u8; 8] = sample.stack().get(offset..)?.first_chunk()?;
-    let [a, b, c, d, e, f, g, h] = *bytes;
-    Some([u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h])])
+    let stack = Memory { at: regs.sp, bytes: sample.stack() };
+    match call.gives {
+        Gives::Pair(_, position) => {
+            let pointer = regs.arguments.get(position).copied().flatten()?;
+            let words = stack.from(pointer, 8)?.as_chunks().0;
+            Some(words.iter().map(|word| u32::from_ne_bytes(*word)).collect())
+        }
+        Gives::Received(messages) => {
+            let count = if messages == Messages::One { 1 } else { returned };
+            match control::received(stack, regs.arguments[1]?, count) {
+                Received::Fds(fds) => Some(fds),
+                Received::Unseen => None,
+            }
+        }
+        _ => None,
+    }
 }

@@ -29,8 +29,20 @@ pub enum Gives {
     Any,
     /// The same, where its second argument is one of the commands that do.
     Duplicate,
+    /// Whatever came with messages. Their headers are in memory, behind the second argument; there is one,
+    /// or so many as it returns.
+    Received(Messages),
     /// A thread or a child process, of these kinds. What it starts returns from it, too, with 0.
     Task(&'static [&'static str]),
+}
+
+/// How many messages a call receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Messages {
+    /// One.
+    One,
+    /// As many as it returns.
+    Returned,
 }
 
 /// `F_DUPFD` and `F_DUPFD_CLOEXEC`.
@@ -108,29 +120,45 @@ const STARTS: &[Call] = &[
     call(nr::__NR_vfork, "vfork", CHILD),
 ];
 
-/// All of them.
+/// Calls that receive messages, and handles with some of them. They are many, so they are heard on
+/// request only.
+const RECEIVES: &[Call] = &[
+    call(nr::__NR_recvmsg, "recvmsg", Gives::Received(Messages::One)),
+    call(nr::__NR_recvmmsg, "recvmmsg", Gives::Received(Messages::Returned)),
+];
+
+/// All that create handles, threads or children.
 pub fn all() -> impl Iterator<Item = &'static Call> {
     CALLS.iter().chain(OLDER).chain(STARTS)
 }
 
 /// A call by its number.
 pub fn by_id(id: u64) -> Option<&'static Call> {
-    all().find(|call| u64::from(call.id) == id)
+    all().chain(RECEIVES).find(|call| u64::from(call.id) == id)
 }
 
 /// The filter of `raw_syscalls:sys_exit` that lets these calls pass when they succeed. Every call
 /// of the program is tried against it: it halves what may fit with each step.
 pub fn filter() -> CString {
-    passing("ret >= 0", Call::passes)
+    passing(all(), "ret >= 0", Call::passes)
 }
 
 /// A filter that lets all these calls pass where they fulfil a condition, which is tried first.
 pub fn only(condition: &str) -> CString {
-    passing(condition, |call| format!("id == {}", call.id))
+    passing(all(), condition, |call| format!("id == {}", call.id))
 }
 
-fn passing(condition: &str, of_call: impl Fn(&Call) -> String) -> CString {
-    let mut calls: Vec<&Call> = all().collect();
+/// The same for those that receive messages.
+pub fn receives_filter() -> CString {
+    passing(RECEIVES.iter(), "ret >= 0", Call::passes)
+}
+
+fn passing(
+    calls: impl Iterator<Item = &'static Call>,
+    condition: &str,
+    of_call: impl Fn(&Call) -> String,
+) -> CString {
+    let mut calls: Vec<&Call> = calls.collect();
     calls.sort_unstable_by_key(|call| call.id);
     CString::new(format!("{condition} && ({})", any_of(&calls, &of_call))).unwrap_or_default()
 }
@@ -152,7 +180,7 @@ impl Call {
         match self.gives {
             Gives::Path => !PATHLESS.contains(&kind),
             Gives::Kind(only) | Gives::Pair(only, _) => only == kind,
-            Gives::Any | Gives::Duplicate => true,
+            Gives::Any | Gives::Duplicate | Gives::Received(_) => true,
             Gives::Task(kinds) => kinds.contains(&kind),
         }
     }
@@ -160,6 +188,11 @@ impl Call {
     /// Whether it starts threads or processes.
     pub fn starts(&self) -> bool {
         matches!(self.gives, Gives::Task(_))
+    }
+
+    /// Whether it receives messages.
+    pub fn receives(&self) -> bool {
+        matches!(self.gives, Gives::Received(_))
     }
 
     /// Whether it has created something when it was given this second argument and returned this.
@@ -186,8 +219,9 @@ mod tests {
 
     #[test]
     fn calls_are_told_apart() {
-        let ids: std::collections::BTreeSet<u32> = all().map(|call| call.id).collect();
-        assert_eq!(ids.len(), all().count());
+        let every = || all().chain(RECEIVES);
+        let ids: std::collections::BTreeSet<u32> = every().map(|call| call.id).collect();
+        assert_eq!(ids.len(), every().count());
         let socket = by_id(nr::__NR_socket.into()).unwrap();
         assert!(socket.may_give("socket") && !socket.may_give("file"));
         let open = by_id(nr::__NR_openat.into()).unwrap();

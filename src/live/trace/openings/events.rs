@@ -7,7 +7,7 @@
 //! stacks are copied as fit, and the cheap events go on without loss.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ const DEEP_RINGS: [usize; 3] = [1 << 20, 1 << 19, 1 << 17];
 const MOST_EVENTS: usize = 2_000;
 /// Rounds of looking for threads that were born while others were attached to.
 const ROUNDS: usize = 8;
+/// Bytes of the stack that is copied of calls that receive messages: what came with them may lie there.
+const RECEIVED_BYTES: u32 = 3 * 1024;
 /// Frames that the kernel follows by frame pointers.
 const CHAIN: u16 = 64;
 
@@ -55,6 +57,9 @@ pub struct Events {
     /// some tells everything as often.
     origins: HashMap<u64, u32>,
     copies: bool,
+    /// Events of calls that receive messages, where these are listened to.
+    received: Vec<Counter>,
+    receives: bool,
     tasks: BTreeSet<u32>,
     pids: BTreeSet<u32>,
     whole_host: bool,
@@ -112,6 +117,8 @@ impl Events {
             dear: Vec::new(),
             origins: HashMap::new(),
             copies: true,
+            received: Vec::new(),
+            receives: false,
             tasks: BTreeSet::new(),
             pids: BTreeSet::new(),
             whole_host: false,
@@ -136,6 +143,9 @@ impl Events {
             for task in news {
                 self.tasks.insert(task);
                 self.attach(task)?;
+                if self.receives && !self.whole_host {
+                    self.attach_received(Some(task))?;
+                }
                 if self.whole_host {
                     return Ok(());
                 }
@@ -151,7 +161,7 @@ impl Events {
 
     /// Files that this takes.
     pub fn files(&self) -> usize {
-        self.cheap.len() + self.dear.len() + 2 * self.cpus.len()
+        self.cheap.len() + self.dear.len() + self.received.len() + 2 * self.cpus.len()
     }
 
     /// Begins or ceases to copy stacks.
@@ -170,6 +180,34 @@ impl Events {
             }
         }
         Ok(())
+    }
+
+    /// Begins or ceases to listen to calls that receive messages.
+    ///
+    /// # Errors
+    /// When the kernel refuses it, or it would take too many files.
+    pub fn receive(&mut self, receives: bool) -> io::Result<()> {
+        if self.receives == receives {
+            return Ok(());
+        }
+        self.receives = receives;
+        if !receives {
+            for event in std::mem::take(&mut self.received) {
+                self.origins.remove(&event.id());
+            }
+            return Ok(());
+        }
+        let tasks: Vec<Option<u32>> = if self.whole_host {
+            vec![None]
+        } else {
+            self.tasks.iter().copied().map(Some).collect()
+        };
+        tasks.into_iter().try_for_each(|task| self.attach_received(task))
+    }
+
+    /// Whether calls that receive messages are listened to.
+    pub fn receives(&self) -> bool {
+        self.receives
     }
 
     /// Whether stacks are copied.
@@ -250,36 +288,45 @@ impl Events {
         Ok(())
     }
 
+    fn attach_received(&mut self, task: Option<u32>) -> io::Result<()> {
+        let filter = calls::receives_filter();
+        for nth in 0..self.cpus.len() {
+            if self.files() >= MOST_EVENTS {
+                return Err(io::Error::other("too many threads to listen to what they receive"));
+            }
+            let mut event = match self.event(task, nth, RECEIVED_BYTES, CHAIN, &filter) {
+                Ok(event) => event,
+                Err(error) if error.raw_os_error() == Some(SRCH) => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            self.shallow.feed(nth, &event)?;
+            event.enable()?;
+            self.origins.insert(event.id(), task.unwrap_or_default());
+            self.received.push(event);
+        }
+        Ok(())
+    }
+
     /// One pair of events a CPU, for every process of the host.
     fn hear_everybody(&mut self) -> io::Result<()> {
         self.cheap.clear();
         self.dear.clear();
         self.origins.clear();
+        self.received.clear();
         self.whole_host = true;
-        (0..self.cpus.len()).try_for_each(|nth| self.listen(None, nth))
+        (0..self.cpus.len()).try_for_each(|nth| self.listen(None, nth))?;
+        if self.receives { self.attach_received(None) } else { Ok(()) }
     }
 
     fn listen(&mut self, task: Option<u32>, nth: usize) -> io::Result<()> {
-        let Some(&cpu) = self.cpus.get(nth) else { return Ok(()) };
         for deep in [false, true] {
-            let (bytes, rings) =
-                if deep { (STACK_BYTES, &self.deep) } else { (SHALLOW_BYTES, &self.shallow) };
-            let mut builder = Builder::new(Number::with_id(self.tracepoint));
-            match task.map(i32::try_from) {
-                Some(Ok(task)) => builder.observe_pid(task).inherit(true),
-                _ => builder.any_pid(),
+            // Of the dear event, the cheap one of the same call has followed the chain.
+            let (bytes, chain, rings) = if deep {
+                (STACK_BYTES, 1, &self.deep)
+            } else {
+                (SHALLOW_BYTES, CHAIN, &self.shallow)
             };
-            builder.one_cpu(cpu).sample_period(1).clockid(Clock::MONOTONIC).include_kernel();
-            builder.sample(SampleFlag::IDENTIFIER);
-            Sample::ask(&mut builder, bytes);
-            // The cheap event of the same call has followed the chain.
-            builder.sample_max_stack(if deep { 1 } else { CHAIN });
-            if !deep {
-                // Told with time and process behind it.
-                builder.comm(true).comm_exec(true).sample_id_all(true);
-            }
-            let mut event = builder.build()?;
-            perf::set_filter(&event, &self.filter)?;
+            let mut event = self.event(task, nth, bytes, chain, &self.filter)?;
             rings.feed(nth, &event)?;
             if !deep || self.copies {
                 event.enable()?;
@@ -288,6 +335,34 @@ impl Events {
             if deep { self.dear.push(event) } else { self.cheap.push(event) }
         }
         Ok(())
+    }
+
+    /// An event on one of the CPUs, of a task or of all, that copies so much.
+    fn event(
+        &self,
+        task: Option<u32>,
+        nth: usize,
+        bytes: u32,
+        chain: u16,
+        filter: &CStr,
+    ) -> io::Result<Counter> {
+        let cpu = self.cpus.get(nth).copied().unwrap_or_default();
+        let mut builder = Builder::new(Number::with_id(self.tracepoint));
+        match task.map(i32::try_from) {
+            Some(Ok(task)) => builder.observe_pid(task).inherit(true),
+            _ => builder.any_pid(),
+        };
+        builder.one_cpu(cpu).sample_period(1).clockid(Clock::MONOTONIC).include_kernel();
+        builder.sample(SampleFlag::IDENTIFIER);
+        Sample::ask(&mut builder, bytes);
+        builder.sample_max_stack(chain);
+        if bytes == SHALLOW_BYTES {
+            // Told with time and process behind it.
+            builder.comm(true).comm_exec(true).sample_id_all(true);
+        }
+        let event = builder.build()?;
+        perf::set_filter(&event, filter)?;
+        Ok(event)
     }
 }
 

@@ -2,5 +2,6 @@
 
 pub mod births;
 pub mod calls;
+pub mod control;
 pub mod events;
 pub mod ledger;
