@@ -55,6 +55,8 @@ pub(crate) struct Job<'r> {
     pub(crate) members: &'r [Arc<Interface>],
     /// Whether anything in it is reported.
     pub(crate) reported: bool,
+    /// Whether it is there for tests of others.
+    pub(crate) for_tests: bool,
     /// A line that is to be explained.
     pub(crate) why: Option<(&'r Path, u32)>,
 }
@@ -66,7 +68,8 @@ pub(crate) fn analyse<'r>(
     dependencies: Dependencies,
     job: Job<'r>,
 ) -> Analysed<'r> {
-    let Job { catalog, rules, interest, edition_2024, lib, members, reported, why } = job;
+    let Job { catalog, rules, interest, edition_2024, lib, members, reported, for_tests, why } =
+        job;
     let started = Instant::now();
     let mut names = names::build(sources, around);
     let (known, others) = (Arc::clone(catalog), members.to_vec());
@@ -98,6 +101,7 @@ pub(crate) fn analyse<'r>(
             .into_iter()
             .map(|found| Candidate { rule: rule_in(rules, &found.rule.rule), ..found })
             .collect();
+        heed_purpose(&names, for_tests, &mut candidates);
         heed_decisions(&names, &mut candidates);
         fix::plan(&world, &bodies, &mut candidates);
         let why = why.and_then(|(path, line)| {
@@ -109,6 +113,18 @@ pub(crate) fn analyse<'r>(
     let engines = started.elapsed().saturating_sub(graphs);
     let times = vec![("names", named), ("graphs", graphs), ("engines", engines)];
     Analysed { names, candidates, bodies, told, why, times }
+}
+
+/// What only tests use is one degree lower.
+fn heed_purpose(names: &Names, for_tests: bool, candidates: &mut [Candidate<'_>]) {
+    for candidate in candidates {
+        let Outcome::Reported(reported) = &mut candidate.outcome else { continue };
+        let aside = || candidate.function.is_some_and(|id| names.is_stand_in(id));
+        reported.milder = reported.milder.or_else(|| match for_tests {
+            true => Some("the package is there for tests"),
+            false => aside().then_some("by its name it is there for tests"),
+        });
+    }
 }
 
 /// What a comment at the place says is meant is one degree lower.

@@ -132,6 +132,7 @@ struct About {
     /// Packages of the workspace that it depends on, the nearest first.
     members: Vec<Arc<Interface>>,
     reported: bool,
+    for_tests: bool,
 }
 
 /// What all packages share.
@@ -225,6 +226,7 @@ impl<'a> Run<'a> {
             name: Arc::from(package.name),
             members: near.members,
             reported,
+            for_tests: package.for_tests,
             around,
         };
         let dependencies = Dependencies { holds: Box::new(holds) };
@@ -252,6 +254,7 @@ impl<'a> Run<'a> {
             lib: None,
             members: Vec::new(),
             reported: true,
+            for_tests: false,
         };
         let (part, _) = self.known(&about, files, key, dependencies);
         (about.name, self.seen(&part), part)
@@ -327,7 +330,7 @@ impl<'a> Run<'a> {
         dependencies: Dependencies,
         reading: Duration,
     ) -> (Part, Option<Told>) {
-        let About { name, around, edition, lib, members, reported } = about;
+        let About { name, around, edition, lib, members, reported, for_tests } = about;
         let mut part = Part::default();
         let started = Instant::now();
         // Where every file is reported, a finding that is not there is gone.
@@ -371,6 +374,7 @@ impl<'a> Run<'a> {
             lib: lib.as_deref(),
             members,
             reported: *reported,
+            for_tests: *for_tests,
             why: self.common.why.as_ref().map(|(path, line)| (path.as_path(), *line)),
         };
         let mut analysed = analyse(sources, around, dependencies, job);
@@ -532,8 +536,19 @@ impl<'a> Run<'a> {
 /// Bytes at the start of a file in which generators leave their mark.
 const HEADER: usize = 1024;
 
-/// Whether a comment at the start says that a program wrote the file.
+/// What generators of clients and servers write over what they make.
+const OF_GENERATORS: &[&str] =
+    &["Generated client implementations.", "Generated server implementations."];
+
+/// Whether a comment at the start, or one that only generators write, says that a program wrote the
+/// file.
 fn is_generated(text: &str) -> bool {
+    if OF_GENERATORS
+        .iter()
+        .any(|mark| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some())
+    {
+        return true;
+    }
     let comments = text.get(..text.floor_char_boundary(HEADER)).unwrap_or(text).lines();
     comments.map(str::trim).take_while(|line| line.is_empty() || line.starts_with("//")).any(
         |line| {

@@ -52,6 +52,7 @@ impl Key {
             dependencies,
             files: _,
             features,
+            for_tests,
         } = package;
         self.text(name);
         self.text(&version.as_ref().map(ToString::to_string).unwrap_or_default());
@@ -73,6 +74,7 @@ impl Key {
             self.text(name);
             self.texts(enabled);
         }
+        self.number(usize::from(*for_tests));
     }
 
     fn dependency(&mut self, dependency: &Dependency) {

@@ -10,6 +10,7 @@ use super::inherit::{self, Root};
 use super::locks::Locks;
 use super::manifest::{Manifest, PackageTable, WorkspacePackage};
 use super::manifests::{Manifests, Slot};
+use super::purpose::is_for_tests;
 use super::targets::targets;
 use super::{Edition, Package, SourceFile, paths};
 use crate::lint::Issue;
@@ -23,6 +24,7 @@ pub(super) struct Draft {
     name: String,
     version: Option<Version>,
     edition: Edition,
+    for_tests: bool,
     /// What is wrong with the manifest.
     wrong: Vec<String>,
 }
@@ -35,8 +37,8 @@ impl Draft {
         let Some(manifest) = slot.manifest() else {
             // Without a manifest to go by, the newest edition discovers and accepts most.
             let (name, edition) = (folder(), Edition::Rust2024);
-            let (root, version, wrong) = (None, None, Vec::new());
-            return Self { dir, files, slot, root, name, version, edition, wrong };
+            let (root, version, for_tests, wrong) = (None, None, false, Vec::new());
+            return Self { dir, files, slot, root, name, version, edition, for_tests, wrong };
         };
         let empty = PackageTable::default();
         let package = manifest.package.as_ref().unwrap_or(&empty);
@@ -52,7 +54,8 @@ impl Draft {
             Edition::Rust2024
         });
         let name = package.name.clone().unwrap_or_else(folder);
-        Self { dir, files, slot, root, name, version, edition, wrong }
+        let for_tests = is_for_tests(package, shared);
+        Self { dir, files, slot, root, name, version, edition, for_tests, wrong }
     }
 
     /// Where its lock file may be: at the workspace's root, in its own folder, or above.
@@ -100,6 +103,7 @@ impl Draft {
             dependencies,
             files: self.files,
             features: manifest.features.clone(),
+            for_tests: self.for_tests,
             dir: self.dir,
             workspace: self.root.map(|root| root.dir),
         };

@@ -15,6 +15,7 @@ mod manifests;
 mod members;
 mod package;
 mod paths;
+mod purpose;
 mod read;
 mod sources;
 mod targets;

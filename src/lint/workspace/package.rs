@@ -31,6 +31,8 @@ pub struct Package {
     /// Features and what they enable, as written. Optional dependencies are features too, where
     /// no `dep:` names them; those are not listed here.
     pub features: BTreeMap<String, Vec<String>>,
+    /// Whether it is there for tests of others, as its manifest says.
+    pub for_tests: bool,
 }
 
 impl Package {
