@@ -28,7 +28,7 @@ use super::policy::{self, Policies, Policy};
 use super::suppress::{self, CLIPPY, InFile, Known, Suppression};
 use super::syntax::{self, MacroGrammars};
 use super::workspace::{
-    self, Edition, Package, Request, Skip, SourceFile, Target, TargetKind, Text, Versions,
+    self, Edition, Package, Purpose, Request, Skip, SourceFile, Target, TargetKind, Text, Versions,
     Workspace,
 };
 
@@ -132,7 +132,7 @@ struct About {
     /// Packages of the workspace that it depends on, the nearest first.
     members: Vec<Arc<Interface>>,
     reported: bool,
-    for_tests: bool,
+    purpose: Option<Purpose>,
 }
 
 /// What all packages share.
@@ -219,6 +219,7 @@ impl<'a> Run<'a> {
             }
         };
         let reported = package.is_reported();
+        let purpose = of_whom(&package);
         let about = About {
             edition: Some(package.edition),
             // Paths into it begin with the name of the package, as those into others do.
@@ -226,7 +227,7 @@ impl<'a> Run<'a> {
             name: Arc::from(package.name),
             members: near.members,
             reported,
-            for_tests: package.for_tests,
+            purpose,
             around,
         };
         let dependencies = Dependencies { holds: Box::new(holds) };
@@ -254,7 +255,7 @@ impl<'a> Run<'a> {
             lib: None,
             members: Vec::new(),
             reported: true,
-            for_tests: false,
+            purpose: None,
         };
         let (part, _) = self.known(&about, files, key, dependencies);
         (about.name, self.seen(&part), part)
@@ -330,7 +331,7 @@ impl<'a> Run<'a> {
         dependencies: Dependencies,
         reading: Duration,
     ) -> (Part, Option<Told>) {
-        let About { name, around, edition, lib, members, reported, for_tests } = about;
+        let About { name, around, edition, lib, members, reported, purpose } = about;
         let mut part = Part::default();
         let started = Instant::now();
         // Where every file is reported, a finding that is not there is gone.
@@ -374,7 +375,7 @@ impl<'a> Run<'a> {
             lib: lib.as_deref(),
             members,
             reported: *reported,
-            for_tests: *for_tests,
+            purpose: *purpose,
             why: self.common.why.as_ref().map(|(path, line)| (path.as_path(), *line)),
         };
         let mut analysed = analyse(sources, around, dependencies, job);
@@ -567,6 +568,12 @@ struct Unread {
     reason: &'static str,
     /// Where that is no decision of ours.
     issue: Option<Issue>,
+}
+
+/// The purpose that counts: what is for builds may have a program that serves, such as a cache.
+fn of_whom(package: &Package) -> Option<Purpose> {
+    let has_program = package.targets.iter().any(|target| target.kind == TargetKind::Bin);
+    package.purpose.filter(|purpose| *purpose == Purpose::Tests || !has_program)
 }
 
 fn root(target: &Target) -> Root {

@@ -336,6 +336,7 @@ mod tests {
             scan(&source, |piece| {
                 let (line, end) = match piece {
                     Piece::Comment { line, .. } => (line, line),
+                    Piece::Documentation { .. } => return,
                     // It is told when it ends.
                     Piece::Attribute { line, .. } => (last, line.max(last)),
                     Piece::Code { line, end_line, .. } => (line, end_line),

@@ -5,8 +5,9 @@ use super::{FnId, Names};
 /// Words in the name of a function, its type or a module around it.
 const WORDS: &[&str] = &["mock", "mocks", "mocked", "mocking", "fake", "tests"];
 
-/// Several words in a row.
-const PHRASES: &[&str] = &["for_test", "test_util", "test_helper", "test_support", "for_emulator"];
+/// Several words in a row, the last one perhaps longer.
+const PHRASES: &[&str] =
+    &["_for_test", "_test_util", "_test_helper", "_test_support", "_for_emulator"];
 
 impl Names {
     /// A mock, an emulator's client, a helper of tests.
@@ -16,7 +17,7 @@ impl Names {
 }
 
 fn is_stand_in(name: &str) -> bool {
-    let mut snake = String::new();
+    let mut snake = String::from("_");
     for (at, c) in name.char_indices() {
         if c.is_uppercase() && at > 0 {
             snake.push('_');

@@ -30,5 +30,6 @@ pub use load::{LoadError, Request, Workspace, home, load};
 pub use members::{dependencies_of, in_rounds};
 pub use package::{Dependency, DependencyKind, Package, SourceFile, Target, TargetKind};
 pub use paths::{absolute, shown, working_directory};
+pub use purpose::Purpose;
 pub use read::{MARK, MAX_BYTES, Skip, Text, read};
 pub use versions::Versions;

@@ -5,6 +5,15 @@ use serde::de::IgnoredAny;
 
 use super::manifest::{PackageTable, WorkspacePackage};
 
+/// For whom a package is there, where that is nobody's service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// For tests of others: what it leaves behind ends with them.
+    Tests,
+    /// For build scripts and macros of others: what it leaves behind ends with the build.
+    Builds,
+}
+
 /// A description, keywords or categories; written in another way they say nothing.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -21,9 +30,19 @@ const WORDS: &[&str] =
 /// How descriptions say it beyond doubt.
 const PHRASES: &[&str] = &["for testing", "for tests", "enables testing", "to test "];
 
-/// Whether it is there for tests of others, so that what it leaves behind ends with them: two of
-/// description, keywords and categories say so, or one sentence.
-pub(super) fn is_for_tests(package: &PackageTable, shared: Option<&WorkspacePackage>) -> bool {
+/// Categories of what runs while others are built.
+const BUILDS: &[&str] = &[
+    "development-tools::build-utils",
+    "development-tools::ffi",
+    "development-tools::procedural-macro-helpers",
+];
+
+/// What the manifest says: of tests when two of description, keywords and categories do, or one
+/// sentence; of builds by a category.
+pub(super) fn purpose(
+    package: &PackageTable,
+    shared: Option<&WorkspacePackage>,
+) -> Option<Purpose> {
     let empty = WorkspacePackage::default();
     let shared = shared.unwrap_or(&empty);
     let description = texts(package.description.as_ref(), shared.description.as_ref());
@@ -34,8 +53,10 @@ pub(super) fn is_for_tests(package: &PackageTable, shared: Option<&WorkspacePack
         keywords.iter().any(|text| names_tests(text)),
         categories.iter().any(|text| text == "development-tools::testing"),
     ];
-    signs.iter().filter(|sign| **sign).count() > 1
-        || description.iter().any(|text| PHRASES.iter().any(|phrase| text.contains(phrase)))
+    let tests = signs.iter().filter(|sign| **sign).count() > 1
+        || description.iter().any(|text| PHRASES.iter().any(|phrase| text.contains(phrase)));
+    let builds = || categories.iter().any(|text| BUILDS.contains(&text.as_str()));
+    if tests { Some(Purpose::Tests) } else { builds().then_some(Purpose::Builds) }
 }
 
 /// In lower case: its own, else those of the workspace where it refers to them.
@@ -58,11 +79,11 @@ fn names_tests(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::manifest::Manifest;
-    use super::is_for_tests;
+    use super::{Purpose, purpose};
 
-    fn said(package: &str) -> bool {
+    fn said(package: &str) -> Option<Purpose> {
         let manifest: Manifest = toml::from_str(&format!("[package]\n{package}")).unwrap();
-        is_for_tests(&manifest.package.unwrap(), None)
+        purpose(&manifest.package.unwrap(), None)
     }
 
     #[test]
@@ -72,7 +93,7 @@ mod tests {
             "description = 'Integration-testing with containers'\ncategories = ['development-tools::testing']",
             "description = 'A proxy that enables testing drivers'",
         ] {
-            assert!(said(package), "{package}");
+            assert_eq!(said(package), Some(Purpose::Tests), "{package}");
         }
         for package in [
             "description = 'A tool for developing, testing, and using parsers'",
@@ -81,7 +102,9 @@ mod tests {
             "description = 7\nkeywords = 'test'\ncategories = { workspace = true }",
             "",
         ] {
-            assert!(!said(package), "{package}");
+            assert_eq!(said(package), None, "{package}");
         }
+        let builds = "categories = ['external-ffi-bindings', 'development-tools::ffi']";
+        assert_eq!(said(builds), Some(Purpose::Builds));
     }
 }
