@@ -11,8 +11,8 @@ use crate::lint::types::Target;
 
 use super::Checker;
 
-/// Steps back from what is waited for to where it came in.
-const STEPS: u32 = 12;
+/// Values looked at on the ways back from what is waited for to where it came in.
+const MOST: usize = 60;
 
 /// Whether a function of a trait waits for what it was given as a parameter, and only others of the
 /// trait call it here. Of a trait of another crate only a stream counts: who brings an address
@@ -25,7 +25,7 @@ pub(super) fn is_brought(checker: &Checker<'_>, site: &Rc<Site>, call: &Call) ->
     };
     let own = names.declares_trait(of_trait.name);
     let classes = super::classes_of(checker.world, call);
-    let brought = || call.args.last().is_some_and(|last| is_param(checker, site, last, STEPS));
+    let brought = || call.args.last().is_some_and(|last| is_param(checker, site, last));
     // A server brings strangers.
     !classes.contains(&"server-handshake")
         && (if own {
@@ -52,42 +52,54 @@ fn is_of(names: &Names, id: FnId, of_trait: Name) -> bool {
 }
 
 /// Whether it is a parameter of the function but `self`, or was taken out of one.
-fn is_param(checker: &Checker<'_>, site: &Rc<Site>, operand: &Operand, depth: u32) -> bool {
-    let Some(place) = operand.place().filter(|_| depth > 0) else { return false };
-    let graph = &site.graph;
-    let local = graph.local(place.local);
-    let goes_on = |operand: &Operand| is_param(checker, site, operand, depth - 1);
-    if let Some(from) = &local.alias {
-        return goes_on(&Operand::Ref(from.clone()));
-    }
-    match local.kind {
-        LocalKind::Captured => {
+fn is_param(checker: &Checker<'_>, site: &Rc<Site>, operand: &Operand) -> bool {
+    let first = operand.place().map(|place| (Rc::clone(site), place.clone()));
+    let mut todo: Vec<(Rc<Site>, Place)> = first.into_iter().collect();
+    let mut seen = 0;
+    while let Some((site, place)) = todo.pop() {
+        seen += 1;
+        let local = site.graph.local(place.local);
+        let given = local.kind == LocalKind::Param && site.parent.is_none();
+        if seen > MOST || given && !is_receiver(checker, &site, place.local) {
+            return seen <= MOST;
+        }
+        if let Some(from) = &local.alias {
+            todo.push((Rc::clone(&site), from.clone()));
+        } else if local.kind == LocalKind::Captured {
             let outer = local.name.and_then(|name| site.outer(name));
             let parent = site.parent.as_ref().zip(outer);
-            parent.is_some_and(|((parent, _), outer)| {
-                is_param(checker, parent, &Operand::Ref(Place::of(outer)), depth - 1)
-            })
+            todo.extend(parent.map(|((parent, _), outer)| (Rc::clone(parent), Place::of(outer))));
+        } else {
+            let from = site.graph.nodes.iter().flat_map(|node| made_of(&node.kind, &place));
+            todo.extend(from.map(|from| (Rc::clone(&site), from.clone())));
         }
-        LocalKind::Param => site.parent.is_none() && !is_receiver(checker, site, place.local),
-        _ => graph.nodes.iter().any(|node| match &node.kind {
-            NodeKind::Assign { to, value } if to.local == place.local => match value {
-                Value::Use(from) => goes_on(from),
-                Value::Parts { parts, .. } => {
-                    let asked = |part: &Part| place.path.first().is_none_or(|first| first == part);
-                    parts.iter().any(|(part, value)| asked(part) && goes_on(value))
-                }
-                _ => false,
-            },
-            // `stream.into_parts()`, `TokioIo::new(stream)`
-            NodeKind::Call(call) if call.to == place.local => {
-                match (&call.receiver, call.args.as_slice()) {
-                    (Some(receiver), _) => goes_on(receiver),
-                    (None, [only]) => !matches!(call.target, Target::Own(_)) && goes_on(only),
-                    _ => false,
-                }
+    }
+    false
+}
+
+/// What a step makes this value of, where it goes on to be the same: moved, taken apart, wrapped.
+fn made_of<'n>(kind: &'n NodeKind, place: &Place) -> Vec<&'n Place> {
+    match kind {
+        NodeKind::Assign { to, value } if to.local == place.local => match value {
+            Value::Use(from) => from.place().into_iter().collect(),
+            Value::Parts { parts, .. } => {
+                let asked = |part: &Part| place.path.first().is_none_or(|first| first == part);
+                let parts = parts.iter().filter(|(part, _)| asked(part));
+                parts.filter_map(|(_, value)| value.place()).collect()
             }
-            _ => false,
-        }),
+            _ => Vec::new(),
+        },
+        // `stream.into_parts()`, `TokioIo::new(stream)`
+        NodeKind::Call(call) if call.to == place.local => {
+            match (&call.receiver, call.args.as_slice()) {
+                (Some(receiver), _) => receiver.place().into_iter().collect(),
+                (None, [only]) if !matches!(call.target, Target::Own(_)) => {
+                    only.place().into_iter().collect()
+                }
+                _ => Vec::new(),
+            }
+        }
+        _ => Vec::new(),
     }
 }
 
