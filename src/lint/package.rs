@@ -23,6 +23,7 @@ use super::names::{self, Names, Source, Surroundings};
 use super::suppress::decided;
 use super::types::World;
 use super::why::explain;
+use super::workspace::Purpose;
 
 /// What the package depends on: by the lib name that code writes.
 pub(crate) struct Dependencies {
@@ -55,6 +56,8 @@ pub(crate) struct Job<'r> {
     pub(crate) members: &'r [Arc<Interface>],
     /// Whether anything in it is reported.
     pub(crate) reported: bool,
+    /// For whom the package is there, when it is nobody's service.
+    pub(crate) purpose: Option<Purpose>,
     /// A line that is to be explained.
     pub(crate) why: Option<(&'r Path, u32)>,
 }
@@ -66,7 +69,7 @@ pub(crate) fn analyse<'r>(
     dependencies: Dependencies,
     job: Job<'r>,
 ) -> Analysed<'r> {
-    let Job { catalog, rules, interest, edition_2024, lib, members, reported, why } = job;
+    let Job { catalog, rules, interest, edition_2024, lib, members, reported, purpose, why } = job;
     let started = Instant::now();
     let mut names = names::build(sources, around);
     let (known, others) = (Arc::clone(catalog), members.to_vec());
@@ -98,6 +101,7 @@ pub(crate) fn analyse<'r>(
             .into_iter()
             .map(|found| Candidate { rule: rule_in(rules, &found.rule.rule), ..found })
             .collect();
+        heed_purpose(&names, purpose, &mut candidates);
         heed_decisions(&names, &mut candidates);
         fix::plan(&world, &bodies, &mut candidates);
         let why = why.and_then(|(path, line)| {
@@ -109,6 +113,19 @@ pub(crate) fn analyse<'r>(
     let engines = started.elapsed().saturating_sub(graphs);
     let times = vec![("names", named), ("graphs", graphs), ("engines", engines)];
     Analysed { names, candidates, bodies, told, why, times }
+}
+
+/// What only tests and builds use is one degree lower.
+fn heed_purpose(names: &Names, purpose: Option<Purpose>, candidates: &mut [Candidate<'_>]) {
+    for candidate in candidates {
+        let Outcome::Reported(reported) = &mut candidate.outcome else { continue };
+        let aside = || candidate.function.is_some_and(|id| names.is_stand_in(id));
+        reported.milder = reported.milder.or_else(|| match purpose {
+            Some(Purpose::Tests) => Some("the package is there for tests"),
+            Some(Purpose::Builds) => Some("the package is there for builds"),
+            None => aside().then_some("by its name it is there for tests"),
+        });
+    }
 }
 
 /// What a comment at the place says is meant is one degree lower.

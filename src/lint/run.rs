@@ -28,7 +28,7 @@ use super::policy::{self, Policies, Policy};
 use super::suppress::{self, CLIPPY, InFile, Known, Suppression};
 use super::syntax::{self, MacroGrammars};
 use super::workspace::{
-    self, Edition, Package, Request, Skip, SourceFile, Target, TargetKind, Text, Versions,
+    self, Edition, Package, Purpose, Request, Skip, SourceFile, Target, TargetKind, Text, Versions,
     Workspace,
 };
 
@@ -132,6 +132,7 @@ struct About {
     /// Packages of the workspace that it depends on, the nearest first.
     members: Vec<Arc<Interface>>,
     reported: bool,
+    purpose: Option<Purpose>,
 }
 
 /// What all packages share.
@@ -218,6 +219,7 @@ impl<'a> Run<'a> {
             }
         };
         let reported = package.is_reported();
+        let purpose = of_whom(&package);
         let about = About {
             edition: Some(package.edition),
             // Paths into it begin with the name of the package, as those into others do.
@@ -225,6 +227,7 @@ impl<'a> Run<'a> {
             name: Arc::from(package.name),
             members: near.members,
             reported,
+            purpose,
             around,
         };
         let dependencies = Dependencies { holds: Box::new(holds) };
@@ -252,6 +255,7 @@ impl<'a> Run<'a> {
             lib: None,
             members: Vec::new(),
             reported: true,
+            purpose: None,
         };
         let (part, _) = self.known(&about, files, key, dependencies);
         (about.name, self.seen(&part), part)
@@ -327,7 +331,7 @@ impl<'a> Run<'a> {
         dependencies: Dependencies,
         reading: Duration,
     ) -> (Part, Option<Told>) {
-        let About { name, around, edition, lib, members, reported } = about;
+        let About { name, around, edition, lib, members, reported, purpose } = about;
         let mut part = Part::default();
         let started = Instant::now();
         // Where every file is reported, a finding that is not there is gone.
@@ -371,6 +375,7 @@ impl<'a> Run<'a> {
             lib: lib.as_deref(),
             members,
             reported: *reported,
+            purpose: *purpose,
             why: self.common.why.as_ref().map(|(path, line)| (path.as_path(), *line)),
         };
         let mut analysed = analyse(sources, around, dependencies, job);
@@ -532,8 +537,19 @@ impl<'a> Run<'a> {
 /// Bytes at the start of a file in which generators leave their mark.
 const HEADER: usize = 1024;
 
-/// Whether a comment at the start says that a program wrote the file.
+/// What generators of clients and servers write over what they make.
+const OF_GENERATORS: &[&str] =
+    &["Generated client implementations.", "Generated server implementations."];
+
+/// Whether a comment at the start, or one that only generators write, says that a program wrote the
+/// file.
 fn is_generated(text: &str) -> bool {
+    if OF_GENERATORS
+        .iter()
+        .any(|mark| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some())
+    {
+        return true;
+    }
     let comments = text.get(..text.floor_char_boundary(HEADER)).unwrap_or(text).lines();
     comments.map(str::trim).take_while(|line| line.is_empty() || line.starts_with("//")).any(
         |line| {
@@ -552,6 +568,12 @@ struct Unread {
     reason: &'static str,
     /// Where that is no decision of ours.
     issue: Option<Issue>,
+}
+
+/// The purpose that counts: what is for builds may have a program that serves, such as a cache.
+fn of_whom(package: &Package) -> Option<Purpose> {
+    let has_program = package.targets.iter().any(|target| target.kind == TargetKind::Bin);
+    package.purpose.filter(|purpose| *purpose == Purpose::Tests || !has_program)
 }
 
 fn root(target: &Target) -> Root {

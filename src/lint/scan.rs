@@ -10,6 +10,11 @@ pub(crate) enum Piece<'a> {
         /// What it says.
         text: &'a str,
     },
+    /// Documentation of what follows, without its marks.
+    Documentation {
+        /// What it says.
+        text: &'a str,
+    },
     /// An attribute that is no documentation comment.
     Attribute {
         /// Line of its first character, from 1.
@@ -44,16 +49,12 @@ pub(crate) fn scan<'a>(source: &'a str, mut each: impl FnMut(Piece<'a>)) {
         match byte {
             b'/' if at.peek(1) == Some(b'/') => {
                 let text = at.line_comment();
-                if !text.starts_with('!') && (!text.starts_with('/') || text.starts_with("//")) {
-                    each(Piece::Comment { line, text });
-                }
+                each_comment(&mut each, line, text, '/');
                 continue;
             }
             b'/' if at.peek(1) == Some(b'*') => {
                 let text = at.block_comment();
-                if !text.starts_with('!') && (!text.starts_with('*') || text.starts_with("**")) {
-                    each(Piece::Comment { line, text });
-                }
+                each_comment(&mut each, line, text, '*');
                 continue;
             }
             b'#' if attribute == 0 && at.opens_attribute() => {
@@ -83,6 +84,15 @@ pub(crate) fn scan<'a>(source: &'a str, mut each: impl FnMut(Piece<'a>)) {
                 each(Piece::Attribute { line, inner, text: at.text(from, at.at - 1) });
             }
         }
+    }
+}
+
+/// Tells a comment or documentation of what follows; `mark` once more begins documentation.
+fn each_comment<'a>(each: &mut impl FnMut(Piece<'a>), line: u32, text: &'a str, mark: char) {
+    match text.strip_prefix(mark) {
+        Some(text) if !text.starts_with(mark) => each(Piece::Documentation { text }),
+        _ if text.starts_with('!') => {}
+        _ => each(Piece::Comment { line, text }),
     }
 }
 
@@ -326,6 +336,7 @@ mod tests {
             scan(&source, |piece| {
                 let (line, end) = match piece {
                     Piece::Comment { line, .. } => (line, line),
+                    Piece::Documentation { .. } => return,
                     // It is told when it ends.
                     Piece::Attribute { line, .. } => (last, line.max(last)),
                     Piece::Code { line, end_line, .. } => (line, end_line),

@@ -63,6 +63,7 @@ pub fn suppressions(source: &str, clippy: bool) -> Vec<Suppression> {
         Reading { clippy, units: Units::new(), found: Vec::new(), places: Vec::new(), waiting: 0 };
     scan(source, |piece| match piece {
         Piece::Comment { line, text } => reading.comment(line, text),
+        Piece::Documentation { .. } => {}
         Piece::Attribute { line, inner, text } => reading.attribute(line, inner, text),
         Piece::Code { line, end_line, text } => reading.code(line, end_line, text),
     });

@@ -8,11 +8,27 @@ use super::linted::Tree;
 
 /// Severities by line of what one rule finds in the program.
 fn severities(rule: &str, source: &str) -> Vec<(u32, Severity)> {
+    in_package("main.rs", "", rule, source)
+}
+
+/// The same of a library.
+fn library(rule: &str, source: &str) -> Vec<(u32, Severity)> {
+    in_package("lib.rs", "", rule, source)
+}
+
+/// The same of a file of a package, of which the manifest says something more.
+fn in_package(file: &str, about: &str, rule: &str, source: &str) -> Vec<(u32, Severity)> {
     let tree = Tree::new();
-    let deps =
-        [("tokio".to_owned(), "1.40.0".to_owned()), ("reqwest".to_owned(), "0.12.9".to_owned())];
-    tree.write("a/Cargo.toml", manifest("a", &deps.into_iter().collect()));
-    tree.write("a/src/main.rs", source);
+    let deps = [
+        ("tokio", "1.40.0"),
+        ("reqwest", "0.12.9"),
+        ("tokio-native-tls", "0.3.1"),
+        ("tower", "0.5.0"),
+    ];
+    let deps = deps.map(|(name, version)| (name.to_owned(), version.to_owned()));
+    let manifest = manifest("a", &deps.into_iter().collect());
+    tree.write("a/Cargo.toml", manifest.replacen("[package]", &format!("[package]\n{about}"), 1));
+    tree.write(&format!("a/src/{file}"), source);
     let report = tree.lint("a", &[rule]);
     report.findings.iter().map(|found| (found.region.line, found.severity)).collect()
 }
@@ -241,4 +257,100 @@ fn main() {{ loop {{ write(&Store) }} }}
     let around = around.replace("Work { open: true }", "Work { open: true, _inner: Inner }");
     assert_eq!(severities(rule, &around), [(11, WARNING)]);
     assert_eq!(severities(rule, &source("")), [(11, NOTE)]);
+}
+
+#[test]
+fn what_a_function_of_a_trait_is_brought_is_bounded_by_who_brings_it() {
+    let source = |before: &str, service: &str| {
+        format!(
+            "use std::future::Future;
+use std::pin::Pin;
+use tokio_native_tls::TlsConnector;
+pub struct Tls(TlsConnector);
+pub type Made = Pin<Box<dyn Future<Output = bool>>>;
+{before}
+impl Service<Connection> for Tls {{
+    fn call(&self, stream: Connection) -> Made {{
+        let (io, stream) = {service};
+        let connector = self.0.clone();
+        Box::pin(async move {{
+            connector.connect(stream.name(), io).await.is_ok()
+        }})
+    }}
+}}
+"
+        )
+    };
+    let foreign = "use tower::Service;";
+    let own = "pub trait Service<T> { fn call(&self, stream: T) -> Made; }";
+    let brought = "stream.into_parts()";
+    let rule = "client-handshake-without-deadline";
+    for (before, service, severity) in [
+        (foreign, brought, NOTE),
+        (own, brought, NOTE),
+        (foreign, "(self.dial(stream.name()), stream)", WARNING),
+    ] {
+        assert_eq!(library(rule, &source(before, service)), [(12, severity)], "{service}");
+    }
+}
+
+#[test]
+fn what_only_tests_use_is_milder() {
+    let source = |name: &str| {
+        format!("pub fn {name}() -> reqwest::Client {{\n    reqwest::Client::new()\n}}\n")
+    };
+    let rule = "http-client-without-timeout";
+    let about = "description = \"Mocking of servers\"\nkeywords = [\"mock\", \"http\"]\n";
+    let found = |about: &str, name: &str| in_package("lib.rs", about, rule, &source(name));
+    assert_eq!(found("", "client"), [(2, WARNING)]);
+    assert_eq!(found(about, "client"), [(2, NOTE)]);
+    assert_eq!(found("", "client_for_tests"), [(2, NOTE)]);
+}
+
+#[test]
+fn a_client_has_the_limit_of_all_its_uses() {
+    let source = |limit: &str| {
+        format!(
+            "use std::future::Future;
+use std::time::Duration;
+pub struct Resolver {{ client: reqwest::Client }}
+impl Resolver {{
+    pub fn new() -> Self {{ Self {{ client: reqwest::Client::new() }} }}
+    pub async fn ask(&self) -> Option<String> {{ {limit} }}
+}}
+async fn query(client: &reqwest::Client) -> Option<String> {{
+    client.get(\"https://example.org\").send().await.ok()?.text().await.ok()
+}}
+async fn within<T>(limit: Duration, work: impl Future<Output = Option<T>>) -> Option<T> {{
+    tokio::time::timeout(limit, work).await.ok()?
+}}
+"
+        )
+    };
+    let rule = "http-client-without-timeout";
+    let bounded = source("within(Duration::from_secs(5), query(&self.client)).await");
+    assert_eq!(library(rule, &bounded), []);
+    assert_eq!(library(rule, &source("query(&self.client).await")), [(5, WARNING)]);
+}
+
+#[test]
+fn a_caller_known_by_the_name_of_a_method_alone_is_no_proof() {
+    let source = |kind: &str| {
+        format!(
+            "use tokio::net::TcpStream;
+trait Connector {{ async fn dial(&self) -> std::io::Result<TcpStream>; }}
+struct Plain(std::net::SocketAddr);
+impl Connector for Plain {{
+    async fn dial(&self) -> std::io::Result<TcpStream> {{
+        TcpStream::connect(self.0).await
+    }}
+}}
+async fn keep<T: other::Dial>(connector: {kind}) {{ loop {{ let _ = connector.dial().await; }} }}
+fn main() {{}}
+"
+        )
+    };
+    let rule = "tcp-connect-without-deadline";
+    assert_eq!(severities(rule, &source("Plain")), [(6, WARNING)]);
+    assert_eq!(severities(rule, &source("T")), [(6, NOTE)]);
 }

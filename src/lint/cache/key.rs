@@ -7,7 +7,7 @@ use blake3::Hasher;
 use crate::lint::members::Near;
 use crate::lint::policy::Policy;
 use crate::lint::workspace::{
-    Dependency, DependencyKind, Package, SourceFile, Target, TargetKind, Versions,
+    Dependency, DependencyKind, Package, Purpose, SourceFile, Target, TargetKind, Versions,
 };
 
 /// Another one for each state of our own source.
@@ -52,6 +52,7 @@ impl Key {
             dependencies,
             files: _,
             features,
+            purpose,
         } = package;
         self.text(name);
         self.text(&version.as_ref().map(ToString::to_string).unwrap_or_default());
@@ -73,6 +74,11 @@ impl Key {
             self.text(name);
             self.texts(enabled);
         }
+        self.text(match purpose {
+            None => "",
+            Some(Purpose::Tests) => "tests",
+            Some(Purpose::Builds) => "builds",
+        });
     }
 
     fn dependency(&mut self, dependency: &Dependency) {

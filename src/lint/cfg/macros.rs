@@ -111,15 +111,25 @@ impl<'a> Builder<'a> {
             }
             MacroGrammar::Format | MacroGrammar::Assert | MacroGrammar::Matches => {
                 let mut text = Operand::Lit(Lit::Other);
+                let mut host = None;
                 for (number, &arg) in args.iter().enumerate() {
                     let seen = self.look(arg);
                     self.looked_at(&seen, span);
-                    if number == 0 && matches!(seen, Operand::Lit(_)) {
-                        text = seen;
+                    match (number, &seen) {
+                        (0, Operand::Lit(_)) => text = seen,
+                        (1, Operand::Ref(place)) => host = Some(place.clone()),
+                        _ => {}
                     }
                 }
-                // How a text begins is all that is known of it.
-                if grammar == MacroGrammar::Format { text } else { Operand::Unit }
+                // How a text begins is all that is known of it, and whom an address names.
+                match (grammar, host) {
+                    (MacroGrammar::Format, Some(host)) if begins_with_host(&text) => {
+                        let used = vec![Operand::Ref(host)];
+                        Operand::Move(Place::of(self.made(Value::Opaque(used), Ty::Unknown, span)))
+                    }
+                    (MacroGrammar::Format, _) => text,
+                    _ => Operand::Unit,
+                }
             }
             MacroGrammar::Return => {
                 for &arg in args {
@@ -288,4 +298,12 @@ impl<'a> Builder<'a> {
         self.resume_if_reached(joined);
         Operand::Move(Place::of(out))
     }
+}
+
+/// `http://{}/path`, where what follows is put in.
+fn begins_with_host(text: &Operand) -> bool {
+    let Operand::Lit(Lit::Str(text)) = text else { return false };
+    text.as_str().split_once("://").is_some_and(|(scheme, rest)| {
+        rest.starts_with("{}") && scheme.chars().all(|c| c.is_ascii_alphanumeric())
+    })
 }

@@ -348,6 +348,16 @@ impl Graph {
         seen
     }
 
+    /// Whether this side of a branch leads to a step, and the other does not.
+    pub(crate) fn only_on(&self, branch: NodeId, side: Edge, step: NodeId) -> bool {
+        let other = if side == Edge::True { Edge::False } else { Edge::True };
+        let leads = |side: Edge| {
+            let mut next = self.node(branch).next.iter().filter(|(edge, _)| *edge == side);
+            next.any(|&(_, next)| self.reached(next).get(step.0 as usize) == Some(&true))
+        };
+        leads(side) && !leads(other)
+    }
+
     /// Whether a local is used by a step behind this one; going out of scope is no use.
     pub(crate) fn used_after(&self, from: NodeId, local: LocalId) -> bool {
         let behind = self.node(from).next.iter().map(|&(_, next)| next);

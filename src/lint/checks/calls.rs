@@ -5,8 +5,11 @@ use std::cell::OnceCell;
 use crate::catalog::model::{Context, Engine};
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, Graph, LocalId, NodeId, NodeKind, Operand, Value};
+use crate::lint::ir::Span;
+use crate::lint::types::Target;
 
 use super::startup::Startup;
+use super::track::moved_on;
 use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
 
 pub(super) fn check(checker: &mut Checker<'_>) {
@@ -57,6 +60,10 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     }
                     _ => other,
                 };
+                let other = other.and_then(|other| match ended(checker, site, call) {
+                    Some(span) => Err(Reason::Released(span)),
+                    None => Ok(other),
+                });
                 let outcome = match other {
                     Err(reason) => Outcome::Silent(reason),
                     Ok(other) => Outcome::Reported(Box::new(Reported {
@@ -69,6 +76,29 @@ pub(super) fn check(checker: &mut Checker<'_>) {
             }
         }
     }
+}
+
+/// Where the body itself ends what the call begins, such as a task that it aborts.
+fn ended(checker: &Checker<'_>, site: &Site, call: &Call) -> Option<Span> {
+    let graph = &site.graph;
+    let facts = |call: &Call| match &call.target {
+        Target::Api(ids, _) => ids.iter().map(|&id| &checker.world.facts.api(id).fact).collect(),
+        _ => Vec::new(),
+    };
+    let begun: Vec<&str> = facts(call).iter().filter_map(|fact| fact.acquires.as_deref()).collect();
+    let held = moved_on(graph, vec![call.to], |_| true);
+    let on_it = |other: &Call| {
+        let place = other.receiver.as_ref().and_then(|receiver| receiver.place());
+        place.is_some_and(|place| place.path.is_empty() && held.contains(&place.local))
+    };
+    let releases = |other: &Call| {
+        facts(other)
+            .iter()
+            .any(|fact| fact.releases.iter().any(|class| begun.contains(&class.as_str())))
+    };
+    let mut all = graph.calls();
+    let (id, _) = all.find(|(_, other)| !begun.is_empty() && on_it(other) && releases(other))?;
+    Some(graph.node(id).span)
 }
 
 /// Made in a method of a type with a `Drop` of its own, which may give one of two owners up.

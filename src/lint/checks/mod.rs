@@ -1,5 +1,6 @@
 //! Engines: each looks at every candidate of its kind, and says what it made of it.
 
+mod brought;
 mod built;
 mod callers;
 mod calls;
@@ -20,6 +21,7 @@ mod owner;
 mod peer_wait;
 mod raw;
 mod reach;
+mod read_only;
 mod retry;
 mod startup;
 mod track;

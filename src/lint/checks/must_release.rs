@@ -16,6 +16,7 @@ use crate::lint::names::{FileId, FnId, TypeId};
 use crate::lint::types::{Evidence, OWN_TRANSACTION, Target, Ty, held};
 
 use super::callers::Callers;
+use super::read_only::only_reads;
 use super::{Checker, Outcome, Reason, Reported, context, failure, in_tests, item, makes};
 
 /// Rounds of finding functions that return what they acquire.
@@ -327,6 +328,11 @@ fn judge<'a>(
     for known in of_class {
         if given_up {
             let outcome = Outcome::Silent(Reason::Context("`Drop` gives its owner up"));
+            checker.add(known, site, node, evidence, outcome);
+            continue;
+        }
+        if known.rule.when.paths == Some(Paths::All) && only_reads(&site.graph, call.to) {
+            let outcome = Outcome::Silent(Reason::Context("only questions are asked on it"));
             checker.add(known, site, node, evidence, outcome);
             continue;
         }

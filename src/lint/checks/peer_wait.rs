@@ -14,6 +14,7 @@ use crate::lint::ir::Span;
 use crate::lint::names::{FileId, FnId};
 use crate::lint::types::{Target, Ty, World};
 
+use super::brought::is_brought;
 use super::callers::Callers;
 use super::doing::{Doing, inner, is_lazy};
 use super::near::is_near;
@@ -49,16 +50,25 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     Some(span) => Err(Reason::Bounded(span)),
                     None => Ok(way),
                 });
-                let milder = || {
-                    let offered = site.function.is_some_and(|id| search.is_offered(id, 4));
-                    offered.then_some("who calls it has the future, and may bound it")
+                let milder = |way: &Way| {
+                    let offered = || site.function.is_some_and(|id| search.is_offered(id, 4));
+                    let left_to_users = !is_forgotten(way.as_deref()) && offered();
+                    match () {
+                        () if left_to_users || is_brought(checker, site, call) => {
+                            Some("who calls it has the future, and may bound it")
+                        }
+                        () if is_unsure(way.as_deref()) => {
+                            Some("who calls it is known by the name of a method alone")
+                        }
+                        () => None,
+                    }
                 };
                 let outcome = match bound {
                     Err(reason) => Outcome::Silent(reason),
                     Ok(way) => Outcome::Reported(Box::new(Reported {
                         item: item(checker.world, call),
                         callers: places(way.as_deref()),
-                        milder: milder(),
+                        milder: milder(&way),
                         ..Reported::default()
                     })),
                 };
@@ -90,6 +100,10 @@ struct Step {
     from: Way,
     /// Others that call the same without a bound.
     also: Vec<(FileId, Span)>,
+    /// Some call it with a bound: so the package sees to it, and forgot it here.
+    elsewhere_bounded: bool,
+    /// It calls something of this name, of which nobody knows whose it is.
+    unsure: bool,
 }
 
 /// Callers, from the inside out; nothing when nobody calls it.
@@ -103,6 +117,16 @@ fn places(way: Option<&Step>) -> Vec<(FileId, Span)> {
     let steps = || std::iter::successors(way, |step| step.from.as_deref());
     let beside = steps().flat_map(|step| step.also.iter().copied());
     steps().map(|step| (step.file, step.span)).chain(beside).take(CALLERS).collect()
+}
+
+/// Whether somebody is on the way who perhaps calls something else.
+fn is_unsure(way: Option<&Step>) -> bool {
+    std::iter::successors(way, |step| step.from.as_deref()).any(|step| step.unsure)
+}
+
+/// Whether one of the callers forgot what another one thought of.
+fn is_forgotten(way: Option<&Step>) -> bool {
+    std::iter::successors(way, |step| step.from.as_deref()).any(|step| step.elsewhere_bounded)
 }
 
 /// Looks for a bound; `Ok` when there is none.
@@ -323,8 +347,11 @@ impl<'a> Search<'a> {
         if sure.is_empty() && self.is_layered(id) {
             return Err(Reason::Context("where its type is put to use, a limit is set"));
         }
-        let (unbounded, silent) = self.among(site, &sure, depth);
+        let (mut unbounded, silent) = self.among(site, &sure, depth);
         let is_bound = |reason: &Reason| matches!(reason, Reason::Bounded(_) | Reason::Context(_));
+        if let (Some(step), Some(reason)) = (&mut unbounded, &silent) {
+            step.elsewhere_bounded = is_bound(reason);
+        }
         match (unbounded, silent) {
             (Some(step), _) => return Ok(Some(Rc::new(step))),
             (None, Some(reason)) if is_bound(&reason) => return Err(reason),
@@ -361,7 +388,16 @@ impl<'a> Search<'a> {
                     match &mut unbounded {
                         Some(step) if step.also.len() < CALLERS => step.also.push((file, span)),
                         Some(_) => {}
-                        None => unbounded = Some(Step { file, span, from, also: Vec::new() }),
+                        None => {
+                            unbounded = Some(Step {
+                                file,
+                                span,
+                                from,
+                                also: Vec::new(),
+                                elsewhere_bounded: false,
+                                unsure: !matches!(call.target, Target::Own(_)),
+                            });
+                        }
                     }
                 }
                 Err(reason) => {
@@ -428,13 +464,7 @@ fn without_limit(world: &World<'_>, graph: &Graph, branch: NodeId, id: NodeId) -
     let NodeKind::Branch(Test::Success(place)) = &node.kind else { return false };
     let limit = type_of(world, graph, place.local, &place.path).payload();
     let is_limit = limit.path().is_some_and(|path| path.as_str().ends_with("::Duration"));
-    is_limit && {
-        let reached = |side: Edge| {
-            let mut next = node.next.iter().filter(|(edge, _)| *edge == side);
-            next.any(|&(_, next)| graph.reached(next).get(id.0 as usize) == Some(&true))
-        };
-        reached(Edge::False) && !reached(Edge::True)
-    }
+    is_limit && graph.only_on(branch, Edge::False, id)
 }
 
 /// Places in another file mean nothing to who reads the notes of this one.

@@ -10,7 +10,7 @@ use crate::catalog::model::{BoundDefault, Engine, Handle};
 use crate::finding::Role;
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{
-    Call, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place, Value,
+    Call, Edge, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place, Test, Value,
 };
 use crate::lint::ir::Span;
 use crate::lint::names::FnId;
@@ -72,13 +72,13 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                             // A rule about what a deadline does is not answered by one.
                             Outcome::Reported(reported) if known.rule.when.with.is_none() => {
                                 let search = search.get_or_init(|| Search::new(checker));
-                                match search.limit(site, call, used) {
-                                    Some(reason) => Outcome::Silent(reason),
-                                    None => Outcome::Reported(Box::new(Reported {
-                                        used: users(checker, site, call.to),
-                                        ..*reported
-                                    })),
-                                }
+                                let limit = search.limit(site, call, used);
+                                limit_of_uses(
+                                    search,
+                                    limit,
+                                    users(checker, site, call.to),
+                                    *reported,
+                                )
                             }
                             other => other,
                         };
@@ -90,6 +90,25 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 }
             }
         }
+    }
+}
+
+/// Silent where it has a limit itself, or all that it is used for has.
+fn limit_of_uses(
+    search: &Search<'_>,
+    limit: Option<Reason>,
+    used: Option<Vec<(Rc<Site>, NodeId)>>,
+    reported: Reported,
+) -> Outcome {
+    let bounded = |(site, node): &(Rc<Site>, NodeId)| {
+        let call = site.graph.call_at(*node);
+        call.is_some_and(|call| search.limit(site, call, true).is_some())
+    };
+    let all = used.as_ref().is_some_and(|used| !used.is_empty() && used.iter().all(bounded));
+    match limit {
+        Some(reason) => Outcome::Silent(reason),
+        None if all => Outcome::Silent(Reason::Context("all that it is used for has a limit")),
+        None => Outcome::Reported(Box::new(Reported { used, ..reported })),
     }
 }
 
@@ -257,6 +276,9 @@ fn judge(
     if is_near(checker, site, call) || asks_near(checker, site, call.to) {
         return Outcome::Silent(Reason::Context("the other side is on this machine"));
     }
+    if is_fall_back(checker, site, node, &known.rule.class) {
+        return Outcome::Silent(Reason::OtherRule);
+    }
     if let Some(with) = &when.with
         && !under(checker, site, node, with)
     {
@@ -310,6 +332,31 @@ fn judge(
         milder,
         ..Reported::default()
     }))
+}
+
+/// Whether it only takes the place of what a builder of the same class could not make: what is said
+/// of that one is enough, and what makes it fail makes this fail, too.
+fn is_fall_back(checker: &Checker<'_>, site: &Site, node: NodeId, class: &str) -> bool {
+    let graph = &site.graph;
+    let finishes = |call: &Call| match &call.target {
+        Target::Api(ids, _) => ids
+            .iter()
+            .any(|&id| checker.world.facts.api(id).fact.finishes.as_deref() == Some(class)),
+        _ => false,
+    };
+    let others: Vec<LocalId> = graph
+        .calls()
+        .filter(|(other, call)| *other != node && finishes(call))
+        .map(|(_, call)| call.to)
+        .collect();
+    if others.is_empty() {
+        return false;
+    }
+    let made = moved_on(graph, others, |_| true);
+    graph.ids().any(|branch| {
+        matches!(&graph.node(branch).kind, NodeKind::Branch(Test::Success(place)) if made.contains(&place.local))
+            && graph.only_on(branch, Edge::False, node)
+    })
 }
 
 /// Whether the variable that gets a value is given another one, too.

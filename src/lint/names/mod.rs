@@ -5,6 +5,7 @@ mod define;
 mod exports;
 mod offers;
 mod resolve;
+mod stand_in;
 mod tree;
 
 use rustc_hash::FxHashMap;

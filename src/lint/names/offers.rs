@@ -16,6 +16,22 @@ impl Names {
             Some(of) => (of.name, of.module),
             None => (function.name, function.module),
         };
+        self.is_reachable(name, module)
+    }
+
+    /// Whether users of the library can name a trait of this name.
+    pub(crate) fn offers_trait(&self, name: Name) -> bool {
+        self.types.iter().any(|def| {
+            def.name == name
+                && matches!(def.shape, Shape::Trait)
+                && def.public
+                && self.module(def.module).side == Side::Lib
+                && self.is_reachable(name, def.module)
+        })
+    }
+
+    /// Whether public modules, or a public `use`, lead to a public item.
+    fn is_reachable(&self, name: Name, module: ModId) -> bool {
         let ways = std::iter::successors(Some(module), |&at| self.module(at).parent);
         ways.clone().all(|at| self.module(at).parent.is_none() || self.module(at).public)
             || self.is_reexported(name, &ways.collect::<Vec<_>>())

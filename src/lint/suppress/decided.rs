@@ -38,6 +38,20 @@ const MEANT: &[&str] = &[
     "released immediately",
 ];
 
+/// Those of them that say so of a function in its documentation, which tells of much else.
+const DOCUMENTED: &[&str] = &[
+    "on purpose",
+    "intentional",
+    "deliberate",
+    "by design",
+    "fire and forget",
+    "fire-and-forget",
+    "no timeout",
+    "without a timeout",
+    "not implement any timeout",
+    "no deadline",
+];
+
 /// Words of those who mean to mend it, or speak of what they avoid.
 const NOT_MEANT: &[&str] = &["todo", "fixme", "xxx", "bug", "avoid", "prevent", "unintentional"];
 
@@ -49,34 +63,41 @@ pub(crate) fn decided(source: &str) -> Vec<(u32, u32)> {
     let mut units = Units::new();
     let mut places: Vec<Place> = Vec::new();
     // Lines of comments in a row say one thing together.
-    let mut said = String::new();
+    let (mut said, mut documented) = (String::new(), String::new());
     scan(source, |piece| match piece {
         Piece::Comment { line, text } => match units.behind(line) {
-            Some(place) if is_decision(text) => places.push(place),
+            Some(place) if is_decision(text, MEANT) => places.push(place),
             Some(_) => {}
             None => {
                 said.push(' ');
                 said.push_str(text.trim());
             }
         },
+        Piece::Documentation { text } => {
+            documented.push(' ');
+            documented.push_str(text.trim());
+        }
         Piece::Attribute { .. } => {}
         Piece::Code { line, end_line, text } => {
             let place = units.code(line, end_line, text);
-            if !said.is_empty() && is_decision(&said) {
+            let decision = !said.is_empty() && is_decision(&said, MEANT)
+                || !documented.is_empty() && is_decision(&documented, DOCUMENTED);
+            if decision {
                 places.push(place);
             }
             said.clear();
+            documented.clear();
         }
     });
     let lines = places.into_iter().filter_map(|place| units.lines(place));
     lines.filter(|(first, last)| last - first <= LONGEST).collect()
 }
 
-fn is_decision(text: &str) -> bool {
+fn is_decision(text: &str, meant: &[&str]) -> bool {
     // Underscores and stars are marks of emphasis.
     let text: String = text.to_lowercase().chars().filter(|c| !"_*`".contains(*c)).collect();
     let holds = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    holds(MEANT) && !holds(NOT_MEANT) && !text.trim_start().starts_with("safety")
+    holds(meant) && !holds(NOT_MEANT) && !text.trim_start().starts_with("safety")
 }
 
 #[cfg(test)]
@@ -87,6 +108,14 @@ mod tests {
     fn a_comment_is_about_its_statement() {
         let source = "fn f() {\n    // Not waited on: it blocks.\n    // We end soon.\n    cmd\n        .spawn()?;\n    b(); // leaked on purpose\n    c();\n}\n";
         assert_eq!(decided(source), [(4, 5), (6, 6)]);
+    }
+
+    #[test]
+    fn documentation_may_say_it_of_a_short_function() {
+        let source =
+            "/// Starts it: fire-and-forget, nobody waits.\n#[inline]\nfn f() {\n    a();\n}\n";
+        assert_eq!(decided(source), [(3, 5)]);
+        assert_eq!(decided(&source.replace("fire-and-forget", "without waiting")), []);
     }
 
     #[test]

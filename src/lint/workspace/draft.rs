@@ -10,6 +10,7 @@ use super::inherit::{self, Root};
 use super::locks::Locks;
 use super::manifest::{Manifest, PackageTable, WorkspacePackage};
 use super::manifests::{Manifests, Slot};
+use super::purpose::{Purpose, purpose};
 use super::targets::targets;
 use super::{Edition, Package, SourceFile, paths};
 use crate::lint::Issue;
@@ -23,6 +24,7 @@ pub(super) struct Draft {
     name: String,
     version: Option<Version>,
     edition: Edition,
+    purpose: Option<Purpose>,
     /// What is wrong with the manifest.
     wrong: Vec<String>,
 }
@@ -35,8 +37,8 @@ impl Draft {
         let Some(manifest) = slot.manifest() else {
             // Without a manifest to go by, the newest edition discovers and accepts most.
             let (name, edition) = (folder(), Edition::Rust2024);
-            let (root, version, wrong) = (None, None, Vec::new());
-            return Self { dir, files, slot, root, name, version, edition, wrong };
+            let (root, version, purpose, wrong) = (None, None, None, Vec::new());
+            return Self { dir, files, slot, root, name, version, edition, purpose, wrong };
         };
         let empty = PackageTable::default();
         let package = manifest.package.as_ref().unwrap_or(&empty);
@@ -52,7 +54,8 @@ impl Draft {
             Edition::Rust2024
         });
         let name = package.name.clone().unwrap_or_else(folder);
-        Self { dir, files, slot, root, name, version, edition, wrong }
+        let purpose = purpose(package, shared);
+        Self { dir, files, slot, root, name, version, edition, purpose, wrong }
     }
 
     /// Where its lock file may be: at the workspace's root, in its own folder, or above.
@@ -100,6 +103,7 @@ impl Draft {
             dependencies,
             files: self.files,
             features: manifest.features.clone(),
+            purpose: self.purpose,
             dir: self.dir,
             workspace: self.root.map(|root| root.dir),
         };

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::purpose::Words;
+
 /// A Cargo.toml. Keys that are not listed do not matter here, whatever is wrong with them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
@@ -43,6 +45,9 @@ pub(super) struct PackageTable {
     pub(super) autoexamples: Option<bool>,
     pub(super) autotests: Option<bool>,
     pub(super) autobenches: Option<bool>,
+    pub(super) description: Option<Words>,
+    pub(super) keywords: Option<Words>,
+    pub(super) categories: Option<Words>,
 }
 
 /// `"1.2.3"` or `{ workspace = true }`.
@@ -76,6 +81,9 @@ pub(super) struct WorkspaceTable {
 pub(super) struct WorkspacePackage {
     pub(super) version: Option<String>,
     pub(super) edition: Option<String>,
+    pub(super) description: Option<Words>,
+    pub(super) keywords: Option<Words>,
+    pub(super) categories: Option<Words>,
 }
 
 /// `[lib]`, `[[bin]]`, `[[example]]`, `[[test]]`, `[[bench]]`.

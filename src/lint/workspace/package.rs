@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use semver::Version;
 
-use super::{Edition, Versions};
+use super::{Edition, Purpose, Versions};
 
 /// What one Cargo.toml with `[package]` describes.
 #[derive(Debug, Clone)]
@@ -31,6 +31,9 @@ pub struct Package {
     /// Features and what they enable, as written. Optional dependencies are features too, where
     /// no `dep:` names them; those are not listed here.
     pub features: BTreeMap<String, Vec<String>>,
+    /// For whom it is there, where its manifest says that it is nobody's service. A tool with a
+    /// program of its own may still be one.
+    pub purpose: Option<Purpose>,
 }
 
 impl Package {

@@ -1,0 +1,110 @@
+//! What a package is for, as far as its manifest says so.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::manifest::{PackageTable, WorkspacePackage};
+
+/// For whom a package is there, where that is nobody's service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// For tests of others: what it leaves behind ends with them.
+    Tests,
+    /// For build scripts and macros of others: what it leaves behind ends with the build.
+    Builds,
+}
+
+/// A description, keywords or categories; written in another way they say nothing.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Words {
+    Text(String),
+    List(Vec<String>),
+    Other(IgnoredAny),
+}
+
+/// Words of descriptions and keywords of what only tests use.
+const WORDS: &[&str] =
+    &["test", "tests", "testing", "loadtesting", "mock", "mocks", "mocking", "simulator"];
+
+/// How descriptions say it beyond doubt.
+const PHRASES: &[&str] = &["for testing", "for tests", "enables testing", "to test "];
+
+/// Categories of what runs while others are built.
+const BUILDS: &[&str] = &[
+    "development-tools::build-utils",
+    "development-tools::ffi",
+    "development-tools::procedural-macro-helpers",
+];
+
+/// What the manifest says: of tests when two of description, keywords and categories do, or one
+/// sentence; of builds by a category.
+pub(super) fn purpose(
+    package: &PackageTable,
+    shared: Option<&WorkspacePackage>,
+) -> Option<Purpose> {
+    let empty = WorkspacePackage::default();
+    let shared = shared.unwrap_or(&empty);
+    let description = texts(package.description.as_ref(), shared.description.as_ref());
+    let keywords = texts(package.keywords.as_ref(), shared.keywords.as_ref());
+    let categories = texts(package.categories.as_ref(), shared.categories.as_ref());
+    let signs = [
+        description.iter().any(|text| names_tests(text)),
+        keywords.iter().any(|text| names_tests(text)),
+        categories.iter().any(|text| text == "development-tools::testing"),
+    ];
+    let tests = signs.iter().filter(|sign| **sign).count() > 1
+        || description.iter().any(|text| PHRASES.iter().any(|phrase| text.contains(phrase)));
+    let builds = || categories.iter().any(|text| BUILDS.contains(&text.as_str()));
+    if tests { Some(Purpose::Tests) } else { builds().then_some(Purpose::Builds) }
+}
+
+/// In lower case: its own, else those of the workspace where it refers to them.
+fn texts(own: Option<&Words>, shared: Option<&Words>) -> Vec<String> {
+    let of = |words: &Words| match words {
+        Words::Text(text) => vec![text.to_lowercase()],
+        Words::List(texts) => texts.iter().map(|text| text.to_lowercase()).collect(),
+        Words::Other(_) => Vec::new(),
+    };
+    match own {
+        Some(Words::Other(_)) => shared.map(of).unwrap_or_default(),
+        own => own.map(of).unwrap_or_default(),
+    }
+}
+
+fn names_tests(text: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric()).any(|word| WORDS.contains(&word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::manifest::Manifest;
+    use super::{Purpose, purpose};
+
+    fn said(package: &str) -> Option<Purpose> {
+        let manifest: Manifest = toml::from_str(&format!("[package]\n{package}")).unwrap();
+        purpose(&manifest.package.unwrap(), None)
+    }
+
+    #[test]
+    fn two_signs_or_one_sentence() {
+        for package in [
+            "description = 'HTTP mocking to test Rust applications.'\nkeywords = ['mock', 'http']",
+            "description = 'Integration-testing with containers'\ncategories = ['development-tools::testing']",
+            "description = 'A proxy that enables testing drivers'",
+        ] {
+            assert_eq!(said(package), Some(Purpose::Tests), "{package}");
+        }
+        for package in [
+            "description = 'A tool for developing, testing, and using parsers'",
+            "description = 'Battle-tested HTTP client'\nkeywords = ['http']",
+            "categories = ['development-tools::testing']",
+            "description = 7\nkeywords = 'test'\ncategories = { workspace = true }",
+            "",
+        ] {
+            assert_eq!(said(package), None, "{package}");
+        }
+        let builds = "categories = ['external-ffi-bindings', 'development-tools::ffi']";
+        assert_eq!(said(builds), Some(Purpose::Builds));
+    }
+}
