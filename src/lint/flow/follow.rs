@@ -45,6 +45,8 @@ pub(super) struct State {
     status: Holders,
     /// A function that takes it got it; it owns it unless the status here tells of a failure.
     lent: Holders,
+    /// What a call gave that releases it when this is `Some`, and was not looked at yet.
+    polled: Holders,
 }
 
 /// More states than this in one body, and it is given up.
@@ -88,6 +90,7 @@ pub(crate) fn follow(site: &Site, summaries: &Summaries<'_>, start: &Start<'_>) 
         held: vec![start.held.clone()],
         status: start.status.iter().cloned().collect(),
         lent: Vec::new(),
+        polled: Vec::new(),
     };
     let mut seen: FxHashSet<(NodeId, State)> = FxHashSet::default();
     let mut stack: Vec<(NodeId, State)> =
@@ -183,6 +186,10 @@ impl Walk<'_> {
                 );
                 if taken { self.escape(id, How::Opaque) } else { Step::On(state) }
             }
+            // Nobody looked: it may have been released.
+            NodeKind::Drop(local) if hold::touches(&state.polled, &Place::of(*local)) => {
+                self.released(id)
+            }
             NodeKind::Drop(local) => {
                 if self.start.param == Some(*local)
                     && hold::touches(&state.held, &Place::of(*local))
@@ -203,6 +210,9 @@ impl Walk<'_> {
             NodeKind::Exit(Exit::Never) => Step::Done,
             NodeKind::Exit(_) => {
                 let result = Place::of(graph.result);
+                if hold::touches(&state.polled, &result) {
+                    return self.released(id);
+                }
                 let back = state.held.iter().find(|holder| holder.within(&result).is_some());
                 if let Some(place) = back {
                     self.fate.returned.push(place.clone());
@@ -220,6 +230,9 @@ impl Walk<'_> {
 
     fn assign(&mut self, id: NodeId, mut state: State, to: &Place, value: &Value) -> Step {
         let outlives = self.outlives(to);
+        if !state.polled.is_empty() && !self.still_polled(&mut state, to, value) {
+            return self.released(id);
+        }
         // What was there before is dropped, unless it is what is being moved.
         match value {
             Value::Use(operand) => {
@@ -348,6 +361,12 @@ impl Walk<'_> {
             hold::remove(&mut state.held, &Place::of(call.to));
             return self.unless_lost(id, state);
         }
+        let asked = |operand: &Operand| {
+            operand.place().is_some_and(|place| hold::touches(&state.polled, place))
+        };
+        if call.receiver.iter().chain(&call.args).any(asked) {
+            return self.released(id);
+        }
         let operands = call.receiver.iter().map(|operand| (Handle::Receiver, operand)).chain(
             (0_u8..).zip(&call.args).map(|(number, operand)| (Handle::Arg(number), operand)),
         );
@@ -434,7 +453,14 @@ impl Walk<'_> {
                     if fact.releases.iter().any(|class| class == self.start.class)
                         && fact.at.unwrap_or(default) == handle
                     {
-                        return Passed::Released;
+                        let polled = hold::asked(call, &self.local(call.to).ty);
+                        return match polled.filter(|_| fact.polls) {
+                            Some(place) => {
+                                hold::add(&mut state.polled, place);
+                                Passed::Kept
+                            }
+                            None => Passed::Released,
+                        };
                     }
                     if fact.takes.contains(&handle) {
                         let told = self.local(call.to).ty.is_result() && !fact.frees_on_failure;
@@ -571,6 +597,9 @@ impl Walk<'_> {
     fn branch(&mut self, test: &Test, holds: bool, state: State) -> Option<State> {
         match test {
             Test::Not(inner) => self.branch(inner, !holds, state),
+            Test::Success(place) if hold::touches(&state.polled, place) => {
+                self.judge_polled(place, holds, state)
+            }
             Test::Success(place) => {
                 let inside = place.part(Part::Payload);
                 let failed_means_gone =
@@ -623,6 +652,33 @@ impl Walk<'_> {
             };
         }
         self.world.variant_of_field(&ty, field)
+    }
+
+    /// Whether what a poll gave is still where it can be looked at.
+    fn still_polled(&self, state: &mut State, to: &Place, value: &Value) -> bool {
+        match value {
+            Value::Use(operand) if !self.outlives(to) => {
+                if let Some(from) = operand.place() {
+                    hold::move_holders(&mut state.polled, from, to, false);
+                }
+                true
+            }
+            _ => !state.polled.iter().any(|place| value.uses(place.local)),
+        }
+    }
+
+    /// What a poll gave is looked at: `Some` has released it, and so has a failure, which means
+    /// that there is nothing left to release.
+    fn judge_polled(&mut self, place: &Place, holds: bool, mut state: State) -> Option<State> {
+        let option = state.polled.contains(place);
+        if option == holds {
+            self.released(self.at);
+            return None;
+        }
+        if option {
+            hold::remove(&mut state.polled, place);
+        }
+        Some(state)
     }
 
     /// The function that has it told how it went.
