@@ -6,14 +6,12 @@ use crate::catalog::model::{Fails, Handle};
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{
     Call, Edge, Exit, Graph, Local, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place,
-    Test, Value,
+    Value,
 };
-use crate::lint::ir::{BinaryOp, Name};
 use crate::lint::names::{FileId, FnId, Shape, TypeId};
 use crate::lint::types::{Target, Ty, World, is_same_pointer};
 
 use super::hold::{self, Holders};
-use super::status::{Told, is_success_name, meaning, mirrored};
 use super::{Escape, Fate, How, Loss, ParamFate, Summaries};
 
 /// Where an obligation begins.
@@ -42,11 +40,13 @@ pub(crate) struct Start<'a> {
 pub(super) struct State {
     pub(super) held: Holders,
     /// Where the status of the acquisition can be looked at.
-    status: Holders,
+    pub(super) status: Holders,
     /// A function that takes it got it; it owns it unless the status here tells of a failure.
-    lent: Holders,
+    pub(super) lent: Holders,
     /// What a call gave that releases it when this is `Some`, and was not looked at yet.
-    polled: Holders,
+    pub(super) polled: Holders,
+    /// What was, and is `None`.
+    pub(super) empty: Holders,
 }
 
 /// More states than this in one body, and it is given up.
@@ -63,11 +63,11 @@ pub(super) struct Walk<'a> {
     owner: bool,
     fate: Fate,
     /// The step that is being looked at.
-    at: NodeId,
+    pub(super) at: NodeId,
 }
 
 /// What a step does to a state.
-enum Step {
+pub(super) enum Step {
     On(State),
     /// This path is over.
     Done,
@@ -91,6 +91,7 @@ pub(crate) fn follow(site: &Site, summaries: &Summaries<'_>, start: &Start<'_>) 
         status: start.status.iter().cloned().collect(),
         lent: Vec::new(),
         polled: Vec::new(),
+        empty: Vec::new(),
     };
     let mut seen: FxHashSet<(NodeId, State)> = FxHashSet::default();
     let mut stack: Vec<(NodeId, State)> =
@@ -140,13 +141,13 @@ impl Walk<'_> {
         self.graph.local(id)
     }
 
-    fn escape(&mut self, id: NodeId, how: How) -> Step {
+    pub(super) fn escape(&mut self, id: NodeId, how: How) -> Step {
         let span = self.graph.node(id).span;
         self.fate.escaped.push(Escape { span, how });
         Step::Done
     }
 
-    fn released(&mut self, id: NodeId) -> Step {
+    pub(super) fn released(&mut self, id: NodeId) -> Step {
         self.fate.released.push(self.graph.node(id).span);
         Step::Done
     }
@@ -333,7 +334,7 @@ impl Walk<'_> {
     }
 
     /// Whether a value put there is still there when the body is over.
-    fn outlives(&self, to: &Place) -> bool {
+    pub(super) fn outlives(&self, to: &Place) -> bool {
         let local = self.local(to.local);
         match local.kind {
             LocalKind::Captured => true,
@@ -453,9 +454,10 @@ impl Walk<'_> {
                     if fact.releases.iter().any(|class| class == self.start.class)
                         && fact.at.unwrap_or(default) == handle
                     {
-                        let polled = hold::asked(call, &self.local(call.to).ty);
+                        let polled = super::polled::asked(call, &self.local(call.to).ty);
                         return match polled.filter(|_| fact.polls) {
                             Some(place) => {
+                                hold::remove(&mut state.empty, &Place::of(call.to));
                                 hold::add(&mut state.polled, place);
                                 Passed::Kept
                             }
@@ -591,141 +593,6 @@ impl Walk<'_> {
             Some(Ty::Traits(_)) => !self.world.facts.ends(call.name.as_str(), self.start.class),
             _ => false,
         }
-    }
-
-    /// The state on one side of a branch, when that side is possible.
-    fn branch(&mut self, test: &Test, holds: bool, state: State) -> Option<State> {
-        match test {
-            Test::Not(inner) => self.branch(inner, !holds, state),
-            Test::Success(place) if hold::touches(&state.polled, place) => {
-                self.judge_polled(place, holds, state)
-            }
-            Test::Success(place) => {
-                let inside = place.part(Part::Payload);
-                let failed_means_gone =
-                    hold::touches(&state.held, &inside) || state.status.contains(place);
-                if !holds && (failed_means_gone || self.is_present(place, &state)) {
-                    return None;
-                }
-                self.judge_lent(place, !holds, state)
-            }
-            Test::Null(place) => {
-                if holds && (hold::is_held(&state.held, place) || state.status.contains(place)) {
-                    return None;
-                }
-                Some(state)
-            }
-            Test::Variant(place, name) => {
-                let fine = is_success_name(name.as_str());
-                if state.lent.contains(place) {
-                    return self.judge_lent(place, fine != holds, state);
-                }
-                // A constant as a pattern is compared with.
-                if self.start.fails.is_some() && self.start.copied {
-                    let (value, constant) = (Operand::Ref(place.clone()), Operand::Const(*name));
-                    return self.compare(BinaryOp::Eq, &value, &constant, holds, state);
-                }
-                // What it is held in tells which variant it is.
-                let sure = state.held.iter().filter_map(|holder| holder.within(place)?.first());
-                let sure = sure.copied().find_map(|part| match part {
-                    Part::Field(field) => self.variant_of(place, field),
-                    _ => None,
-                });
-                if sure.is_some_and(|variant| (variant == *name) != holds) {
-                    return None;
-                }
-                Some(state)
-            }
-            Test::Compare(op, left, right) => self.compare(*op, left, right, holds, state),
-            Test::Opaque => Some(state),
-        }
-    }
-
-    /// The variant that a value of an enum of the package must be to have this field.
-    fn variant_of(&self, place: &Place, field: Name) -> Option<Name> {
-        let mut ty = self.local(place.local).ty.clone();
-        for part in &place.path {
-            ty = match part {
-                Part::Field(name) => self.world.field(&ty, *name),
-                Part::Payload => ty.payload(),
-                Part::Element => return None,
-            };
-        }
-        self.world.variant_of_field(&ty, field)
-    }
-
-    /// Whether what a poll gave is still where it can be looked at.
-    fn still_polled(&self, state: &mut State, to: &Place, value: &Value) -> bool {
-        match value {
-            Value::Use(operand) if !self.outlives(to) => {
-                if let Some(from) = operand.place() {
-                    hold::move_holders(&mut state.polled, from, to, false);
-                }
-                true
-            }
-            _ => !state.polled.iter().any(|place| value.uses(place.local)),
-        }
-    }
-
-    /// What a poll gave is looked at: `Some` has released it, and so has a failure, which means
-    /// that there is nothing left to release.
-    fn judge_polled(&mut self, place: &Place, holds: bool, mut state: State) -> Option<State> {
-        let option = state.polled.contains(place);
-        if option == holds {
-            self.released(self.at);
-            return None;
-        }
-        if option {
-            hold::remove(&mut state.polled, place);
-        }
-        Some(state)
-    }
-
-    /// The function that has it told how it went.
-    fn judge_lent(&mut self, place: &Place, failed: bool, mut state: State) -> Option<State> {
-        if !state.lent.contains(place) {
-            return Some(state);
-        }
-        if failed {
-            state.lent.clear();
-            return Some(state);
-        }
-        // It worked: the other side owns it now.
-        self.escape(self.at, How::Passed);
-        None
-    }
-
-    fn compare(
-        &mut self,
-        op: BinaryOp,
-        left: &Operand,
-        right: &Operand,
-        holds: bool,
-        state: State,
-    ) -> Option<State> {
-        let (place, other, op) = match (left.place(), right.place()) {
-            (Some(place), None) => (place, right, op),
-            (None, Some(place)) => (place, left, mirrored(op)),
-            _ => return Some(state),
-        };
-        let about_start = state.held.contains(place) || state.status.contains(place);
-        let about_lent = state.lent.contains(place);
-        if !about_start && !about_lent {
-            return Some(state);
-        }
-        let fails = match (&self.start.fails, about_lent) {
-            (_, true) => Fails::NonZero,
-            (Some(fails), _) => *fails,
-            (None, _) => return Some(state),
-        };
-        let Some(says) = meaning(op, other, fails) else { return Some(state) };
-        // `says`: what it tells when the comparison holds.
-        let failed = if holds { says == Told::Failed } else { says == Told::Fine };
-        let fine = if holds { says == Told::Fine } else { says == Told::Failed };
-        if about_lent {
-            return self.judge_lent(place, !fine, state);
-        }
-        if failed { None } else { Some(state) }
     }
 }
 

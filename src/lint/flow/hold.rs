@@ -3,7 +3,6 @@
 use crate::catalog::model::Handle;
 use crate::lint::cfg::{Call, Part, Place};
 use crate::lint::ir::Name;
-use crate::lint::types::Ty;
 
 /// Places that hold the same obligation, in order.
 pub(crate) type Holders = Vec<Place>;
@@ -27,16 +26,6 @@ pub(crate) fn holders(call: &Call, handle: Handle) -> Option<Place> {
         Handle::Receiver => call.receiver.as_ref()?.place()?.clone(),
         Handle::Arg(number) => call.args.get(usize::from(number))?.place()?.clone(),
     })
-}
-
-/// Where a call leaves the Option that says whether it released anything.
-pub(super) fn asked(call: &Call, given: &Ty) -> Option<Place> {
-    let value = Place::of(call.to);
-    match given {
-        ty if ty.is_option() => Some(value),
-        ty if ty.is_result() && ty.payload().is_option() => Some(value.part(Part::Payload)),
-        _ => None,
-    }
 }
 
 /// Whether a value at `place` holds, or is part of what holds.
