@@ -259,6 +259,9 @@ fn check_api(
     if fact.at.is_some() && fact.releases.is_empty() && fact.finishes.is_none() {
         wrong("at", "it neither releases nor finishes anything".to_owned());
     }
+    if fact.polls && fact.releases.is_empty() {
+        wrong("polls", "it releases nothing".to_owned());
+    }
     if fact.frees_on_failure && fact.takes.is_empty() {
         wrong("frees_on_failure", "it takes nothing".to_owned());
     }

@@ -121,6 +121,8 @@ pub struct Catalog {
     macros_by_path: FxHashMap<Arc<str>, Macro>,
     attributes_by_path: FxHashMap<Arc<str>, Attribute>,
     rule_by_id: FxHashMap<Arc<str>, RuleId>,
+    /// Types and modules that functions with facts are of.
+    owners: FxHashSet<Arc<str>>,
     /// Of the texts that the binary does not carry.
     own: Option<blake3::Hash>,
     /// Types of which a reference releases nothing.
@@ -251,6 +253,9 @@ impl Catalog {
                     }
                 }
                 let path: Arc<str> = Arc::from(path);
+                if let Some((owner, _)) = path.rsplit_once("::") {
+                    self.owners.insert(Arc::from(owner));
+                }
                 self.api_by_path.entry(Arc::clone(&path)).or_default().push(id);
                 self.apis.push(Api {
                     package: Arc::clone(&package),
@@ -351,6 +356,11 @@ impl Catalog {
     /// Whether there is a fact about a function or type of this path.
     pub fn knows(&self, path: &str) -> bool {
         self.api_by_path.contains_key(path) || self.types_by_path.contains_key(path)
+    }
+
+    /// Whether it is such a function or type, or one that such functions are of.
+    pub fn knows_of(&self, path: &str) -> bool {
+        self.knows(path) || self.owners.contains(path)
     }
 
     /// What the attribute of this canonical path says.

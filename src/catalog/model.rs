@@ -118,6 +118,9 @@ pub struct ApiFact {
     /// What `releases` ends, or `finishes` judges. Default `receiver`, or `arg:0` for a free function.
     #[serde(default)]
     pub at: Option<Handle>,
+    /// It only asks: `releases` holds when what it gives is `Some`, as of `try_wait`.
+    #[serde(default)]
+    pub polls: bool,
     /// Arguments whose raw handle or pointer this call takes over.
     #[serde(default)]
     pub takes: Vec<Handle>,
@@ -298,6 +301,8 @@ pub enum Effect {
     Forgets,
     /// It may succeed without doing anything; retry loops over it need a pause.
     Retryable,
+    /// Of a value that it can be called on it does not fail; nothing is lost by its failure.
+    Succeeds,
     /// It exits the process.
     Exits,
     /// Any await at all. Only rules name it (`across`), never facts.

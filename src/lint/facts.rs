@@ -62,13 +62,22 @@ impl<'c> Facts<'c> {
                 break;
             }
             let of_member = || self.member_of(&path)?.0.catalog.unaliased(&path);
-            let next = self.catalog.unaliased(&path).or_else(of_member);
+            let passed_on = || self.passed_on(&path);
+            let next = self.catalog.unaliased(&path).or_else(of_member).or_else(passed_on);
             match next {
                 Some(next) if next != path => path = next,
                 _ => break,
             }
         }
         Name::new(&path)
+    }
+
+    /// The path without the crate in front, when another one stands behind that has what the path
+    /// names: `pub use parking_lot;` of a crate that nobody knows.
+    fn passed_on(&self, path: &str) -> Option<String> {
+        let (_, rest) = path.split_once("::").filter(|(first, _)| *first != "std")?;
+        let known = self.catalog.knows_of(rest) || self.catalog.unaliased(rest).is_some();
+        (known && rest.contains("::")).then(|| rest.to_owned())
     }
 
     /// Facts about a function that hold for this package, by canonical path.

@@ -162,6 +162,7 @@ impl<'a> Builder<'a> {
         name_span: Span,
         generics: &'a [TypeRef],
         args: &'a [ExprId],
+        opened: bool,
         span: Span,
     ) -> Operand {
         let (place, by_ref) = self.place(receiver);
@@ -174,6 +175,12 @@ impl<'a> Builder<'a> {
         let known = !matches!(target, Target::Unknown(_) | Target::Shape(_));
         if !known && let Some(shaped) = self.shape(&place, by_ref, &ty, name, args, at) {
             return shaped;
+        }
+        if opened
+            && matches!(target, Target::Unknown(_))
+            && let Some(same) = self.reworded(&place, by_ref, &ty, args, at)
+        {
+            return same;
         }
         let args: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
         self.run_on_each(&ty, name, &args);

@@ -214,9 +214,11 @@ impl<'a> Builder<'a> {
             }
             ExprKind::Call { callee, args } => self.call(*callee, args, span),
             ExprKind::Method { receiver, name, name_span, generics, args } => {
-                self.method(*receiver, *name, *name_span, generics, args, span)
+                let opened = self.opened.take() == Some(id);
+                self.method(*receiver, *name, *name_span, generics, args, opened, span)
             }
             ExprKind::Try(operand) => {
+                self.opened = Some(*operand);
                 let value = self.value(*operand);
                 let (place, by_ref) = self.hold(value, span);
                 self.leave_on_failure(&place, span);

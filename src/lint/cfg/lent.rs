@@ -5,7 +5,7 @@ use crate::lint::ir::Name;
 use crate::lint::types::{Evidence, Target, Ty};
 
 use super::build::Builder;
-use super::{Call, LocalId, NodeId, NodeKind, Operand, Part, Value};
+use super::{Call, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place, Test, Value};
 
 impl Builder<'_> {
     /// Whether a call of a method that nobody knows might begin something, going by its name.
@@ -49,7 +49,8 @@ impl Builder<'_> {
         })
     }
 
-    /// The locals that have the value of a call, or what is in it, from step to step.
+    /// The locals that have the value of a call, or what is in it, from step to step; also what a
+    /// method gives that nobody knows, such as one of others for Result.
     fn values(&self, first: LocalId) -> Vec<LocalId> {
         let mut all = vec![first];
         let mut next = 0;
@@ -68,6 +69,7 @@ impl Builder<'_> {
                     {
                         to
                     }
+                    NodeKind::Call(call) if self.passes_on(call, at) => &Place::of(call.to),
                     _ => continue,
                 };
                 if to.path.is_empty() && !all.contains(&to.local) {
@@ -76,6 +78,19 @@ impl Builder<'_> {
             }
         }
         all
+    }
+
+    /// Whether it is called on a value that has no name yet, and opened at once.
+    fn passes_on(&self, call: &Call, of: LocalId) -> bool {
+        let receiver = call.receiver.as_ref().and_then(|receiver| receiver.place());
+        let to = Place::of(call.to);
+        let opens =
+            |kind: &NodeKind| matches!(kind, NodeKind::Branch(Test::Success(of)) if *of == to);
+        matches!(call.target, Target::Unknown(_))
+            && call.args.is_empty()
+            && self.graph.local(of).kind == LocalKind::Temp
+            && receiver.is_some_and(|place| place.local == of && place.path.is_empty())
+            && self.graph.nodes.iter().any(|node| opens(&node.kind))
     }
 
     /// Whether one of these is given, by reference, to who asks for this type.
@@ -107,6 +122,15 @@ impl Builder<'_> {
         let effects = self.effects(&target);
         if let Some(call) = self.call_mut(id) {
             (call.target, call.evidence, call.effects) = (target, Evidence::Resolved, effects);
+        }
+        for node in &mut self.graph.nodes {
+            if let NodeKind::Call(call) = &node.kind
+                && values[1..].contains(&call.to)
+                && let Some(from) = call.receiver.as_ref().and_then(|receiver| receiver.place())
+            {
+                let value = Value::Use(Operand::Move(from.clone()));
+                node.kind = NodeKind::Assign { to: Place::of(call.to), value };
+            }
         }
         let held = given.yielded();
         for (number, &local) in values.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Methods of Option and Result, and those that pass through what they are called on.
 
-use crate::lint::ir::{ExprId, Name, Span};
+use crate::lint::ir::{ExprId, ExprKind, Name, Span};
 use crate::lint::types::Ty;
 
 use super::build::{Builder, Tail};
@@ -99,7 +99,6 @@ impl<'a> Builder<'a> {
 
     /// What `map_err` and its kin run when it failed: nothing of the value goes in.
     fn on_failure(&mut self, place: &Place, args: &'a [ExprId], span: Span) {
-        use crate::lint::ir::ExprKind;
         let body = self.body();
         let simple =
             args.iter().all(|&arg| !matches!(body.expr(arg).kind, ExprKind::Closure { .. }));
@@ -117,6 +116,25 @@ impl<'a> Builder<'a> {
             }
         }
         self.tails.extend(yes);
+    }
+
+    /// `result.extension("text")?`, of a trait that nobody knows: methods that others add to Result
+    /// and of which the value is opened at once give the failure other words, as `context` does.
+    pub(super) fn reworded(
+        &mut self,
+        place: &Place,
+        by_ref: bool,
+        ty: &Ty,
+        args: &'a [ExprId],
+        span: Span,
+    ) -> Option<Operand> {
+        let body = self.body();
+        let runs = |&arg: &ExprId| matches!(body.expr(arg).kind, ExprKind::Closure { .. });
+        if !ty.is_result() || args.iter().any(runs) {
+            return None;
+        }
+        self.looks(args);
+        Some(self.retyped(place, by_ref, ty.clone(), span))
     }
 
     /// The same value as another type.

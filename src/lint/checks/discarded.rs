@@ -18,6 +18,9 @@ use super::{Checker, Outcome, Reason, Reported, classes_of, context, item, makes
 /// The class of any lock guard.
 const GUARD: &str = "guard";
 
+/// What types that are guards are called.
+const GUARDS: [&str; 2] = ["Guard", "Permit"];
+
 pub(super) fn check(checker: &mut Checker<'_>) {
     let rules = checker.of_engine(Engine::DiscardedGuard);
     if rules.is_empty() {
@@ -107,7 +110,16 @@ fn stands_alone(checker: &Checker<'_>, site: &Site, taken: NodeId) -> bool {
     })
 }
 
-/// Where the value is when a function of the package gives the handle of what it locks.
+/// Whether it is a type of the package that says so and does something when it is dropped.
+fn is_own_guard(world: &World<'_>, ty: &Ty) -> bool {
+    let Ty::Own(id, _) = ty else { return false };
+    let def = world.names.type_def(*id);
+    let says = |word: &str| def.name.as_str().ends_with(word);
+    GUARDS.iter().any(|word| says(word)) && def.implements("Drop")
+}
+
+/// Where the value is when a function of the package gives a guard of its own, or the handle of
+/// what it locks.
 fn locked(checker: &Checker<'_>, site: &Site, id: NodeId) -> Option<Place> {
     let (graph, world) = (&site.graph, checker.world);
     let local = match &graph.node(id).kind {
@@ -121,7 +133,8 @@ fn locked(checker: &Checker<'_>, site: &Site, id: NodeId) -> Option<Place> {
         Ty::Unknown => (given.clone(), Vec::new()),
         payload => (payload, vec![Part::Payload]),
     };
-    let fits = world.classes(&ty).contains(&"os-handle") && locks(world, function);
+    let handle = || world.classes(&ty).contains(&"os-handle") && locks(world, function);
+    let fits = is_own_guard(world, &ty) || handle();
     fits.then_some(Place { local, path })
 }
 

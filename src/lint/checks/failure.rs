@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashSet;
 
+use crate::catalog::model::Effect;
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{
     Call, Edge, Exit, Graph, LocalId, NodeId, NodeKind, Operand, Part, Place, Test, Value,
@@ -55,7 +56,10 @@ fn succeeds(checker: &Checker<'_>, graph: &Graph, local: LocalId, depth: u32) ->
 }
 
 fn returns_success(checker: &Checker<'_>, call: &Call, depth: u32) -> bool {
-    let Target::Own(id) = &call.target else { return false };
+    let id = match &call.target {
+        Target::Own(id) => id,
+        _ => return call.effects.contains(&Effect::Succeeds),
+    };
     // A function of a trait may be another.
     let by_trait = checker.world.names.function(*id).of_trait.is_some();
     let site = checker.bodies.of_function(*id).filter(|_| !by_trait);

@@ -6,14 +6,12 @@ use crate::catalog::model::{Fails, Handle};
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{
     Call, Edge, Exit, Graph, Local, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place,
-    Test, Value,
+    Value,
 };
-use crate::lint::ir::{BinaryOp, Name};
 use crate::lint::names::{FileId, FnId, Shape, TypeId};
 use crate::lint::types::{Target, Ty, World, is_same_pointer};
 
 use super::hold::{self, Holders};
-use super::status::{Told, is_success_name, meaning, mirrored};
 use super::{Escape, Fate, How, Loss, ParamFate, Summaries};
 
 /// Where an obligation begins.
@@ -42,9 +40,13 @@ pub(crate) struct Start<'a> {
 pub(super) struct State {
     pub(super) held: Holders,
     /// Where the status of the acquisition can be looked at.
-    status: Holders,
+    pub(super) status: Holders,
     /// A function that takes it got it; it owns it unless the status here tells of a failure.
-    lent: Holders,
+    pub(super) lent: Holders,
+    /// What a call gave that releases it when this is `Some`, and was not looked at yet.
+    pub(super) polled: Holders,
+    /// What was, and is `None`.
+    pub(super) empty: Holders,
 }
 
 /// More states than this in one body, and it is given up.
@@ -61,11 +63,11 @@ pub(super) struct Walk<'a> {
     owner: bool,
     fate: Fate,
     /// The step that is being looked at.
-    at: NodeId,
+    pub(super) at: NodeId,
 }
 
 /// What a step does to a state.
-enum Step {
+pub(super) enum Step {
     On(State),
     /// This path is over.
     Done,
@@ -88,6 +90,8 @@ pub(crate) fn follow(site: &Site, summaries: &Summaries<'_>, start: &Start<'_>) 
         held: vec![start.held.clone()],
         status: start.status.iter().cloned().collect(),
         lent: Vec::new(),
+        polled: Vec::new(),
+        empty: Vec::new(),
     };
     let mut seen: FxHashSet<(NodeId, State)> = FxHashSet::default();
     let mut stack: Vec<(NodeId, State)> =
@@ -137,13 +141,13 @@ impl Walk<'_> {
         self.graph.local(id)
     }
 
-    fn escape(&mut self, id: NodeId, how: How) -> Step {
+    pub(super) fn escape(&mut self, id: NodeId, how: How) -> Step {
         let span = self.graph.node(id).span;
         self.fate.escaped.push(Escape { span, how });
         Step::Done
     }
 
-    fn released(&mut self, id: NodeId) -> Step {
+    pub(super) fn released(&mut self, id: NodeId) -> Step {
         self.fate.released.push(self.graph.node(id).span);
         Step::Done
     }
@@ -183,6 +187,10 @@ impl Walk<'_> {
                 );
                 if taken { self.escape(id, How::Opaque) } else { Step::On(state) }
             }
+            // Nobody looked: it may have been released.
+            NodeKind::Drop(local) if hold::touches(&state.polled, &Place::of(*local)) => {
+                self.released(id)
+            }
             NodeKind::Drop(local) => {
                 if self.start.param == Some(*local)
                     && hold::touches(&state.held, &Place::of(*local))
@@ -203,6 +211,9 @@ impl Walk<'_> {
             NodeKind::Exit(Exit::Never) => Step::Done,
             NodeKind::Exit(_) => {
                 let result = Place::of(graph.result);
+                if hold::touches(&state.polled, &result) {
+                    return self.released(id);
+                }
                 let back = state.held.iter().find(|holder| holder.within(&result).is_some());
                 if let Some(place) = back {
                     self.fate.returned.push(place.clone());
@@ -220,6 +231,9 @@ impl Walk<'_> {
 
     fn assign(&mut self, id: NodeId, mut state: State, to: &Place, value: &Value) -> Step {
         let outlives = self.outlives(to);
+        if !state.polled.is_empty() && !self.still_polled(&mut state, to, value) {
+            return self.released(id);
+        }
         // What was there before is dropped, unless it is what is being moved.
         match value {
             Value::Use(operand) => {
@@ -320,7 +334,7 @@ impl Walk<'_> {
     }
 
     /// Whether a value put there is still there when the body is over.
-    fn outlives(&self, to: &Place) -> bool {
+    pub(super) fn outlives(&self, to: &Place) -> bool {
         let local = self.local(to.local);
         match local.kind {
             LocalKind::Captured => true,
@@ -347,6 +361,12 @@ impl Walk<'_> {
             // Round a loop: what the last turn made may still be held.
             hold::remove(&mut state.held, &Place::of(call.to));
             return self.unless_lost(id, state);
+        }
+        let asked = |operand: &Operand| {
+            operand.place().is_some_and(|place| hold::touches(&state.polled, place))
+        };
+        if call.receiver.iter().chain(&call.args).any(asked) {
+            return self.released(id);
         }
         let operands = call.receiver.iter().map(|operand| (Handle::Receiver, operand)).chain(
             (0_u8..).zip(&call.args).map(|(number, operand)| (Handle::Arg(number), operand)),
@@ -434,7 +454,15 @@ impl Walk<'_> {
                     if fact.releases.iter().any(|class| class == self.start.class)
                         && fact.at.unwrap_or(default) == handle
                     {
-                        return Passed::Released;
+                        let polled = super::polled::asked(call, &self.local(call.to).ty);
+                        return match polled.filter(|_| fact.polls) {
+                            Some(place) => {
+                                hold::remove(&mut state.empty, &Place::of(call.to));
+                                hold::add(&mut state.polled, place);
+                                Passed::Kept
+                            }
+                            None => Passed::Released,
+                        };
                     }
                     if fact.takes.contains(&handle) {
                         let told = self.local(call.to).ty.is_result() && !fact.frees_on_failure;
@@ -565,111 +593,6 @@ impl Walk<'_> {
             Some(Ty::Traits(_)) => !self.world.facts.ends(call.name.as_str(), self.start.class),
             _ => false,
         }
-    }
-
-    /// The state on one side of a branch, when that side is possible.
-    fn branch(&mut self, test: &Test, holds: bool, state: State) -> Option<State> {
-        match test {
-            Test::Not(inner) => self.branch(inner, !holds, state),
-            Test::Success(place) => {
-                let inside = place.part(Part::Payload);
-                let failed_means_gone =
-                    hold::touches(&state.held, &inside) || state.status.contains(place);
-                if !holds && (failed_means_gone || self.is_present(place, &state)) {
-                    return None;
-                }
-                self.judge_lent(place, !holds, state)
-            }
-            Test::Null(place) => {
-                if holds && (hold::is_held(&state.held, place) || state.status.contains(place)) {
-                    return None;
-                }
-                Some(state)
-            }
-            Test::Variant(place, name) => {
-                let fine = is_success_name(name.as_str());
-                if state.lent.contains(place) {
-                    return self.judge_lent(place, fine != holds, state);
-                }
-                // A constant as a pattern is compared with.
-                if self.start.fails.is_some() && self.start.copied {
-                    let (value, constant) = (Operand::Ref(place.clone()), Operand::Const(*name));
-                    return self.compare(BinaryOp::Eq, &value, &constant, holds, state);
-                }
-                // What it is held in tells which variant it is.
-                let sure = state.held.iter().filter_map(|holder| holder.within(place)?.first());
-                let sure = sure.copied().find_map(|part| match part {
-                    Part::Field(field) => self.variant_of(place, field),
-                    _ => None,
-                });
-                if sure.is_some_and(|variant| (variant == *name) != holds) {
-                    return None;
-                }
-                Some(state)
-            }
-            Test::Compare(op, left, right) => self.compare(*op, left, right, holds, state),
-            Test::Opaque => Some(state),
-        }
-    }
-
-    /// The variant that a value of an enum of the package must be to have this field.
-    fn variant_of(&self, place: &Place, field: Name) -> Option<Name> {
-        let mut ty = self.local(place.local).ty.clone();
-        for part in &place.path {
-            ty = match part {
-                Part::Field(name) => self.world.field(&ty, *name),
-                Part::Payload => ty.payload(),
-                Part::Element => return None,
-            };
-        }
-        self.world.variant_of_field(&ty, field)
-    }
-
-    /// The function that has it told how it went.
-    fn judge_lent(&mut self, place: &Place, failed: bool, mut state: State) -> Option<State> {
-        if !state.lent.contains(place) {
-            return Some(state);
-        }
-        if failed {
-            state.lent.clear();
-            return Some(state);
-        }
-        // It worked: the other side owns it now.
-        self.escape(self.at, How::Passed);
-        None
-    }
-
-    fn compare(
-        &mut self,
-        op: BinaryOp,
-        left: &Operand,
-        right: &Operand,
-        holds: bool,
-        state: State,
-    ) -> Option<State> {
-        let (place, other, op) = match (left.place(), right.place()) {
-            (Some(place), None) => (place, right, op),
-            (None, Some(place)) => (place, left, mirrored(op)),
-            _ => return Some(state),
-        };
-        let about_start = state.held.contains(place) || state.status.contains(place);
-        let about_lent = state.lent.contains(place);
-        if !about_start && !about_lent {
-            return Some(state);
-        }
-        let fails = match (&self.start.fails, about_lent) {
-            (_, true) => Fails::NonZero,
-            (Some(fails), _) => *fails,
-            (None, _) => return Some(state),
-        };
-        let Some(says) = meaning(op, other, fails) else { return Some(state) };
-        // `says`: what it tells when the comparison holds.
-        let failed = if holds { says == Told::Failed } else { says == Told::Fine };
-        let fine = if holds { says == Told::Fine } else { says == Told::Failed };
-        if about_lent {
-            return self.judge_lent(place, !fine, state);
-        }
-        if failed { None } else { Some(state) }
     }
 }
 

@@ -1,8 +1,10 @@
 //! Follows an obligation through a graph: who holds it, who releases it, where it is lost.
 
 mod beside;
+mod branch;
 mod follow;
 mod hold;
+mod polled;
 mod status;
 mod summary;
 
