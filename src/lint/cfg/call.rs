@@ -159,11 +159,10 @@ impl<'a> Builder<'a> {
         &mut self,
         receiver: ExprId,
         name: Name,
-        name_span: Span,
         generics: &'a [TypeRef],
         args: &'a [ExprId],
         opened: bool,
-        span: Span,
+        at: Span,
     ) -> Operand {
         let (place, by_ref) = self.place(receiver);
         if !self.reachable() {
@@ -171,7 +170,6 @@ impl<'a> Builder<'a> {
         }
         let ty = self.place_ty(&place);
         let (target, evidence) = self.world.method(&ty, name);
-        let at = Span { start: name_span.start, end: span.end };
         let known = !matches!(target, Target::Unknown(_) | Target::Shape(_));
         if !known && let Some(shaped) = self.shape(&place, by_ref, &ty, name, args, at) {
             return shaped;

@@ -215,7 +215,8 @@ impl<'a> Builder<'a> {
             ExprKind::Call { callee, args } => self.call(*callee, args, span),
             ExprKind::Method { receiver, name, name_span, generics, args } => {
                 let opened = self.opened.take() == Some(id);
-                self.method(*receiver, *name, *name_span, generics, args, opened, span)
+                let at = Span { start: name_span.start, end: span.end };
+                self.method(*receiver, *name, generics, args, opened, at)
             }
             ExprKind::Try(operand) => {
                 self.opened = Some(*operand);
