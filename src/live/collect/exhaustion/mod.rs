@@ -170,7 +170,7 @@ impl Exhaustion {
         let mut says = Vec::new();
         if others > 0 {
             says.push(format!(
-                "{others} calls of other processes failed, too: what the target called meanwhile \
+                "{others} calls of other processes were heard to fail, too: what the target called then \
                  may not have been heard"
             ));
         }
