@@ -37,7 +37,7 @@ const BUILDS: &[&str] = &[
     "development-tools::procedural-macro-helpers",
 ];
 
-/// What the manifest says: of tests when two of description, keywords and categories do, or one
+/// What the manifest says: of tests when its description does, and keywords or categories, or one
 /// sentence; of builds by a category.
 pub(super) fn purpose(
     package: &PackageTable,
@@ -48,12 +48,9 @@ pub(super) fn purpose(
     let description = texts(package.description.as_ref(), shared.description.as_ref());
     let keywords = texts(package.keywords.as_ref(), shared.keywords.as_ref());
     let categories = texts(package.categories.as_ref(), shared.categories.as_ref());
-    let signs = [
-        description.iter().any(|text| names_tests(text)),
-        keywords.iter().any(|text| names_tests(text)),
-        categories.iter().any(|text| text == "development-tools::testing"),
-    ];
-    let tests = signs.iter().filter(|sign| **sign).count() > 1
+    let filed = keywords.iter().any(|text| names_tests(text))
+        || categories.iter().any(|text| text == "development-tools::testing");
+    let tests = filed && description.iter().any(|text| names_tests(text))
         || description.iter().any(|text| PHRASES.iter().any(|phrase| text.contains(phrase)));
     let builds = || categories.iter().any(|text| BUILDS.contains(&text.as_str()));
     if tests { Some(Purpose::Tests) } else { builds().then_some(Purpose::Builds) }
@@ -87,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn two_signs_or_one_sentence() {
+    fn a_description_with_a_keyword_or_category_or_one_sentence() {
         for package in [
             "description = 'HTTP mocking to test Rust applications.'\nkeywords = ['mock', 'http']",
             "description = 'Integration-testing with containers'\ncategories = ['development-tools::testing']",
