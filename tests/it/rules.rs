@@ -34,6 +34,12 @@ fn each_rule_alone_fires_where_its_examples_say() {
         for issue in &report.issues {
             wrong += &format!("{}:{}: {}\n", issue.path, issue.line, issue.message);
         }
+        // A part of the message that nothing was put in for.
+        let gaps = ["  ", " ,", " :", "{"];
+        let with_gap = |text: &String| gaps.iter().any(|gap| text.contains(gap));
+        for message in report.findings.iter().map(|of| &of.message).filter(|of| with_gap(of)) {
+            wrong += &format!("{}: {message}\n", rule.id);
+        }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
 }

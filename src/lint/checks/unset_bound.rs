@@ -279,11 +279,16 @@ fn judge(
     if is_fall_back(checker, site, node, &known.rule.class) {
         return Outcome::Silent(Reason::OtherRule);
     }
-    if let Some(with) = &when.with
-        && !under(checker, site, node, with)
-    {
-        return Outcome::Silent(Reason::Context("no call of the wanted class is around it"));
-    }
+    let other = match &when.with {
+        None => String::new(),
+        Some(with) => match under(checker, site, node, with) {
+            Some(other) => other,
+            None => {
+                let why = "no call of the wanted class is around it";
+                return Outcome::Silent(Reason::Context(why));
+            }
+        },
+    };
     let bounded = |name: &str| {
         trace.sets.contains_key(name)
             || matches!(
@@ -328,6 +333,7 @@ fn judge(
     Outcome::Reported(Box::new(Reported {
         item: item(checker.world, call),
         bound,
+        other,
         related,
         milder,
         ..Reported::default()
@@ -380,14 +386,11 @@ fn is_replaced(graph: &Graph, made: LocalId) -> bool {
 }
 
 /// Whether a call of the class gets the value, or the async block that the step is in.
-fn under(checker: &Checker<'_>, site: &Site, node: NodeId, class: &str) -> bool {
-    if super::calls::around(checker, site, node, class).is_some() {
-        return true;
-    }
-    site.graph.is_async
-        && site.parent.as_ref().is_some_and(|(parent, made)| {
-            made.is_some_and(|made| super::calls::around(checker, parent, made, class).is_some())
-        })
+fn under(checker: &Checker<'_>, site: &Site, node: NodeId, class: &str) -> Option<String> {
+    super::calls::around(checker, site, node, class).or_else(|| {
+        let (parent, made) = site.parent.as_ref().filter(|_| site.graph.is_async)?;
+        super::calls::around(checker, parent, (*made)?, class)
+    })
 }
 
 /// What is known about a builder: where it was made, and what was set on any path.
