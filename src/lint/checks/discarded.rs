@@ -7,7 +7,7 @@ use crate::finding::Role;
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{LocalId, LocalKind, NodeId, NodeKind, Part, Place, Value};
 use crate::lint::flow::Holders;
-use crate::lint::ir::{BlockKind, ExprKind, Span, Stmt};
+use crate::lint::ir::{BlockKind, Body, ExprKind, PatKind, Span, Stmt};
 use crate::lint::names::FnId;
 use crate::lint::types::{Target, Ty, World};
 
@@ -91,7 +91,24 @@ fn file_makes(checker: &Checker<'_>, site: &Site, class: &str) -> bool {
 
 /// Whether it is taken by the only statement of a block that is a statement itself.
 fn stands_alone(checker: &Checker<'_>, site: &Site, taken: NodeId) -> bool {
-    let at = site.graph.node(taken).span;
+    any_statement(checker, site, taken, |body, around, stmt| {
+        let Stmt::Expr(inner) = stmt else { return false };
+        let inner = body.expr(*inner);
+        around(inner.span)
+            && matches!(&inner.kind,
+                ExprKind::Block { kind: BlockKind::Plain, label: None, stmts, tail: None }
+                    if stmts.len() == 1)
+    })
+}
+
+/// Whether this holds of a statement of the blocks around a step; it is told what lies around it.
+fn any_statement(
+    checker: &Checker<'_>,
+    site: &Site,
+    step: NodeId,
+    holds: impl Fn(&Body, &dyn Fn(Span) -> bool, &Stmt) -> bool,
+) -> bool {
+    let at = site.graph.node(step).span;
     let around = |span: Span| span.start <= at.start && at.end <= span.end;
     let bodies = &checker.world.names.source(site.file).file.bodies;
     bodies.iter().filter(|body| around(body.span)).any(|body| {
@@ -99,14 +116,7 @@ fn stands_alone(checker: &Checker<'_>, site: &Site, taken: NodeId) -> bool {
             ExprKind::Block { stmts, .. } if around(expr.span) => Some(stmts),
             _ => None,
         });
-        blocks.flatten().any(|stmt| {
-            let Stmt::Expr(inner) = stmt else { return false };
-            let inner = body.expr(*inner);
-            around(inner.span)
-                && matches!(&inner.kind,
-                    ExprKind::Block { kind: BlockKind::Plain, label: None, stmts, tail: None }
-                        if stmts.len() == 1)
-        })
+        blocks.flatten().any(|stmt| holds(body, &around, stmt))
     })
 }
 
@@ -116,6 +126,15 @@ fn is_own_guard(world: &World<'_>, ty: &Ty) -> bool {
     let def = world.names.type_def(*id);
     let says = |word: &str| def.name.as_str().ends_with(word);
     GUARDS.iter().any(|word| says(word)) && def.implements("Drop")
+}
+
+/// Whether it is the value of a `let _`. Else a guard may do its work in the statement: with a closure
+/// that it was given, or a value that it shows.
+fn is_let_go(checker: &Checker<'_>, site: &Site, taken: NodeId) -> bool {
+    any_statement(checker, site, taken, |body, around, stmt| {
+        let Stmt::Let { pat, init: Some(init), .. } = stmt else { return false };
+        matches!(body.pat(*pat).kind, PatKind::Wild) && around(body.expr(*init).span)
+    })
 }
 
 /// Where the value is when a function of the package gives a guard of its own, or the handle of
@@ -134,7 +153,7 @@ fn locked(checker: &Checker<'_>, site: &Site, id: NodeId) -> Option<Place> {
         payload => (payload, vec![Part::Payload]),
     };
     let handle = || world.classes(&ty).contains(&"os-handle") && locks(world, function);
-    let fits = is_own_guard(world, &ty) || handle();
+    let fits = is_own_guard(world, &ty) && is_let_go(checker, site, id) || handle();
     fits.then_some(Place { local, path })
 }
 
