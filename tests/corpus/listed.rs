@@ -1,4 +1,4 @@
-//! The lists of crates that mutants are made of: one to learn from, one to measure.
+//! The lists of crates that mutants are made of: two to learn from, one to measure.
 
 use std::path::PathBuf;
 
@@ -9,6 +9,8 @@ use crate::fetch::source;
 pub(crate) enum List {
     /// Its misses are read.
     Dev,
+    /// Its misses are read, too, since it was used up as the one below.
+    Second,
     /// Only its table is looked at.
     HeldOut,
 }
@@ -18,6 +20,7 @@ impl List {
     pub(crate) fn named(name: &str) -> Option<Self> {
         match name {
             "dev" => Some(Self::Dev),
+            "second" => Some(Self::Second),
             "held-out" => Some(Self::HeldOut),
             _ => None,
         }
@@ -40,6 +43,7 @@ pub(crate) fn sources(list: List) -> Vec<PathBuf> {
 fn crates(list: List) -> impl Iterator<Item = (&'static str, &'static str)> {
     let text = match list {
         List::Dev => include_str!("mutants.txt"),
+        List::Second => include_str!("mutants-second.txt"),
         List::HeldOut => include_str!("mutants-held-out.txt"),
     };
     text.lines().filter_map(|line| {

@@ -101,6 +101,25 @@ fn is_drop(function: &syn::Expr) -> bool {
         if path.path.segments.last().is_some_and(|last| last.ident == "drop"))
 }
 
+/// The attributes of a statement, where one of another system may say so.
+fn attributes(statement: &syn::Stmt) -> &[syn::Attribute] {
+    match statement {
+        syn::Stmt::Local(local) => &local.attrs,
+        syn::Stmt::Expr(expression, _) => match expression {
+            syn::Expr::Block(inner) => &inner.attrs,
+            syn::Expr::Unsafe(inner) => &inner.attrs,
+            syn::Expr::If(inner) => &inner.attrs,
+            syn::Expr::Match(inner) => &inner.attrs,
+            syn::Expr::Call(inner) => &inner.attrs,
+            syn::Expr::MethodCall(inner) => &inner.attrs,
+            syn::Expr::Return(inner) => &inner.attrs,
+            syn::Expr::Loop(inner) => &inner.attrs,
+            _ => &[],
+        },
+        _ => &[],
+    }
+}
+
 fn names(pattern: &syn::Pat) -> Vec<String> {
     struct Names(Vec<String>);
     impl<'a> Visit<'a> for Names {
@@ -266,6 +285,9 @@ impl<'a> Visit<'a> for Walk {
     }
 
     fn visit_stmt(&mut self, node: &'a syn::Stmt) {
+        if left_out(attributes(node)) {
+            return;
+        }
         let inner = match node {
             syn::Stmt::Expr(expression, semicolon) => match peel(expression) {
                 // A tail expression is a value.
@@ -303,7 +325,7 @@ impl<'a> Visit<'a> for Walk {
 
     fn visit_expr_match(&mut self, node: &'a syn::ExprMatch) {
         self.visit_expr(&node.expr);
-        for arm in &node.arms {
+        for arm in node.arms.iter().filter(|arm| !left_out(&arm.attrs)) {
             self.local(&arm.pat, &node.expr, false);
             let failed = is_error(&arm.pat).then(|| bytes(&node.expr));
             self.within(failed, |walk| walk.visit_arm(arm));
