@@ -115,9 +115,12 @@ pub(crate) fn analyse<'r>(
     Analysed { names, candidates, bodies, told, why, times }
 }
 
-/// What only tests and builds use is one degree lower.
+/// What only tests and builds use is one degree lower: what is left over ends with them. A guard that
+/// guards nothing is as wrong there.
 fn heed_purpose(names: &Names, purpose: Option<Purpose>, candidates: &mut [Candidate<'_>]) {
-    for candidate in candidates {
+    let over_with_it =
+        |found: &&mut Candidate<'_>| found.rule.rule.engine != Engine::DiscardedGuard;
+    for candidate in candidates.iter_mut().filter(over_with_it) {
         let Outcome::Reported(reported) = &mut candidate.outcome else { continue };
         let aside = || candidate.function.is_some_and(|id| names.is_stand_in(id));
         reported.milder = reported.milder.or_else(|| match purpose {

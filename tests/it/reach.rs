@@ -305,6 +305,14 @@ fn what_only_tests_use_is_milder() {
     assert_eq!(found("", "client"), [(2, WARNING)]);
     assert_eq!(found(about, "client"), [(2, NOTE)]);
     assert_eq!(found("", "client_for_tests"), [(2, NOTE)]);
+    // Nothing is left over that would end with the tests.
+    let unguarded = "pub fn run(gate: &std::sync::Mutex<()>) {
+    let _ = gate.lock();
+    println!();
+}
+";
+    let found = in_package("lib.rs", about, "guard-dropped-at-once", unguarded);
+    assert_eq!(found, [(2, WARNING)]);
 }
 
 #[test]
