@@ -1,16 +1,16 @@
 //! Programs at their limit of open files: the call that is told to fail first, and what that costs.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::Value;
 
+use crate::compile::opener;
 use crate::observe::{Guard, Outcome, document};
 use crate::traced::listens;
 
-const SOURCE: &str = "fixtures/openers/exhausts.rs";
 /// Number of files that the program may have open.
 const LIMIT: u64 = 64;
 /// A failing call takes at most so many times as long while the trap is set. It is one of the
@@ -42,7 +42,11 @@ struct Told {
 
 fn look(what: &str, function: Option<&str>) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
-    let program = match build(folder.path()) {
+    let program = match opener(
+        "exhausts.rs",
+        folder.path().join("exhausts"),
+        &["-Cdebuginfo=line-tables-only"],
+    ) {
         Ok(program) => program,
         Err(reason) => return Outcome::Skipped(reason),
     };
@@ -103,19 +107,6 @@ fn run(program: &Path, what: &str, ready: &mut dyn FnMut(u32) -> bool) -> (u32, 
     BufReader::new(child.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     let mut numbers = line.split_whitespace().map(|number| number.parse().unwrap());
     (pid, Told { failed: numbers.next().unwrap(), ns_each: numbers.next().unwrap() })
-}
-
-fn build(folder: &Path) -> Result<PathBuf, String> {
-    let program = folder.join("exhausts");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(SOURCE);
-    let built = Command::new("rustc")
-        .args(["--edition", "2024", "-O", "-Cdebuginfo=line-tables-only", "-o"])
-        .arg(&program)
-        .arg(source)
-        .output()
-        .map_err(|error| format!("rustc: {error}"))?;
-    let complaint = String::from_utf8_lossy(&built.stderr).into_owned();
-    built.status.success().then_some(program).ok_or(complaint)
 }
 
 /// The function that fails, its line, and how full the table was; nothing where nothing fails.

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::compile::compiled;
 use crate::observe::{Guard, Outcome, document};
 
 /// Where the source is, and where it is said to have been built.
@@ -81,16 +82,14 @@ fn look() -> Result<Outcome, String> {
 /// Builds it as if elsewhere.
 fn build(source: &Path, folder: &Path) -> Result<PathBuf, String> {
     let program = folder.join("store");
-    let built = Command::new("rustc")
+    let mut rustc = Command::new("rustc");
+    rustc
         .args(["--edition=2024", "-O", "-Cdebuginfo=line-tables-only", "--crate-name=store"])
         .arg(format!("--remap-path-prefix={}={BUILT}", source.display()))
         .arg("-o")
         .arg(&program)
-        .arg(source.join("src/main.rs"))
-        .output()
-        .map_err(|error| format!("rustc: {error}"))?;
-    let complaint = String::from_utf8_lossy(&built.stderr).into_owned();
-    built.status.success().then_some(program).ok_or(complaint)
+        .arg(source.join("src/main.rs"));
+    compiled(rustc, program)
 }
 
 fn poolscan(folder: &Path, arguments: &[&str], more: &[&str]) -> Result<Value, String> {

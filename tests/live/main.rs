@@ -9,6 +9,7 @@
 
 mod check;
 mod child;
+mod compile;
 mod connections;
 mod console;
 mod crowded;

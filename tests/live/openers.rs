@@ -1,14 +1,13 @@
 //! Programs that open at several lines and leak at some: the lines that are told.
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use crate::child::Plan;
+use crate::compile::opener;
 use crate::observe::{Guard, Outcome, document, start_peer};
 
-const SOURCE: &str = "fixtures/openers/sites.rs";
 /// Kinds of handles, and the marks of the lines that leak them. Of a copy the kind is that of the
 /// original.
 const LEAKS: [(&str, &str); 6] = [
@@ -78,7 +77,7 @@ pub(crate) fn all(fits: &dyn Fn(&str) -> bool) -> Vec<(&'static str, Outcome)> {
 
 fn look(case: &Case) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
-    let program = match build(case, folder.path()) {
+    let program = match opener("sites.rs", folder.path().join("sites"), case.build) {
         Ok(program) => program,
         Err(reason) => return Outcome::Skipped(reason),
     };
@@ -101,20 +100,6 @@ fn look(case: &Case) -> Outcome {
         (Ok(live), Ok(again)) => judge(case, &live, &again),
         (Err(error), _) | (_, Err(error)) => Outcome::Failed(error),
     }
-}
-
-fn build(case: &Case, folder: &Path) -> Result<PathBuf, String> {
-    let program = folder.join("sites");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(SOURCE);
-    let built = Command::new("rustc")
-        .args(["--edition", "2024", "-O", "-o"])
-        .arg(&program)
-        .args(case.build)
-        .arg(source)
-        .output()
-        .map_err(|error| format!("rustc: {error}"))?;
-    let complaint = String::from_utf8_lossy(&built.stderr).into_owned();
-    built.status.success().then_some(program).ok_or(complaint)
 }
 
 fn poolscan(arguments: &[&str], more: &[&str]) -> Result<Value, String> {

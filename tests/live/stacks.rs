@@ -12,6 +12,7 @@ use poolscan::live::target::Process;
 use poolscan::live::trace::stack::{Code, Copied, Frame, Frames, STACK_BYTES, Sample, Site};
 use poolscan::live::trace::tracepoint::Tracepoint;
 
+use crate::compile::compiled;
 use crate::observe::{Guard, Outcome};
 
 /// What a program is built by, and what must be shown.
@@ -224,13 +225,7 @@ fn build(case: &Case, source: &Path, folder: &Path) -> Result<Command, String> {
         }
     };
     compile.args(case.build).arg(source);
-    match compile.output() {
-        Err(error) => Err(format!("{compile:?}: {error}")),
-        Ok(output) if !output.status.success() => {
-            Err(String::from_utf8_lossy(&output.stderr).into_owned())
-        }
-        Ok(_) => Ok(Command::new(program)),
-    }
+    compiled(compile, program).map(Command::new)
 }
 
 /// Copies of the stacks of openings.

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::compile::opener;
 use crate::observe::{Guard, Outcome};
 
-const SOURCE: &str = "fixtures/openers/stirs.rs";
 /// How long it may take until somebody listens to every thread.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Files beside those that the child counts: of its start, of the runtime.
@@ -96,19 +96,13 @@ fn look(case: &Case) -> Outcome {
 
 /// At fixed addresses: those of one program mean something in the other, too.
 fn build(folder: &Path, name: &str, more: &[&str]) -> Result<PathBuf, String> {
-    let program = folder.join(name);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(SOURCE);
-    let built = Command::new("rustc")
-        .args(["--edition", "2024", "-O", "-Cdebuginfo=line-tables-only"])
-        .args(["-Crelocation-model=static", "--check-cfg=cfg(later)", "-Adead_code"])
-        .args(more)
-        .arg("-o")
-        .arg(&program)
-        .arg(source)
-        .output()
-        .map_err(|error| format!("rustc: {error}"))?;
-    let complaint = String::from_utf8_lossy(&built.stderr).into_owned();
-    built.status.success().then_some(program).ok_or(complaint)
+    let flags = [
+        "-Cdebuginfo=line-tables-only",
+        "-Crelocation-model=static",
+        "--check-cfg=cfg(later)",
+        "-Adead_code",
+    ];
+    opener("stirs.rs", folder.join(name), &[&flags, more].concat())
 }
 
 /// Waits until it has events, and has opened no more of them for a while.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::compile::compiled;
 use crate::observe::{Guard, Outcome, document};
 
 /// How a program is built, and what may be told of it.
@@ -258,10 +259,8 @@ fn build(case: &Case, folder: &Path) -> Result<PathBuf, String> {
             return found.map(|_| "python3".into()).map_err(|error| format!("python3: {error}"));
         }
     };
-    let built = compile.arg("-o").arg(&program).args(case.build).arg(source(case)).output();
-    let built = built.map_err(|error| format!("{compile:?}: {error}"))?;
-    let complaint = String::from_utf8_lossy(&built.stderr).into_owned();
-    built.status.success().then_some(program).ok_or(complaint)
+    compile.arg("-o").arg(&program).args(case.build).arg(source(case));
+    compiled(compile, program)
 }
 
 impl Built<'_> {

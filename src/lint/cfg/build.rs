@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::lint::ir::{Body, BodyId, ExprId, File, Lit, Name, Span};
+use crate::lint::ir::{Body, BodyId, File, Lit, Name, Span};
 use crate::lint::names::FileId;
 use crate::lint::types::{Scope, Ty, World};
 
@@ -46,8 +46,6 @@ pub(super) struct Builder<'a> {
     pub(super) led: FxHashSet<NodeId>,
     /// Calls on unknown receivers, which may be told by what becomes of their values.
     pub(super) unsure: Vec<NodeId>,
-    /// The method call of which the `?` behind it opens the value.
-    pub(super) opened: Option<ExprId>,
 }
 
 /// A body that is being run through: the one asked for, and closures run in place.
@@ -100,7 +98,6 @@ pub(crate) fn build(request: Request<'_>) -> Graph {
         inside: None,
         led: FxHashSet::default(),
         unsure: Vec::new(),
-        opened: None,
     };
     let result = builder.local(None, Ty::Unknown, LocalKind::Result, body.span);
     builder.graph.result = result;

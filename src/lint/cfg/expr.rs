@@ -214,13 +214,18 @@ impl<'a> Builder<'a> {
             }
             ExprKind::Call { callee, args } => self.call(*callee, args, span),
             ExprKind::Method { receiver, name, name_span, generics, args } => {
-                let opened = self.opened.take() == Some(id);
                 let at = Span { start: name_span.start, end: span.end };
-                self.method(*receiver, *name, generics, args, opened, at)
+                self.method(*receiver, *name, generics, args, false, at)
             }
             ExprKind::Try(operand) => {
-                self.opened = Some(*operand);
-                let value = self.value(*operand);
+                let opened = body.expr(*operand);
+                let value = match &opened.kind {
+                    ExprKind::Method { receiver, name, name_span, generics, args } => {
+                        let at = Span { start: name_span.start, end: opened.span.end };
+                        self.method(*receiver, *name, generics, args, true, at)
+                    }
+                    _ => self.value(*operand),
+                };
                 let (place, by_ref) = self.hold(value, span);
                 self.leave_on_failure(&place, span);
                 let payload = place.part(Part::Payload);

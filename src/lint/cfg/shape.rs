@@ -97,12 +97,14 @@ impl<'a> Builder<'a> {
         }
     }
 
+    fn has_closure(&self, args: &[ExprId]) -> bool {
+        let body = self.body();
+        args.iter().any(|&arg| matches!(body.expr(arg).kind, ExprKind::Closure { .. }))
+    }
+
     /// What `map_err` and its kin run when it failed: nothing of the value goes in.
     fn on_failure(&mut self, place: &Place, args: &'a [ExprId], span: Span) {
-        let body = self.body();
-        let simple =
-            args.iter().all(|&arg| !matches!(body.expr(arg).kind, ExprKind::Closure { .. }));
-        if simple {
+        if !self.has_closure(args) {
             self.looks(args);
             return;
         }
@@ -128,9 +130,7 @@ impl<'a> Builder<'a> {
         args: &'a [ExprId],
         span: Span,
     ) -> Option<Operand> {
-        let body = self.body();
-        let runs = |&arg: &ExprId| matches!(body.expr(arg).kind, ExprKind::Closure { .. });
-        if !ty.is_result() || args.iter().any(runs) {
+        if !ty.is_result() || self.has_closure(args) {
             return None;
         }
         self.looks(args);

@@ -14,7 +14,7 @@ use perf_event::{Builder, Clock, Counter, SampleFlag};
 
 use super::openings::calls::{self, Call};
 use super::openings::events::{TRACEPOINT, exec_of};
-use super::ring::{Rings, Told, online};
+use super::ring::{Rings, Told, online, switch};
 use super::stack::{STACK_BYTES, Sample};
 use super::tracepoint::{Field, Tracepoint};
 use crate::live::facts::Exhausted;
@@ -56,11 +56,11 @@ pub struct Failed<'a> {
 }
 
 impl Trap {
-    /// Opens the rings; nothing is heard before [`Trap::arm`].
+    /// Opens the rings and begins to listen.
     ///
     /// # Errors
     /// When we may not, or memory may not be locked.
-    pub fn open() -> io::Result<Self> {
+    pub fn set() -> io::Result<Self> {
         let cpus = online()?;
         let rings = rings(&cpus)
             .map_err(|error| io::Error::other(format!("rings of perf_event_open: {error}")))?;
@@ -84,6 +84,7 @@ impl Trap {
                 trap.events.push(event);
             }
         }
+        trap.arm(true)?;
         Ok(trap)
     }
 
@@ -97,19 +98,12 @@ impl Trap {
         self.id.is_some()
     }
 
-    /// Begins to listen, or ceases to.
+    /// Begins to listen again, or ceases to.
     ///
     /// # Errors
     /// When the kernel refuses it.
     pub fn arm(&mut self, armed: bool) -> io::Result<()> {
-        for event in &mut self.events {
-            if armed {
-                event.enable()?
-            } else {
-                event.disable()?
-            };
-        }
-        Ok(())
+        switch(&mut self.events, armed)
     }
 
     /// Waits until a call fails, at most so long.

@@ -227,6 +227,14 @@ fn number(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
+/// Lets events happen, or no longer.
+///
+/// # Errors
+/// When the kernel refuses it.
+pub fn switch(events: &mut [Counter], on: bool) -> io::Result<()> {
+    events.iter_mut().try_for_each(|event| if on { event.enable() } else { event.disable() })
+}
+
 /// Numbers of the CPUs that run.
 ///
 /// # Errors

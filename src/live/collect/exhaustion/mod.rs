@@ -59,10 +59,7 @@ struct Known {
 
 /// Sets the trap for a moment; gives how many files of our own that takes.
 pub(super) fn attempt() -> Result<usize, Refusal> {
-    let tried = Trap::open().and_then(|mut trap| {
-        trap.arm(true)?;
-        Ok(trap.files())
-    });
+    let tried = Trap::set().map(|trap| trap.files());
     tried.map_err(|error| Refusal { reason: error.to_string(), fix: remedy() })
 }
 

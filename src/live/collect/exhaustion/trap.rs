@@ -77,11 +77,7 @@ pub(super) fn listen(
     fired: &AtomicBool,
     outlet: &Outlet<Result<Report, String>>,
 ) -> Result<(), Closed> {
-    let set = Trap::open().and_then(|mut trap| {
-        trap.arm(true)?;
-        Ok(trap)
-    });
-    match set {
+    match Trap::set() {
         Ok(trap) => {
             let (programs, looked) = Default::default();
             Listener { trap, pids, programs, others: 0, looked }.run(asks, fired, outlet)

@@ -143,14 +143,14 @@ pub fn filter() -> CString {
     passing(all(), "ret >= 0", Call::passes)
 }
 
-/// A filter that lets all these calls pass where they fulfil a condition, which is tried first.
-pub fn only(condition: &str) -> CString {
-    passing(all(), condition, |call| format!("id == {}", call.id))
-}
-
 /// The same for those that receive messages.
 pub fn receives_filter() -> CString {
     passing(RECEIVES.iter(), "ret >= 0", Call::passes)
+}
+
+/// A filter that lets all of the first kind pass where they fulfil a condition, which is tried first.
+pub fn only(condition: &str) -> CString {
+    passing(all(), condition, |call| format!("id == {}", call.id))
 }
 
 fn passing(

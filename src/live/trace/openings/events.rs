@@ -16,7 +16,7 @@ use perf_event::{Builder, Clock, Counter, SampleFlag};
 
 use super::calls;
 use crate::live::sys::perf;
-use crate::live::trace::ring::{Rings, Told, online};
+use crate::live::trace::ring::{Rings, Told, online, switch};
 use crate::live::trace::stack::{STACK_BYTES, Sample};
 use crate::live::trace::tracepoint::{Field, Tracepoint};
 
@@ -171,13 +171,7 @@ impl Events {
     pub fn copy(&mut self, copies: bool) -> io::Result<()> {
         if self.copies != copies {
             self.copies = copies;
-            for event in &mut self.dear {
-                if copies {
-                    event.enable()?
-                } else {
-                    event.disable()?
-                };
-            }
+            switch(&mut self.dear, copies)?;
         }
         Ok(())
     }
