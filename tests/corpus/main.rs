@@ -2,7 +2,7 @@
 //!
 //! `cargo test --test corpus` mutates the good examples of the rules;
 //! `cargo test --release --test corpus -- mutants --full DIR…` mutates the crates in folders;
-//! `cargo test --release --test corpus -- mutants --listed dev` those of mutants.txt (or `second`, `held-out`: of mutants-second.txt, mutants-held-out.txt);
+//! `cargo test --release --test corpus -- mutants --listed dev` those of mutants.txt (or `second`, `third`, `held-out`: of mutants-second.txt and so on);
 //! `cargo test --release --test corpus -- bugs` fetches and scores the crates of bugs.toml;
 //! `cargo test --release --test corpus -- fixes` mends those of fixes.txt and compiles them;
 //! `cargo test --release --test corpus -- peers` runs other linters on the crates of bugs.toml.
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     }
     if let Some(rest) = after("--listed") {
         let Some(list) = rest.first().and_then(|name| listed::List::named(name)) else {
-            println!("--listed takes dev, second or held-out");
+            println!("--listed takes dev, second, third or held-out");
             return ExitCode::FAILURE;
         };
         let read = list != listed::List::HeldOut;
