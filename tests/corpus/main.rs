@@ -47,11 +47,12 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let after = |flag: &str| args.iter().position(|arg| arg == flag).map(|at| &args[at + 1..]);
-    let why = args.iter().any(|arg| arg == "--why");
+    let says = |flag: &str| args.iter().any(|arg| arg == flag);
     let kind = after("--kind").and_then(|rest| rest.first()).map(String::as_str);
+    let how = mutants::How { kind, ask: says("--why"), together: says("--together") };
     if let Some(folders) = after("--full") {
         let folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
-        let tried = mutants::measure(&mutants::packages(&folders), kind, why);
+        let tried = mutants::measure(&mutants::packages(&folders), how);
         mutants::list(&tried);
         mutants::table(&tried);
         return ExitCode::SUCCESS;
@@ -62,14 +63,15 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         };
         let read = list != listed::List::HeldOut;
-        let tried = mutants::measure(&listed::sources(list), kind, why && read);
+        let tried =
+            mutants::measure(&listed::sources(list), mutants::How { ask: how.ask && read, ..how });
         if read {
             mutants::list(&tried);
         }
         mutants::table(&tried);
         return ExitCode::SUCCESS;
     }
-    let tried = match sample::measure(kind) {
+    let tried = match sample::measure(how) {
         Ok(tried) => tried,
         Err(error) => {
             println!("{error}");
