@@ -160,20 +160,19 @@ fn write(copy: &Path, file: &File, text: &str) -> Result<(), String> {
 /// One mutant at a time, or as many as do not meet: neither in what they change nor where a finding
 /// would count.
 fn rounds(sites: Vec<Site>, files: &[File], together: bool) -> Vec<Vec<Site>> {
-    let mut rounds: Vec<(Vec<Site>, Vec<(PathBuf, Lines)>)> = Vec::new();
+    /// Lines of a file.
+    type Place = (PathBuf, Lines);
+    let mut rounds: Vec<(Vec<Site>, Vec<Place>)> = Vec::new();
     for site in sites {
         let mut places = site.scope.clone();
         if let Some(file) = files.iter().find(|file| file.path == site.path) {
             places.push((file.path.clone(), edited(&site, &file.text).into_inner()));
         }
-        let meets = |taken: &[(PathBuf, Lines)]| {
-            taken.iter().any(|(path, lines)| {
-                let same = |(other, of): &&(PathBuf, Lines)| {
-                    other == path && of.0 <= lines.1 && lines.0 <= of.1
-                };
-                places.iter().any(|place| same(&place))
-            })
+        let meet = |(one, lines): &Place, (other, of): &Place| {
+            one == other && of.0 <= lines.1 && lines.0 <= of.1
         };
+        let meets =
+            |taken: &[Place]| taken.iter().any(|of| places.iter().any(|place| meet(of, place)));
         let free = rounds.iter_mut().find(|(_, taken)| together && !meets(taken));
         match free {
             Some((round, taken)) => {
