@@ -55,10 +55,16 @@ pub(super) fn begins(checker: &Checker<'_>, site: &Site, id: NodeId, class: &str
         _ => return None,
     };
     let (world, ty) = (checker.world, &site.graph.local(to).ty);
-    let own = maker(&site.graph, id).and_then(|call| site.graph.call_at(call));
-    let own = own.is_some_and(|call| matches!(call.target, Target::Own(_)));
-    let path = track::inside(world, ty, class)
-        .or_else(|| own.then(|| track::wrapped(world, ty, class)).flatten())?;
+    let call = maker(&site.graph, id).and_then(|call| site.graph.call_at(call));
+    let own = call.and_then(|call| match call.target {
+        Target::Own(own) => Some(own),
+        _ => None,
+    });
+    let of_own = |own| {
+        let guard = || track::gives_own_guard(world, own, class).then(Vec::new);
+        track::wrapped(world, ty, class).or_else(guard)
+    };
+    let path = track::inside(world, ty, class).or_else(|| of_own(own?))?;
     Some(Place { local: to, path })
 }
 
