@@ -52,7 +52,10 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     Err(Reason::Context("it came in by an argument"))
                 } else {
                     let own = matches!(call.target, Target::Own(_));
-                    dropped_at_once(checker, site, id, held, with, own)
+                    match own && !is_let_go(checker, site, id) {
+                        true => Err(Reason::Context("it may be called for what else it does")),
+                        false => dropped_at_once(checker, site, id, held, with, own),
+                    }
                 };
                 let judged = judged.and_then(|end| match stands_alone(checker, site, taken) {
                     true => {
