@@ -121,7 +121,7 @@ pub struct Catalog {
     macros_by_path: FxHashMap<Arc<str>, Macro>,
     attributes_by_path: FxHashMap<Arc<str>, Attribute>,
     rule_by_id: FxHashMap<Arc<str>, RuleId>,
-    /// Types and modules that functions with facts are of.
+    /// Types and modules that functions with facts are of, and the modules that these are in.
     owners: FxHashSet<Arc<str>>,
     /// Of the texts that the binary does not carry.
     own: Option<blake3::Hash>,
@@ -253,9 +253,8 @@ impl Catalog {
                     }
                 }
                 let path: Arc<str> = Arc::from(path);
-                if let Some((owner, _)) = path.rsplit_once("::") {
-                    self.owners.insert(Arc::from(owner));
-                }
+                let owners = path.match_indices("::").map(|(at, _)| Arc::from(&path[..at]));
+                self.owners.extend(owners);
                 self.api_by_path.entry(Arc::clone(&path)).or_default().push(id);
                 self.apis.push(Api {
                     package: Arc::clone(&package),
@@ -361,6 +360,17 @@ impl Catalog {
     /// Whether it is such a function or type, or one that such functions are of.
     pub fn knows_of(&self, path: &str) -> bool {
         self.knows(path) || self.owners.contains(path)
+    }
+
+    /// The same of a path as anybody writes it, by its aliases, and of macros and attributes.
+    pub fn has_name(&self, path: &str) -> bool {
+        let named = |path: &str| {
+            self.knows_of(path)
+                || self.macros_by_path.contains_key(path)
+                || self.attributes_by_path.contains_key(path)
+        };
+        let by_alias = |path: &String| self.unaliased(path);
+        std::iter::successors(Some(path.to_owned()), by_alias).take(8).any(|path| named(&path))
     }
 
     /// What the attribute of this canonical path says.

@@ -74,7 +74,7 @@ pub(crate) fn analyse<'r>(
     let mut names = names::build(sources, around);
     let (known, others) = (Arc::clone(catalog), members.to_vec());
     names.set_known(Box::new(move |path| {
-        known.knows(path) || others.iter().any(|member| member.catalog.knows(path))
+        known.has_name(path) || others.iter().any(|member| member.catalog.has_name(path))
     }));
     mark_attributes(&mut names, catalog);
     let named = started.elapsed();
