@@ -362,17 +362,6 @@ impl Catalog {
         self.knows(path) || self.owners.contains(path)
     }
 
-    /// The same of a path as anybody writes it, by its aliases, and of macros and attributes.
-    pub fn has_name(&self, path: &str) -> bool {
-        let named = |path: &str| {
-            self.knows_of(path)
-                || self.macros_by_path.contains_key(path)
-                || self.attributes_by_path.contains_key(path)
-        };
-        let by_alias = |path: &String| self.unaliased(path);
-        std::iter::successors(Some(path.to_owned()), by_alias).take(8).any(|path| named(&path))
-    }
-
     /// What the attribute of this canonical path says.
     pub fn attribute_at(&self, path: &str) -> Option<&Attribute> {
         self.attributes_by_path.get(path)

@@ -627,7 +627,8 @@ pub struct When {
     /// held-across: what must not happen meanwhile.
     #[serde(default)]
     pub across: Vec<Effect>,
-    /// The class that must be there beside the first one.
+    /// The class that must be there beside the first one. owner-without-release: a Drop that makes
+    /// only such calls with what is in the field does not release it.
     #[serde(default)]
     pub with: Option<String>,
     /// call: not when an argument comes from a call of this class. must-release: not in a function

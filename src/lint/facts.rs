@@ -21,6 +21,20 @@ pub(crate) type Holds<'c> = dyn Fn(&str, &[Option<&VersionReq>]) -> Vec<bool> + 
 /// A fact about a type: of the member of this number, else of the catalogue.
 type Found = (Option<usize>, TypeId);
 
+/// Whether there are facts about what this path names, or stands for.
+pub(crate) fn is_known(catalog: &Catalog, path: &str) -> bool {
+    let stands_for = || catalog.unaliased(path).is_some_and(|is| catalog.knows_of(&is));
+    catalog.knows_of(path) || stands_for() || passed_on(catalog, path).is_some()
+}
+
+/// The path without the crate in front, when another one stands behind that has what the path
+/// names: `pub use parking_lot;` of a crate that nobody knows.
+fn passed_on<'p>(catalog: &Catalog, path: &'p str) -> Option<&'p str> {
+    let (_, rest) = path.split_once("::").filter(|(first, _)| *first != "std")?;
+    let known = catalog.knows_of(rest) || catalog.unaliased(rest).is_some();
+    (known && rest.contains("::")).then_some(rest)
+}
+
 /// See the module.
 pub(crate) struct Facts<'c> {
     pub(crate) catalog: &'c Catalog,
@@ -62,7 +76,7 @@ impl<'c> Facts<'c> {
                 break;
             }
             let of_member = || self.member_of(&path)?.0.catalog.unaliased(&path);
-            let passed_on = || self.passed_on(&path);
+            let passed_on = || passed_on(self.catalog, &path).map(str::to_owned);
             let next = self.catalog.unaliased(&path).or_else(of_member).or_else(passed_on);
             match next {
                 Some(next) if next != path => path = next,
@@ -70,14 +84,6 @@ impl<'c> Facts<'c> {
             }
         }
         Name::new(&path)
-    }
-
-    /// The path without the crate in front, when another one stands behind that has what the path
-    /// names: `pub use parking_lot;` of a crate that nobody knows.
-    fn passed_on(&self, path: &str) -> Option<String> {
-        let (_, rest) = path.split_once("::").filter(|(first, _)| *first != "std")?;
-        let known = self.catalog.knows_of(rest) || self.catalog.unaliased(rest).is_some();
-        (known && rest.contains("::")).then(|| rest.to_owned())
     }
 
     /// Facts about a function that hold for this package, by canonical path.

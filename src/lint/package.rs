@@ -13,7 +13,7 @@ use crate::catalog::{Catalog, LintRule};
 
 use super::bodies::{Bodies, Site};
 use super::checks::{Candidate, Checker, Outcome, gives, in_tests};
-use super::facts::{Facts, Holds};
+use super::facts::{Facts, Holds, is_known};
 use super::findings::line_starts;
 use super::fix;
 use super::flow::Summaries;
@@ -74,7 +74,8 @@ pub(crate) fn analyse<'r>(
     let mut names = names::build(sources, around);
     let (known, others) = (Arc::clone(catalog), members.to_vec());
     names.set_known(Box::new(move |path| {
-        known.has_name(path) || others.iter().any(|member| member.catalog.has_name(path))
+        let of_member = |member: &Arc<Interface>| member.catalog.knows_of(path);
+        is_known(&known, path) || others.iter().any(of_member)
     }));
     mark_attributes(&mut names, catalog);
     let named = started.elapsed();

@@ -238,7 +238,7 @@ pub(crate) const SETTERS: [Setter; 8] = [
     Setter {
         kind: "cache-limit",
         rules: &["cache-without-limit"],
-        names: &["max_capacity"],
+        names: &["max_capacity", "time_to_live", "time_to_idle"],
         roots: &["Cache", "builder"],
     },
     Setter {

@@ -1,4 +1,4 @@
-//! The lists of crates that mutants are made of: two to learn from, one to measure.
+//! The lists of crates that mutants are made of: three to learn from, one to measure.
 
 use std::path::PathBuf;
 
@@ -11,6 +11,8 @@ pub(crate) enum List {
     Dev,
     /// Its misses are read, too, since it was used up as the one below.
     Second,
+    /// The same.
+    Third,
     /// Only its table is looked at.
     HeldOut,
 }
@@ -21,6 +23,7 @@ impl List {
         match name {
             "dev" => Some(Self::Dev),
             "second" => Some(Self::Second),
+            "third" => Some(Self::Third),
             "held-out" => Some(Self::HeldOut),
             _ => None,
         }
@@ -44,6 +47,7 @@ fn crates(list: List) -> impl Iterator<Item = (&'static str, &'static str)> {
     let text = match list {
         List::Dev => include_str!("mutants.txt"),
         List::Second => include_str!("mutants-second.txt"),
+        List::Third => include_str!("mutants-third.txt"),
         List::HeldOut => include_str!("mutants-held-out.txt"),
     };
     text.lines().filter_map(|line| {

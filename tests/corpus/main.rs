@@ -2,7 +2,7 @@
 //!
 //! `cargo test --test corpus` mutates the good examples of the rules;
 //! `cargo test --release --test corpus -- mutants --full DIR…` mutates the crates in folders;
-//! `cargo test --release --test corpus -- mutants --listed dev` those of mutants.txt (or `second`, `held-out`: of mutants-second.txt, mutants-held-out.txt);
+//! `cargo test --release --test corpus -- mutants --listed dev` those of mutants.txt (or `second`, `third`, `held-out`: of mutants-second.txt and so on);
 //! `cargo test --release --test corpus -- bugs` fetches and scores the crates of bugs.toml;
 //! `cargo test --release --test corpus -- fixes` mends those of fixes.txt and compiles them;
 //! `cargo test --release --test corpus -- peers` runs other linters on the crates of bugs.toml.
@@ -47,29 +47,31 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let after = |flag: &str| args.iter().position(|arg| arg == flag).map(|at| &args[at + 1..]);
-    let why = args.iter().any(|arg| arg == "--why");
+    let says = |flag: &str| args.iter().any(|arg| arg == flag);
     let kind = after("--kind").and_then(|rest| rest.first()).map(String::as_str);
+    let how = mutants::How { kind, ask: says("--why"), together: says("--together") };
     if let Some(folders) = after("--full") {
         let folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
-        let tried = mutants::measure(&mutants::packages(&folders), kind, why);
+        let tried = mutants::measure(&mutants::packages(&folders), how);
         mutants::list(&tried);
         mutants::table(&tried);
         return ExitCode::SUCCESS;
     }
     if let Some(rest) = after("--listed") {
         let Some(list) = rest.first().and_then(|name| listed::List::named(name)) else {
-            println!("--listed takes dev, second or held-out");
+            println!("--listed takes dev, second, third or held-out");
             return ExitCode::FAILURE;
         };
         let read = list != listed::List::HeldOut;
-        let tried = mutants::measure(&listed::sources(list), kind, why && read);
+        let tried =
+            mutants::measure(&listed::sources(list), mutants::How { ask: how.ask && read, ..how });
         if read {
             mutants::list(&tried);
         }
         mutants::table(&tried);
         return ExitCode::SUCCESS;
     }
-    let tried = match sample::measure(kind) {
+    let tried = match sample::measure(how) {
         Ok(tried) => tried,
         Err(error) => {
             println!("{error}");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use crate::body::{File, Lines};
 use crate::linter::{Finding, lint, why};
 use crate::sites::{self, Site};
 
@@ -29,15 +30,26 @@ pub(crate) struct Tried {
     pub(crate) why: Vec<String>,
 }
 
+/// What is tried, and how.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct How<'a> {
+    /// Only this kind.
+    pub(crate) kind: Option<&'a str>,
+    /// Whether the linter is asked why it misses one.
+    pub(crate) ask: bool,
+    /// Whether mutants that do not meet share a copy.
+    pub(crate) together: bool,
+}
+
 /// Tries all mutants of the packages in these folders; what several versions of a crate share counts once.
-pub(crate) fn measure(packages: &[PathBuf], kind: Option<&str>, ask: bool) -> Vec<Tried> {
+pub(crate) fn measure(packages: &[PathBuf], how: How<'_>) -> Vec<Tried> {
     let versions: Vec<&[PathBuf]> =
         packages.chunk_by(|one, other| crate_name(one) == crate_name(other)).collect();
     let each = versions.par_iter().flat_map_iter(|folders| {
         let mut seen = HashSet::new();
         let mut all = Vec::new();
         for folder in *folders {
-            match measure_one(folder, kind, ask, &mut seen) {
+            match measure_one(folder, how, &mut seen) {
                 Ok(tried) => all.extend(tried),
                 Err(error) => println!("SKIPPED: {}: {error}", folder.display()),
             }
@@ -64,14 +76,13 @@ fn key(tried: &Tried) -> (&str, Outcome, &str, &Path, usize) {
 
 fn measure_one(
     folder: &Path,
-    kind: Option<&str>,
-    ask: bool,
+    how: How<'_>,
     seen: &mut HashSet<String>,
 ) -> Result<Vec<Tried>, String> {
     let package = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let files = sites::read(folder);
     let mut wanted = sites::of(&files);
-    wanted.retain(|site| kind.is_none_or(|kind| site.kind == kind));
+    wanted.retain(|site| how.kind.is_none_or(|kind| site.kind == kind));
     wanted.retain(|site| {
         let file = files.iter().find(|file| file.path == site.path);
         let text =
@@ -84,52 +95,94 @@ fn measure_one(
     let copy = tempfile::tempdir().map_err(|error| error.to_string())?;
     copy_sources(folder, copy.path()).map_err(|error| error.to_string())?;
     let original = lint(copy.path())?;
-    let mut tried = Vec::new();
-    for site in wanted {
-        let Some(file) = files.iter().find(|file| file.path == site.path) else { continue };
-        if !speaking(&site, &original).is_empty() {
-            tried.push(Tried {
-                package: package.clone(),
-                site,
-                outcome: Outcome::NotSilent,
-                said: Vec::new(),
-                why: Vec::new(),
-            });
-            continue;
+    let (loud, silent): (Vec<Site>, Vec<Site>) =
+        wanted.into_iter().partition(|site| !speaking(site, &original).is_empty());
+    let mut tried: Vec<Tried> = loud
+        .into_iter()
+        .map(|site| Tried {
+            package: package.clone(),
+            site,
+            outcome: Outcome::NotSilent,
+            said: Vec::new(),
+            why: Vec::new(),
+        })
+        .collect();
+    for round in rounds(silent, &files, how.together) {
+        let changed: HashSet<&Path> = round.iter().map(|site| &*site.path).collect();
+        for file in files.iter().filter(|file| changed.contains(&*file.path)) {
+            let of_file = round.iter().filter(|site| site.path == file.path);
+            let edits: Vec<_> = of_file.flat_map(|site| site.edits.iter().cloned()).collect();
+            write(copy.path(), file, &sites::mutated(&file.text, &edits))?;
         }
-        let place = copy.path().join(&site.path);
-        let write = |text: &str| std::fs::write(&place, text).map_err(|error| error.to_string());
-        write(&sites::mutated(&file.text, &site.edits))?;
         let found = lint(copy.path());
-        let missed =
-            found.as_ref().is_ok_and(|found| !speaking(&site, found).iter().any(|f| f.is_strong()));
-        let why = if ask && missed {
-            why(copy.path(), &site.path, edited(&site, &file.text))
-        } else {
-            Vec::new()
+        let missed = |site: &Site| {
+            let strong = |found: &Vec<Finding>| speaking(site, found).iter().any(|f| f.is_strong());
+            found.as_ref().is_ok_and(|found| !strong(found))
         };
-        write(&file.text)?;
+        let ask = |site: &Site| {
+            let file = files.iter().find(|file| file.path == site.path)?;
+            let lines = edited(site, &file.text);
+            (how.ask && missed(site)).then(|| why(copy.path(), &site.path, lines))
+        };
+        let answers: Vec<_> = round.iter().map(|site| ask(site).unwrap_or_default()).collect();
+        for file in files.iter().filter(|file| changed.contains(&*file.path)) {
+            write(copy.path(), file, &file.text)?;
+        }
         let found = found?;
-        let mut said: Vec<_> = found
-            .iter()
-            .filter(|finding| {
-                in_scope(&site, finding) && !original.iter().any(|old| same(old, finding))
-            })
-            .map(|finding| format!("{} ({})", finding.rule, finding.severity))
-            .collect();
-        said.sort();
-        said.dedup();
-        let speaking = speaking(&site, &found);
-        let outcome = if speaking.iter().any(|finding| finding.is_strong()) {
-            Outcome::Reported
-        } else if speaking.is_empty() {
-            Outcome::Missed
-        } else {
-            Outcome::Noted
-        };
-        tried.push(Tried { package: package.clone(), site, outcome, said, why });
+        for (site, why) in round.into_iter().zip(answers) {
+            let new = |finding: &&Finding| !original.iter().any(|old| same(old, finding));
+            let mut said: Vec<_> = found
+                .iter()
+                .filter(|finding| in_scope(&site, finding))
+                .filter(new)
+                .map(|finding| format!("{} ({})", finding.rule, finding.severity))
+                .collect();
+            said.sort();
+            said.dedup();
+            let speaking = speaking(&site, &found);
+            let outcome = if speaking.iter().any(|finding| finding.is_strong()) {
+                Outcome::Reported
+            } else if speaking.is_empty() {
+                Outcome::Missed
+            } else {
+                Outcome::Noted
+            };
+            tried.push(Tried { package: package.clone(), site, outcome, said, why });
+        }
     }
     Ok(tried)
+}
+
+fn write(copy: &Path, file: &File, text: &str) -> Result<(), String> {
+    std::fs::write(copy.join(&file.path), text).map_err(|error| error.to_string())
+}
+
+/// One mutant at a time, or as many as do not meet: neither in what they change nor where a finding
+/// would count.
+fn rounds(sites: Vec<Site>, files: &[File], together: bool) -> Vec<Vec<Site>> {
+    /// Lines of a file.
+    type Place = (PathBuf, Lines);
+    let mut rounds: Vec<(Vec<Site>, Vec<Place>)> = Vec::new();
+    for site in sites {
+        let mut places = site.scope.clone();
+        if let Some(file) = files.iter().find(|file| file.path == site.path) {
+            places.push((file.path.clone(), edited(&site, &file.text).into_inner()));
+        }
+        let meet = |(one, lines): &Place, (other, of): &Place| {
+            one == other && of.0 <= lines.1 && lines.0 <= of.1
+        };
+        let meets =
+            |taken: &[Place]| taken.iter().any(|of| places.iter().any(|place| meet(of, place)));
+        let free = rounds.iter_mut().find(|(_, taken)| together && !meets(taken));
+        match free {
+            Some((round, taken)) => {
+                round.push(site);
+                taken.extend(places);
+            }
+            None => rounds.push((vec![site], places)),
+        }
+    }
+    rounds.into_iter().map(|(round, _)| round).collect()
 }
 
 /// The lines that the mutant changes, at most ten.

@@ -34,6 +34,12 @@ pub(crate) fn types(file: &File, sites: &mut Vec<Site>) {
                 scope: scope(),
             };
             let dropped = impls.iter().find(|item| item.drop);
+            // A join stops nothing: without it the thread ends as it did, and nobody waits.
+            let dropped = dropped.filter(|item| of != "JoinHandle" || stops(file, &item.bytes));
+            let names = match (of, dropped) {
+                ("JoinHandle", None) => &["abort"],
+                _ => names,
+            };
             let calls: Vec<_> = file
                 .functions
                 .iter()
@@ -62,6 +68,14 @@ pub(crate) fn types(file: &File, sites: &mut Vec<Site>) {
             }
         }
     }
+}
+
+/// Whether a Drop impl does more than wait: it tells what it waits for to end.
+fn stops(file: &File, drop: &Bytes) -> bool {
+    const WAITS: [&str; 10] =
+        ["take", "join", "unwrap", "expect", "ok", "is_some", "is_ok", "is_finished", "Some", "Ok"];
+    let mut calls = file.functions.iter().flat_map(|function| &function.calls);
+    calls.any(|call| drop.contains(&call.bytes.start) && !WAITS.contains(&&*call.name))
 }
 
 /// The only place of a crate that takes an owner back from a pointer.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::mutants::{self, Outcome, Tried};
+use crate::mutants::{self, How, Outcome, Tried};
 
 #[derive(Deserialize)]
 struct Rule {
@@ -16,7 +16,7 @@ struct Rule {
 }
 
 /// Mutates the good example of each rule.
-pub(crate) fn measure(kind: Option<&str>) -> Result<Vec<Tried>, String> {
+pub(crate) fn measure(how: How<'_>) -> Result<Vec<Tried>, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/lint");
     for entry in ignore::WalkBuilder::new(&rules).build().flatten() {
@@ -26,7 +26,7 @@ pub(crate) fn measure(kind: Option<&str>) -> Result<Vec<Tried>, String> {
             write(folder.path(), &rule).map_err(|error| error.to_string())?;
         }
     }
-    Ok(mutants::measure(&mutants::packages(&[folder.path().to_owned()]), kind, false))
+    Ok(mutants::measure(&mutants::packages(&[folder.path().to_owned()]), how))
 }
 
 /// Makes the example a package of its own.

@@ -46,6 +46,8 @@ pub(super) struct Builder<'a> {
     pub(super) led: FxHashSet<NodeId>,
     /// Calls on unknown receivers, which may be told by what becomes of their values.
     pub(super) unsure: Vec<NodeId>,
+    /// Places of unknown type that a pattern names the type of.
+    pub(super) told: Vec<(Place, Ty)>,
 }
 
 /// A body that is being run through: the one asked for, and closures run in place.
@@ -98,6 +100,7 @@ pub(crate) fn build(request: Request<'_>) -> Graph {
         inside: None,
         led: FxHashSet::default(),
         unsure: Vec::new(),
+        told: Vec::new(),
     };
     let result = builder.local(None, Ty::Unknown, LocalKind::Result, body.span);
     builder.graph.result = result;
@@ -322,6 +325,7 @@ impl<'a> Builder<'a> {
     pub(super) fn place_ty(&self, place: &Place) -> Ty {
         let mut ty = self.graph.local(place.local).ty.clone();
         for (at, part) in place.path.iter().enumerate() {
+            ty = self.told(ty, place, at);
             ty = match part {
                 Part::Field(name) => match self.pair(place, at) {
                     Some(of_pair) => of_pair,
@@ -331,7 +335,25 @@ impl<'a> Builder<'a> {
                 Part::Element => self.element(&ty),
             };
         }
-        ty
+        self.told(ty, place, place.path.len())
+    }
+
+    /// The type of the first parts of a place: one that is unknown may be told by a pattern.
+    fn told(&self, ty: Ty, place: &Place, parts: usize) -> Ty {
+        if !ty.is_unknown() {
+            return ty;
+        }
+        let of = |told: &&(Place, Ty)| {
+            told.0.local == place.local && told.0.path[..] == place.path[..parts]
+        };
+        self.told.iter().find(of).map_or(ty, |(_, told)| told.clone())
+    }
+
+    /// A pattern that names a type of the package tells the type of what it matches.
+    pub(super) fn tell(&mut self, place: &Place, ty: Ty) {
+        if matches!(ty, Ty::Own(..)) && self.place_ty(place).is_unknown() {
+            self.told.push((place.clone(), ty));
+        }
     }
 
     /// What is in a collection, seen through what reaches to it.

@@ -4,7 +4,7 @@ use crate::lint::ir::{BinaryOp, ExprId, ExprKind, Lit, Name, PatId, Span, TypeRe
 use crate::lint::types::Ty;
 
 use super::build::{Builder, Tail};
-use super::{Exit, LoopKind, NodeKind, Operand, Part, Place, Test, Value};
+use super::{Exit, LoopKind, NodeKind, Operand, Place, Test, Value};
 
 impl<'a> Builder<'a> {
     pub(super) fn control(&mut self, id: ExprId) -> Operand {
@@ -118,19 +118,14 @@ impl<'a> Builder<'a> {
             ExprKind::For { label, pat, iterator, body: inner } => {
                 let value = self.value(*iterator);
                 let (place, by_ref) = self.hold(value, span);
-                let (_, head, out) = self.open_loop(*label, LoopKind::For, span);
-                let (yes, no) = self.branch(Test::Opaque, span);
-                self.tails = yes;
-                self.scoped(end, |this| {
-                    let failed = this.pattern(*pat, &place.part(Part::Element), by_ref);
-                    this.tails.extend(failed);
-                    let value = this.value(*inner);
-                    this.discard(value, end);
+                self.each(&place, (*label, span), |this, element| {
+                    this.scoped(end, |this| {
+                        let failed = this.pattern(*pat, element, by_ref);
+                        this.tails.extend(failed);
+                        let value = this.value(*inner);
+                        this.discard(value, end);
+                    });
                 });
-                self.link(head);
-                self.tails = no;
-                self.link(out);
-                self.close_loop(head, out);
                 Operand::Unit
             }
             ExprKind::Break { label, value } => {

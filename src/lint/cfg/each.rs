@@ -1,12 +1,70 @@
-//! Closures that methods run on what is in a collection: the types of their parameters.
+//! Loops over what is in a collection, and closures that methods run on it.
 
-use crate::lint::ir::Name;
+use crate::lint::ir::{ExprId, ExprKind, Name, Span};
 use crate::lint::types::Ty;
 
-use super::Operand;
 use super::build::Builder;
+use super::{LoopKind, NodeKind, Operand, Part, Place, Test, Value};
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
+    /// A loop over what is in a place. Of a list that was written with something in it, the first
+    /// turn is taken for sure.
+    pub(super) fn each(
+        &mut self,
+        place: &Place,
+        (label, span): (Option<Name>, Span),
+        turn: impl FnOnce(&mut Self, &Place),
+    ) {
+        let optional = self.place_ty(place).is_option();
+        let first = match self.is_filled(place) {
+            true => std::mem::take(&mut self.tails),
+            false => Vec::new(),
+        };
+        let (_, head, out) = self.open_loop(label, LoopKind::For, span);
+        let test = if optional { Test::Success(place.clone()) } else { Test::Opaque };
+        let (mut yes, no) = self.branch(test, span);
+        yes.extend(first);
+        self.tails = yes;
+        turn(self, &place.part(if optional { Part::Payload } else { Part::Element }));
+        self.link(head);
+        self.tails = no;
+        self.link(out);
+        self.close_loop(head, out);
+    }
+
+    /// Whether it was written as a list with something in it.
+    fn is_filled(&self, place: &Place) -> bool {
+        let def = self.graph.local(place.local).def.filter(|_| place.path.is_empty());
+        def.is_some_and(|def| match &self.graph.node(def).kind {
+            NodeKind::Assign { value: Value::Parts { parts, .. }, .. } => {
+                parts.iter().any(|(part, _)| *part == Part::Element)
+            }
+            _ => false,
+        })
+    }
+
+    /// `list.for_each(|x| …)`, which is the loop over that list.
+    pub(super) fn for_each(
+        &mut self,
+        (place, by_ref): (&Place, bool),
+        ty: &Ty,
+        args: &'a [ExprId],
+        span: Span,
+    ) -> Option<Operand> {
+        let body = self.body();
+        let ([only], Ty::Slice(_)) = (args, ty.bare()) else { return None };
+        let ExprKind::Closure { body: closure } = body.expr(*only).kind else { return None };
+        if self.lowered.bodies[closure.0 as usize].is_async {
+            return None;
+        }
+        self.each(place, (None, span), |this, element| {
+            let element = element.clone();
+            let given = if by_ref { Operand::Ref(element) } else { Operand::Move(element) };
+            this.scoped(span, |this| this.apply(*only, vec![given], span));
+        });
+        Some(Operand::Unit)
+    }
+
     /// Tells closures among the arguments what a method of this name calls them with.
     pub(super) fn run_on_each(&mut self, collection: &Ty, name: Name, args: &[Operand]) {
         let Some(before) = parameters_before(name.as_str()) else { return };

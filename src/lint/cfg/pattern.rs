@@ -1,6 +1,6 @@
 //! Patterns: what they test, and what they bind.
 
-use crate::lint::ir::{BinaryOp, Name, PatId, PatKind, Path};
+use crate::lint::ir::{BinaryOp, Name, PatId, PatKind, Path, TypeRef};
 use crate::lint::names::{Shape, TypeId};
 use crate::lint::types::{Target, Ty};
 
@@ -39,10 +39,12 @@ impl Builder<'_> {
                     _ => match (self.world.value(path, self.request.scope).0, last) {
                         // A tuple struct always matches.
                         (Target::Constructor(id), Some(name)) if !self.is_variant(id, name) => {
+                            self.tell(place, Ty::Own(id, Vec::new()));
                             return self.fields(None, args, place, by_ref);
                         }
                         (Target::Constructor(id), Some(name)) => {
                             variant = Some((id, name));
+                            self.tell(place, Ty::Own(id, Vec::new()));
                             (Test::Variant(place.clone(), name), false)
                         }
                         (_, Some(name)) => (Test::Variant(place.clone(), name), false),
@@ -69,6 +71,11 @@ impl Builder<'_> {
                 let last = path.last().map(|last| last.name);
                 let mut failed = Vec::new();
                 let variant = self.variant(path);
+                let ty = match variant {
+                    Some((id, _)) => Ty::Own(id, Vec::new()),
+                    None => self.world.ty(&TypeRef::Path((**path).clone()), self.request.scope),
+                };
+                self.tell(place, ty);
                 if let (Some(_), Some(name)) = (variant, last) {
                     let (yes, no) = self.branch(Test::Variant(place.clone(), name), span);
                     self.tails = yes;

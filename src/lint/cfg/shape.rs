@@ -64,6 +64,7 @@ impl<'a> Builder<'a> {
                 self.on_failure(place, args, span);
                 self.retyped(place, by_ref, Ty::result(ty.payload()), span)
             }
+            "for_each" => return self.for_each((place, by_ref), ty, args, span),
             "inspect" if known => {
                 self.looks(args);
                 self.retyped(place, by_ref, ty.clone(), span)

@@ -9,7 +9,7 @@ use crate::lint::cfg::{LocalId, LocalKind, NodeId, NodeKind, Part, Place, Value}
 use crate::lint::flow::Holders;
 use crate::lint::ir::{BlockKind, Body, ExprKind, PatKind, Span, Stmt};
 use crate::lint::names::FnId;
-use crate::lint::types::{Target, Ty, World};
+use crate::lint::types::{Evidence, Target, Ty, World};
 
 use super::held::{begins, maker};
 use super::track::{self, Turn};
@@ -17,6 +17,12 @@ use super::{Checker, Outcome, Reason, Reported, classes_of, context, item, makes
 
 /// The class of any lock guard.
 const GUARD: &str = "guard";
+
+/// Methods that wait for a lock, and give its guard.
+const LOCKING: [&str; 3] = ["lock", "read", "write"];
+
+/// How names of locks end.
+const LOCKS: [&str; 2] = ["lock", "mutex"];
 
 /// What types that are guards are called.
 const GUARDS: [&str; 2] = ["Guard", "Permit"];
@@ -32,7 +38,9 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 let class = &known.rule.class;
                 let held = begins(checker, site, id, class)
                     .or_else(|| (class == GUARD).then(|| locked(checker, site, id))?);
-                let Some(held) = held else { continue };
+                let named = || (class == GUARD).then(|| named_lock(checker, site, id))?;
+                let by_name = held.is_none();
+                let Some(held) = held.or_else(named) else { continue };
                 let Some(taken) = maker(&site.graph, id) else { continue };
                 let Some(call) = site.graph.call_at(taken) else { continue };
                 let with = known.rule.when.with.as_deref();
@@ -73,10 +81,31 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                         }))
                     }
                 };
-                checker.add(known, site, taken, call.evidence, outcome);
+                let evidence = if by_name { Evidence::Resolved } else { call.evidence };
+                checker.add(known, site, taken, evidence, outcome);
             }
         }
     }
+}
+
+/// Where the value is when a lock by its name, of which nothing else is known, is awaited: its method
+/// says that it locks, too, and nobody wants to know what came of it.
+fn named_lock(checker: &Checker<'_>, site: &Site, id: NodeId) -> Option<Place> {
+    let graph = &site.graph;
+    let NodeKind::Await { to, .. } = &graph.node(id).kind else { return None };
+    let call = graph.call_at(maker(graph, id)?)?;
+    let lock = call.receiver.as_ref()?.place()?;
+    let of_field = lock.path.iter().rev().find_map(|part| match part {
+        Part::Field(name) => Some(*name),
+        _ => None,
+    });
+    let name = of_field.or(graph.local(lock.local).name)?.as_str().to_lowercase();
+    let fits = matches!(call.target, Target::Unknown(_))
+        && call.args.is_empty()
+        && LOCKING.contains(&call.name.as_str())
+        && LOCKS.iter().any(|end| name.ends_with(end))
+        && is_let_go(checker, site, id);
+    fits.then(|| to.clone())
 }
 
 /// Whether a call of this class stands in the same file.

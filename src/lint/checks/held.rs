@@ -55,10 +55,12 @@ pub(super) fn begins(checker: &Checker<'_>, site: &Site, id: NodeId, class: &str
         _ => return None,
     };
     let (world, ty) = (checker.world, &site.graph.local(to).ty);
-    let own = maker(&site.graph, id).and_then(|call| site.graph.call_at(call));
-    let own = own.is_some_and(|call| matches!(call.target, Target::Own(_)));
+    let own = || {
+        let call = maker(&site.graph, id).and_then(|call| site.graph.call_at(call));
+        call.is_some_and(|call| matches!(call.target, Target::Own(_)))
+    };
     let path = track::inside(world, ty, class)
-        .or_else(|| own.then(|| track::wrapped(world, ty, class)).flatten())?;
+        .or_else(|| track::wrapped(world, ty, class).filter(|_| own()))?;
     Some(Place { local: to, path })
 }
 

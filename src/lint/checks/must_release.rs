@@ -12,7 +12,7 @@ use crate::lint::cfg::{Call, Graph, LocalId, LocalKind, NodeId, NodeKind, Operan
 use crate::lint::flow::{Fate, How, Start, follow, holders};
 use crate::lint::interface::{Fresh, Offer};
 use crate::lint::ir::{Name, Path, Span};
-use crate::lint::names::{FileId, FnId, TypeId};
+use crate::lint::names::{FileId, FnId, Names, TypeId};
 use crate::lint::types::{Evidence, OWN_TRANSACTION, Target, Ty, held};
 
 use super::callers::Callers;
@@ -45,6 +45,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
         for (site, node, begin, fate) in &found {
             note_returned(site, *node, begin, fate, &mut fresh);
         }
+        note_traits(checker.world.names, &mut fresh);
         let after: usize = fresh.values().map(Vec::len).sum();
         if after == before || round + 1 == ROUNDS {
             // Whether it matters is decided last, when all wrappers are known.
@@ -283,6 +284,31 @@ fn note_returned(site: &Site, node: NodeId, begin: &Begin, fate: &Fate, fresh: &
             |offer: &Offer| offer.class == class && offer.path == path && offer.copied == copied;
         if path.len() <= 3 && !known.iter().any(said) {
             known.push(Offer { class, path, copied, begun });
+        }
+    }
+}
+
+/// A function of a trait gives what every impl of the package gives.
+fn note_traits(names: &Names, fresh: &mut Fresh) {
+    let declared: FxHashSet<FnId> =
+        fresh.keys().filter_map(|&id| names.declared_in_trait(id)).collect();
+    for id in declared {
+        let arms = names.arms(id).into_iter().filter(|&arm| names.function(arm).body.is_some());
+        let mut given = arms.map(|arm| fresh.get(&arm).map(Vec::as_slice).unwrap_or_default());
+        let Some(first) = given.next() else { continue };
+        let same = |other: &Offer, offer: &Offer| {
+            (&other.class, &other.path, other.copied) == (&offer.class, &offer.path, offer.copied)
+        };
+        let others: Vec<&[Offer]> = given.collect();
+        let by_all = first.iter().filter(|offer| {
+            others.iter().all(|offers| offers.iter().any(|other| same(other, offer)))
+        });
+        let by_all: Vec<Offer> = by_all.cloned().collect();
+        let known = fresh.entry(id).or_default();
+        for offer in by_all {
+            if !known.iter().any(|other| same(other, &offer)) {
+                known.push(offer);
+            }
         }
     }
 }

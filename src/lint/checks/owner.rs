@@ -4,14 +4,15 @@ use rustc_hash::FxHashSet;
 
 use crate::catalog::LintRule;
 use crate::catalog::model::{Engine, Handle};
+use crate::finding::Role;
 use crate::lint::cfg::Call;
 use crate::lint::ir::{Name, Span};
-use crate::lint::names::{Shape, Side, TypeId};
+use crate::lint::names::{FnId, Shape, Side, TypeId};
 use crate::lint::types::{Evidence, Target, Ty, World};
 
 use super::endless::Endless;
 use super::uses::{Index, Kept, Use, carrier, file_of, uses};
-use super::{Candidate, Checker, Outcome, Reason, Reported};
+use super::{Candidate, Checker, Outcome, Reason, Reported, classes_of};
 
 /// A field with a handle in it.
 struct Field<'r> {
@@ -37,11 +38,11 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     let mut said: FxHashSet<(TypeId, Name)> = FxHashSet::default();
     for field in strict.into_iter().chain(others) {
         let kept = Kept::Field(field.owner, field.name);
-        let related = match silent(checker, &index, &field) {
-            Some(reason) => Err(reason),
-            None if said.contains(&(field.owner, field.name)) => Err(Reason::OtherRule),
-            None if field.rule.rule.when.endless => endless.task(field.owner, field.name),
-            None => Ok(Vec::new()),
+        let related = match never_released(checker, &index, &field) {
+            Err(reason) => Err(reason),
+            Ok(_) if said.contains(&(field.owner, field.name)) => Err(Reason::OtherRule),
+            Ok(_) if field.rule.rule.when.endless => endless.task(field.owner, field.name),
+            Ok(steps) => Ok(steps),
         };
         let outcome = match related {
             Err(reason) => Outcome::Silent(reason),
@@ -91,38 +92,76 @@ fn fields<'r>(checker: &Checker<'_>, rules: &[&'r LintRule]) -> Vec<Field<'r>> {
     found
 }
 
-fn silent(checker: &Checker<'_>, index: &Index, field: &Field<'_>) -> Option<Reason> {
+/// The steps of its Drop that end what is in the field without the release that has to follow;
+/// nothing is between making and dropping when there is no Drop.
+fn never_released(
+    checker: &Checker<'_>,
+    index: &Index,
+    field: &Field<'_>,
+) -> Result<Vec<(Role, Span, String)>, Reason> {
     let names = checker.world.names;
     let def = names.type_def(field.owner);
-    if def.implements("Drop") {
-        return Some(Reason::Escapes(field.span, "its type implements Drop"));
+    let dropped = Reason::Escapes(field.span, "its type implements Drop");
+    let has_drop = def.implements("Drop");
+    let ending = field.rule.rule.when.with.as_deref();
+    if has_drop && ending.is_none() {
+        return Err(dropped);
     }
     if def.public && is_public(&names.source(def.file).text, field.span) {
-        return Some(Reason::Escapes(field.span, "everyone can take it out of the field"));
+        return Err(Reason::Escapes(field.span, "everyone can take it out of the field"));
     }
     if !index.makes(names, field.owner) {
-        return Some(Reason::Context("no value of the type is made here"));
+        return Err(Reason::Context("no value of the type is made here"));
     }
     if index.is_opaque(field.name) {
-        return Some(Reason::Escapes(field.span, "a macro names it"));
+        return Err(Reason::Escapes(field.span, "a macro names it"));
     }
     let class = field.rule.rule.class.as_str();
     let kept = Kept::Field(field.owner, field.name);
+    let dropping = drop_steps(checker, field.owner);
+    let mut ends = Vec::new();
     for site in index.sites(checker, field.name) {
+        let in_drop = site.function.is_some_and(|id| dropping.contains(&id));
         for (node, found) in uses(checker.world, &site, kept) {
             let span = if site.file == def.file { site.graph.node(node).span } else { field.span };
             match found {
                 Use::Set => {}
-                Use::Away => return Some(Reason::Escapes(span, "it is passed on")),
+                Use::Away => return Err(Reason::Escapes(span, "it is passed on")),
                 Use::Method(call, ty) => {
                     if !harmless(checker.world, call, &ty, class) {
-                        return Some(Reason::Released(span));
+                        return Err(Reason::Released(span));
+                    }
+                    if !in_drop {
+                        continue;
+                    }
+                    if ending.is_some_and(|class| classes_of(checker.world, call).contains(&class))
+                    {
+                        ends.push((Role::Step, span, "it is ended here".to_owned()));
+                    } else if !super::uses::reaches(call.name.as_str()) {
+                        // What is asked for there may be what the release is done by.
+                        return Err(dropped);
                     }
                 }
             }
         }
     }
-    None
+    if has_drop && ends.is_empty() { Err(dropped) } else { Ok(ends) }
+}
+
+/// The `drop` of a type, and the functions of the package that it calls.
+fn drop_steps(checker: &Checker<'_>, id: TypeId) -> FxHashSet<FnId> {
+    let def = checker.world.names.type_def(id);
+    let of_drop = def.traits.iter().filter(|(of, _)| of.as_str() == "Drop");
+    let mut steps: FxHashSet<FnId> =
+        of_drop.flat_map(|(_, methods)| methods.iter().copied()).collect();
+    let sites: Vec<_> = steps.iter().filter_map(|&id| checker.bodies.of_function(id)).collect();
+    for site in sites {
+        steps.extend(site.graph.calls().filter_map(|(_, call)| match call.target {
+            Target::Own(id) => Some(id),
+            _ => None,
+        }));
+    }
+    steps
 }
 
 /// Written with `pub` in front.

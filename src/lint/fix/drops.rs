@@ -38,6 +38,10 @@ pub(super) fn implement(world: &World<'_>, file: FileId, span: Span) -> Shaped {
         let (name, ty, _) = fields.iter().find(|(.., at)| *at == span)?;
         Some((def, name, ty))
     })?;
+    // Where in a `drop` that is there already the release belongs is for a person to say.
+    if def.implements("Drop") {
+        return None;
+    }
     let ty = world.ty(ty, World::module_scope(def.module));
     let field = format!("self.{name}");
     let (around, inner, value) = match &ty {

@@ -273,6 +273,12 @@ impl Walk<'_> {
                         taken = true;
                         hold::add(&mut state.held, to.part(*part));
                     }
+                    if self.listed(&state, *part, operand, *written) {
+                        taken = true;
+                        let from = operand.place().cloned().unwrap_or_else(|| to.clone());
+                        hold::move_holders(&mut state.held, &from, &to.part(*part), true);
+                        continue;
+                    }
                     let Operand::Move(from) = operand else { continue };
                     if !hold::touches(&state.held, from) {
                         continue;
@@ -331,6 +337,14 @@ impl Walk<'_> {
             && state.held.iter().any(|holder| {
                 place.within(holder).is_some_and(|rest| rest.first() == Some(&Part::Element))
             })
+    }
+
+    /// Whether it is a reference in a list or tuple, by which it may be released:
+    /// `for child in [&mut a, &mut b]`.
+    fn listed(&self, state: &State, part: Part, operand: &Operand, written: bool) -> bool {
+        let Operand::Ref(place) = operand else { return false };
+        let within = !written && part != Part::Payload;
+        within && !self.start.by_value && hold::touches(&state.held, place)
     }
 
     /// Whether a value put there is still there when the body is over.
@@ -486,7 +500,7 @@ impl Walk<'_> {
             _ if lent => Passed::Kept,
             Target::Own(id) => {
                 let function = self.world.names.function(*id);
-                if function.body.is_none() {
+                if function.body.is_none() && function.of_type.is_none() {
                     if copied && by_value && function.sig.foreign {
                         // C may have taken it: a failure, when it is looked at, says that not.
                         hold::add(&mut state.lent, Place::of(call.to));

@@ -41,7 +41,8 @@ impl<'a> Summaries<'a> {
         Self { world, bodies, params: RefCell::default() }
     }
 
-    /// What the function does with the parameter of this number, the receiver being the first.
+    /// What the function does with the parameter of this number, the receiver being the first: it,
+    /// its twins under other cfgs, and what implements it.
     pub(crate) fn param(&self, id: FnId, index: usize, class: &str, copied: bool) -> ParamFate {
         let class = crate::lint::ir::Name::new(class).as_str();
         let key = (id, index, class, copied);
@@ -50,14 +51,16 @@ impl<'a> Summaries<'a> {
         }
         // While it is being worked out: who calls himself is not trusted to release.
         self.params.borrow_mut().insert(key, ParamFate::Escaped);
-        let fate = self.work_out(id, index, class, copied);
+        let arms = self.world.names.arms(id).into_iter();
+        let fates = arms.filter_map(|arm| self.work_out(arm, index, class, copied)).collect();
+        let fate = joined(fates);
         self.params.borrow_mut().insert(key, fate.clone());
         fate
     }
 
-    fn work_out(&self, id: FnId, index: usize, class: &str, copied: bool) -> ParamFate {
-        let Some(site) = self.bodies.of_function(id) else { return ParamFate::Escaped };
-        let Some(&param) = site.graph.params.get(index) else { return ParamFate::Escaped };
+    fn work_out(&self, id: FnId, index: usize, class: &str, copied: bool) -> Option<ParamFate> {
+        let site = self.bodies.of_function(id)?;
+        let Some(&param) = site.graph.params.get(index) else { return Some(ParamFate::Escaped) };
         let start = Start {
             class,
             node: site.graph.entry,
@@ -71,27 +74,43 @@ impl<'a> Summaries<'a> {
         };
         let fate = follow(&site, self, &start);
         if fate.gave_up {
-            return ParamFate::Escaped;
+            return Some(ParamFate::Escaped);
         }
         let elsewhere = fate.escaped.iter().any(|escape| escape.how != How::Returned);
         if elsewhere {
-            return ParamFate::Escaped;
+            return Some(ParamFate::Escaped);
         }
-        match (fate.returned.first(), fate.released.is_empty(), fate.kept, fate.lost.is_empty()) {
-            (Some(place), true, _, _) => ParamFate::Returned(place.path.clone()),
-            (Some(_), false, ..) => ParamFate::Escaped,
-            // Released somewhere: callers that rely on it do so with reason.
-            (None, false, ..) => ParamFate::Released,
-            (None, true, true, _) if copied => ParamFate::Kept,
-            (None, true, true, _) => {
-                let by_ref = site.graph.local(param).ty.is_ref()
-                    || self.world.receiver_of(id) != crate::lint::ir::Receiver::Value
-                        && index == 0
-                        && self.world.receiver_of(id) != crate::lint::ir::Receiver::None;
-                if by_ref { ParamFate::Kept } else { ParamFate::Dropped }
-            }
-            (None, true, false, false) => ParamFate::Dropped,
-            (None, true, false, true) => ParamFate::Released,
-        }
+        Some(
+            match (fate.returned.first(), fate.released.is_empty(), fate.kept, fate.lost.is_empty())
+            {
+                (Some(place), true, _, _) => ParamFate::Returned(place.path.clone()),
+                (Some(_), false, ..) => ParamFate::Escaped,
+                // Released somewhere: callers that rely on it do so with reason.
+                (None, false, ..) => ParamFate::Released,
+                (None, true, true, _) if copied => ParamFate::Kept,
+                (None, true, true, _) => {
+                    let by_ref = site.graph.local(param).ty.is_ref()
+                        || self.world.receiver_of(id) != crate::lint::ir::Receiver::Value
+                            && index == 0
+                            && self.world.receiver_of(id) != crate::lint::ir::Receiver::None;
+                    if by_ref { ParamFate::Kept } else { ParamFate::Dropped }
+                }
+                (None, true, false, false) => ParamFate::Dropped,
+                (None, true, false, true) => ParamFate::Released,
+            },
+        )
+    }
+}
+
+/// What becomes of it in whichever of the bodies runs: a release in any of them counts, otherwise
+/// they must agree.
+fn joined(fates: Vec<ParamFate>) -> ParamFate {
+    if fates.contains(&ParamFate::Released) {
+        return ParamFate::Released;
+    }
+    let mut fates = fates.into_iter();
+    match fates.next() {
+        Some(first) if fates.all(|fate| fate == first) => first,
+        _ => ParamFate::Escaped,
     }
 }

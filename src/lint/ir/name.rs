@@ -1,21 +1,15 @@
-//! Interned names: a number for each text, shared by all threads.
+//! Interned names: one copy of each text, shared by all threads.
 
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::OnceLock;
 
-use lasso::{Spur, ThreadedRodeo};
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxHashMap;
+use ustr::Ustr;
 
-/// An interned text. Numbers are given in the order of arrival, which depends on threads: nothing
-/// may be ordered by them, so this type has no order.
+/// An interned text: where its only copy is. That depends on threads and on the run: nothing may
+/// be ordered by it, so this type has no order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Name(Spur);
-
-fn table() -> &'static ThreadedRodeo<Spur, FxBuildHasher> {
-    static TABLE: OnceLock<ThreadedRodeo<Spur, FxBuildHasher>> = OnceLock::new();
-    TABLE.get_or_init(|| ThreadedRodeo::with_hasher(FxBuildHasher))
-}
+pub(crate) struct Name(Ustr);
 
 impl Name {
     /// The name for this text.
@@ -28,7 +22,7 @@ impl Name {
             if let Some(&name) = known.get(text) {
                 return name;
             }
-            let name = Self(table().get_or_intern(text));
+            let name = Self(Ustr::from(text));
             known.insert(name.as_str(), name);
             name
         })
@@ -36,7 +30,7 @@ impl Name {
 
     /// The text.
     pub(crate) fn as_str(self) -> &'static str {
-        table().resolve(&self.0)
+        self.0.as_str()
     }
 }
 

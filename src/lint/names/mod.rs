@@ -1,9 +1,11 @@
 //! What names mean: the module tree of a package, its definitions, and paths resolved through
 //! `use`, globs, renames and re-exports.
 
+mod arms;
 mod define;
 mod exports;
 mod offers;
+mod renamed;
 mod resolve;
 mod stand_in;
 mod tree;

@@ -74,6 +74,7 @@ pub(crate) fn build(sources: Vec<Source>, around: &Surroundings) -> Names {
     }
     let mut names = builder.names;
     super::define::link_impls(&mut names);
+    super::renamed::mention(&mut names);
     names
 }
 

@@ -5,6 +5,8 @@
 //! `f(a, -g(b))` counts `f (`, then `- g (`, then `b`. Tokens at which a parser calls itself count
 //! whole, others a quarter: they take little of the stack when the tree is walked.
 
+use super::lex::{comment, is_open, is_word, line, quote, raw, string};
+
 /// Deeper texts are not parsed: the stack of a worker is reserved for this much.
 pub(crate) const DEEPEST: usize = 12_000;
 
@@ -47,14 +49,6 @@ const WEIGHTS: [u8; 256] = {
     }
     weights
 };
-
-const fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
-}
-
-const fn is_open(byte: u8) -> bool {
-    matches!(byte, b'(' | b'[' | b'{')
-}
 
 /// It may stand before its operand.
 const fn is_operator(byte: u8) -> bool {
@@ -177,68 +171,6 @@ impl Groups {
         self.here.after_operand = false;
         self.here.open += quarters;
         self.add(0);
-    }
-}
-
-/// Bytes of a line comment.
-fn line(rest: &[u8]) -> usize {
-    memchr::memchr(b'\n', rest).unwrap_or(rest.len())
-}
-
-/// Bytes of a block comment; they nest.
-fn comment(rest: &[u8]) -> usize {
-    let (mut at, mut open) = (2, 1_usize);
-    while open > 0 && at < rest.len() {
-        match &rest[at..] {
-            [b'/', b'*', ..] => (at, open) = (at + 2, open + 1),
-            [b'*', b'/', ..] => (at, open) = (at + 2, open - 1),
-            _ => at += 1,
-        }
-    }
-    at
-}
-
-/// Bytes of a string with escapes.
-fn string(rest: &[u8]) -> usize {
-    let mut at = 1;
-    while let Some(found) = rest.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
-        at += found;
-        if rest[at] == b'"' {
-            return at + 1;
-        }
-        at += 2;
-    }
-    rest.len()
-}
-
-/// Bytes of a raw string behind its prefix; 0 when there is none.
-fn raw(rest: &[u8]) -> usize {
-    let hashes = rest.iter().take_while(|&&byte| byte == b'#').count();
-    if rest.get(hashes) != Some(&b'"') {
-        return 0;
-    }
-    let mut at = hashes + 1;
-    while let Some(found) = rest.get(at..).and_then(|rest| memchr::memchr(b'"', rest)) {
-        at += found + 1;
-        let end = rest[at..].iter().take(hashes).take_while(|&&byte| byte == b'#').count();
-        if end == hashes {
-            return at + hashes;
-        }
-    }
-    rest.len()
-}
-
-/// Bytes of a character, or of the mark of a lifetime.
-fn quote(rest: &str) -> usize {
-    let mut chars = rest.char_indices().skip(1);
-    match (chars.next(), chars.next()) {
-        (Some((_, '\\')), Some((escaped, c))) => {
-            let behind = escaped + c.len_utf8();
-            memchr::memchr(b'\'', &rest.as_bytes()[behind..])
-                .map_or(rest.len(), |end| behind + end + 1)
-        }
-        (Some(_), Some((end, '\''))) => end + 1,
-        _ => 1,
     }
 }
 

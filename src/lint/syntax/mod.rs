@@ -1,9 +1,11 @@
 //! From text to the linter's own form: the only place that knows the parser's types.
 
 mod attrs;
+mod blank;
 mod depth;
 mod expr;
 mod item;
+mod lex;
 mod lines;
 mod macros;
 mod parse;
@@ -19,6 +21,7 @@ use super::ir::{
 };
 
 use lines::span;
+use parse::Parsed;
 
 pub(crate) use depth::{DEEPEST, depth};
 
@@ -28,8 +31,11 @@ pub(crate) type MacroGrammars = FxHashMap<Name, MacroGrammar>;
 /// Parses and lowers one file. What cannot be parsed is in [`File::broken`]. Of tests (`testing`:
 /// the whole file is one) only modules are kept.
 pub(crate) fn lower(source: &str, grammars: &MacroGrammars, testing: bool) -> File {
+    lower_parsed(source, parse::parse(source, testing), grammars, testing)
+}
+
+fn lower_parsed(source: &str, parsed: Parsed, grammars: &MacroGrammars, testing: bool) -> File {
     let lines = lines::enter(source);
-    let parsed = parse::parse(source);
     let mut lowering = Lowering { file: File::default(), grammars, bodies: Vec::new(), testing };
     lowering.file.lines = lines;
     lowering.file.attrs = lowering.attrs(&parsed.attrs);
@@ -48,7 +54,7 @@ pub(crate) fn parses(source: &str) -> bool {
     if depth(source) > DEEPEST {
         return false;
     }
-    let whole = parse::parse(source).broken.is_empty();
+    let whole = parse::whole(source).broken.is_empty();
     proc_macro2::extra::invalidate_current_thread_spans();
     whole
 }

@@ -6,6 +6,7 @@ use syn::{Attribute, ImplItem, Item, TraitItem};
 
 use crate::lint::ir::Span;
 
+use super::blank::without_tests;
 use super::span;
 
 /// What could be parsed of a file.
@@ -15,7 +16,14 @@ pub(super) struct Parsed {
     pub(super) broken: Vec<(Span, String)>,
 }
 
-pub(super) fn parse(source: &str) -> Parsed {
+/// Parses all but the bodies of tests. `testing`: the whole file is one.
+pub(super) fn parse(source: &str, testing: bool) -> Parsed {
+    let parsed = without_tests(source, testing).map(|text| whole(&text));
+    // What does not parse without its tests was mistaken for some.
+    parsed.filter(|parsed| parsed.broken.is_empty()).unwrap_or_else(|| whole(source))
+}
+
+pub(super) fn whole(source: &str) -> Parsed {
     // The parser would cut a shebang line off, and every place would move.
     let blanked = without_shebang(source);
     let text = blanked.as_deref().unwrap_or(source);

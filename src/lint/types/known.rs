@@ -7,7 +7,8 @@ use super::Ty;
 
 pub(super) const VECTOR: &str = "std::vec::Vec";
 
-/// Types and functions of the prelude that paths need no import for.
+/// Types and functions of the prelude that paths need no import for, and shared pointers: where
+/// such a name comes through the glob of a crate that nobody knows, it means what it says.
 pub(super) fn prelude(name: &str) -> Option<&'static str> {
     Some(match name {
         "Option" => "std::option::Option",
@@ -15,6 +16,8 @@ pub(super) fn prelude(name: &str) -> Option<&'static str> {
         "Vec" => VECTOR,
         "Box" => "std::boxed::Box",
         "String" => "std::string::String",
+        "Arc" => "std::sync::Arc",
+        "Rc" => "std::rc::Rc",
         "drop" => "std::mem::drop",
         _ => return None,
     })
