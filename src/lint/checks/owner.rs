@@ -152,8 +152,7 @@ fn never_released(
 fn drop_steps(checker: &Checker<'_>, id: TypeId) -> FxHashSet<FnId> {
     let def = checker.world.names.type_def(id);
     let of_drop = def.traits.iter().filter(|(of, _)| of.as_str() == "Drop");
-    let mut steps: FxHashSet<FnId> =
-        of_drop.flat_map(|(_, methods)| methods.iter().copied()).collect();
+    let mut steps: FxHashSet<FnId> = of_drop.flat_map(|(_, methods)| methods.iter().copied()).collect();
     let sites: Vec<_> = steps.iter().filter_map(|&id| checker.bodies.of_function(id)).collect();
     for site in sites {
         steps.extend(site.graph.calls().filter_map(|(_, call)| match call.target {
