@@ -121,7 +121,7 @@ pub struct Catalog {
     macros_by_path: FxHashMap<Arc<str>, Macro>,
     attributes_by_path: FxHashMap<Arc<str>, Attribute>,
     rule_by_id: FxHashMap<Arc<str>, RuleId>,
-    /// Types and modules that functions with facts are of.
+    /// Types and modules that functions with facts are of, and the modules that these are in.
     owners: FxHashSet<Arc<str>>,
     /// Of the texts that the binary does not carry.
     own: Option<blake3::Hash>,
@@ -253,9 +253,8 @@ impl Catalog {
                     }
                 }
                 let path: Arc<str> = Arc::from(path);
-                if let Some((owner, _)) = path.rsplit_once("::") {
-                    self.owners.insert(Arc::from(owner));
-                }
+                let owners = path.match_indices("::").map(|(at, _)| Arc::from(&path[..at]));
+                self.owners.extend(owners);
                 self.api_by_path.entry(Arc::clone(&path)).or_default().push(id);
                 self.apis.push(Api {
                     package: Arc::clone(&package),

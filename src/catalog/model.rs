@@ -173,7 +173,7 @@ pub struct Given {
     pub at_least: Option<i64>,
 }
 
-/// Constants that switch something off, or on.
+/// Constants that switch something off, or on, and what an argument is in place of a struct.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Constant {
@@ -191,6 +191,8 @@ pub enum Constant {
     False,
     /// A constant or flag that is called so or ends so, alone or beside others: `MAP_FIXED`.
     Fixed,
+    /// A text, such as an address: a literal, or of type String.
+    Text,
 }
 
 /// What a bound is when nobody sets it.

@@ -44,8 +44,15 @@ impl Builder<'_> {
             Some(Constant::False) => *arg == Operand::Lit(Lit::Bool(false)),
             Some(Constant::Fixed) => self.has_flag(arg, "FIXED"),
             Some(Constant::Zero) => is_zero(arg) || named("ZERO") || self.made_of_zero(arg),
+            Some(Constant::Text) => self.is_text(arg),
             None => false,
         }
+    }
+
+    fn is_text(&self, arg: &Operand) -> bool {
+        let ty = self.ty_of(arg);
+        matches!(arg, Operand::Lit(Lit::Str(_)))
+            || ty.path().is_some_and(|path| path.as_str() == "std::string::String")
     }
 
     /// Whether a constant whose name ends so is there: `A | MAP_FIXED`.

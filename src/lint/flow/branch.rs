@@ -30,6 +30,7 @@ impl Walk<'_> {
                 }
                 self.judge_lent(place, !holds, state)
             }
+            Test::Null(place) if state.lent.contains(place) => self.judge_lent(place, holds, state),
             Test::Null(place) => {
                 if holds && (hold::is_held(&state.held, place) || state.status.contains(place)) {
                     return None;

@@ -479,7 +479,8 @@ impl Walk<'_> {
                         };
                     }
                     if fact.takes.contains(&handle) {
-                        let told = self.local(call.to).ty.is_result() && !fact.frees_on_failure;
+                        let tells = fact.fails.is_some() || self.local(call.to).ty.is_result();
+                        let told = tells && !fact.frees_on_failure;
                         if copied && told {
                             hold::add(&mut state.lent, Place::of(call.to));
                             return Passed::Kept;

@@ -259,6 +259,40 @@ impl Names {
         guess
     }
 
+    /// Where a function must come from that nothing in the package is called like: the one crate of
+    /// which the module has a glob. Those of std have known functions, or types and traits alone.
+    pub(crate) fn left_over(&self, module: ModId, name: Name) -> Option<Vec<Name>> {
+        if self.by_name.contains_key(&name) || !name.as_str().starts_with(char::is_lowercase) {
+            return None;
+        }
+        let mut found: Option<Vec<Name>> = None;
+        let mut seen = vec![module];
+        let mut next = 0;
+        while let Some(&at) = seen.get(next) {
+            next += 1;
+            for glob in &self.module(at).globs {
+                match self.import(at, glob, Space::Type, HOPS) {
+                    Resolution::Own(Def::Mod(inner), rest) if rest.is_empty() => {
+                        if !seen.contains(&inner) {
+                            seen.push(inner);
+                        }
+                    }
+                    Resolution::Own(..) => {}
+                    Resolution::Foreign(path) if path.first().is_some_and(|of| *of == "std") => {}
+                    Resolution::Foreign(path) => match &found {
+                        Some(found) if found.first() != path.first() => return None,
+                        Some(_) => {}
+                        None => found = Some(path),
+                    },
+                    Resolution::Unknown => return None,
+                }
+            }
+        }
+        let mut path = found?;
+        path.push(name);
+        Some(path)
+    }
+
     fn import(&self, module: ModId, import: &Import, space: Space, hops: u32) -> Resolution {
         let start = if self.edition_2015 { self.module(module).root } else { module };
         // In 2015 `use` paths start at the root of the crate.

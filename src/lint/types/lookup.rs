@@ -369,7 +369,10 @@ impl<'a> World<'a> {
                         let path = Name::new(path);
                         (Target::Api(self.facts.apis(path), path), Evidence::Resolved)
                     }
-                    None => (Target::Unknown(last.name), Evidence::Unknown),
+                    None => match self.names.left_over(scope.module, last.name) {
+                        Some(path) => self.foreign_value(&path),
+                        None => (Target::Unknown(last.name), Evidence::Unknown),
+                    },
                 },
                 _ => (Target::Unknown(last.name), Evidence::Unknown),
             },
