@@ -79,9 +79,12 @@ impl<'a> Trace<'a> {
         if bounds.is_empty() {
             return;
         }
-        let mut inner =
-            Trace { depth: self.depth.saturating_sub(1), ..Trace::new(self.checker, self.site) };
-        inner.operand(Some(value));
+        let depth = self.depth.saturating_sub(1);
+        let mut inner = Trace { depth, ..Trace::new(self.checker, self.site) };
+        // A config that goes into itself, round by round, is not followed for ever.
+        if self.depth > 0 {
+            inner.operand(Some(value));
+        }
         let whole = self.depth > 0 && !inner.unknown && inner.param.is_none();
         let span = self.site.graph.node(id).span;
         for name in bounds {
