@@ -1,14 +1,11 @@
 //! unset-bound: a value with bounds of which the wanted ones are not set.
 
-mod config;
-
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::catalog::ApiId;
 use crate::catalog::model::{BoundDefault, Engine, Handle};
 use crate::finding::Role;
 use crate::lint::bodies::Site;
@@ -17,7 +14,7 @@ use crate::lint::cfg::{
 };
 use crate::lint::ir::Span;
 use crate::lint::names::FnId;
-use crate::lint::types::{Target, World};
+use crate::lint::types::{Target, Ty, World};
 
 use super::near::is_near;
 use super::peer_wait::Search;
@@ -195,14 +192,11 @@ fn set_later(checker: &Checker<'_>, site: &Site, made: LocalId) -> (BTreeMap<Str
             NodeKind::Await { to, what } if from(what) => to.local,
             NodeKind::Call(call) if call.receiver.as_ref().is_some_and(from) => {
                 if let Target::Api(ids, _) = &call.target {
-                    used = true;
-                    for name in sets_of(checker, ids) {
-                        sets.entry(name.clone()).or_insert(graph.node(id).span);
-                    }
-                    // What it is given may have its own: `client.execute(request)`.
-                    let given = call.args.iter().filter_map(Operand::place);
-                    for (name, span) in given.flat_map(|place| set_on(checker, site, place.local)) {
-                        sets.entry(name.clone()).or_insert(span);
+                    used |= call.receiver.as_ref().is_some_and(from);
+                    for &api in ids {
+                        for name in &checker.world.facts.api(api).fact.sets {
+                            sets.entry(name.clone()).or_insert(graph.node(id).span);
+                        }
                     }
                 }
                 call.to
@@ -212,41 +206,6 @@ fn set_later(checker: &Checker<'_>, site: &Site, made: LocalId) -> (BTreeMap<Str
         same.insert(next);
     }
     (sets, used)
-}
-
-/// The bounds that a call sets.
-fn sets_of<'a>(checker: &'a Checker<'_>, ids: &'a [ApiId]) -> impl Iterator<Item = &'a String> {
-    ids.iter().flat_map(|&id| &checker.world.facts.api(id).fact.sets)
-}
-
-/// Bounds that calls on a value set, under all the names that it had before.
-fn set_on<'a>(
-    checker: &'a Checker<'_>,
-    site: &'a Site,
-    mut local: LocalId,
-) -> Vec<(&'a String, Span)> {
-    let graph = &site.graph;
-    let mut same = vec![local];
-    while let Some(NodeKind::Assign { value: Value::Use(Operand::Move(from)), .. }) =
-        graph.local(local).def.map(|def| &graph.node(def).kind)
-        && !same.contains(&from.local)
-    {
-        local = from.local;
-        same.push(local);
-    }
-    let on_it = graph.calls().filter(|(_, call)| {
-        let receiver = call.receiver.as_ref().and_then(Operand::place);
-        receiver.is_some_and(|place| same.contains(&place.local))
-    });
-    on_it
-        .filter_map(|(node, call)| match &call.target {
-            Target::Api(ids, _) => Some((node, ids)),
-            _ => None,
-        })
-        .flat_map(|(node, ids)| {
-            sets_of(checker, ids).map(move |name| (name, graph.node(node).span))
-        })
-        .collect()
 }
 
 /// The traces of a value that came in by a parameter: one for each caller in the package.
@@ -481,14 +440,9 @@ impl<'a> Trace<'a> {
         let mut says = false;
         for &id in ids {
             let fact = &self.world.facts.api(id).fact;
-            says |= !fact.sets.is_empty();
-            match self.given_config(call).filter(|_| says) {
-                Some((ty, value)) => self.held(node, &ty, &value),
-                None => {
-                    for name in &fact.sets {
-                        self.sets.entry(name.clone()).or_insert(span);
-                    }
-                }
+            for name in &fact.sets {
+                self.sets.entry(name.clone()).or_insert(span);
+                says = true;
             }
             if !fact.bounds.is_empty() {
                 says = true;
@@ -563,20 +517,48 @@ impl<'a> Trace<'a> {
     fn assigned(&mut self, id: NodeId, path: &[Part], value: &Value) {
         match value {
             Value::Use(operand) => match path {
-                [Part::Field(_), ..] if self.is_config(id) => self.field_set(id, path, operand),
-                [Part::Field(_)] => {}
+                // `config.timeout = …`
+                [Part::Field(name)] => self.field(id, name.as_str()),
                 _ => match operand {
                     Operand::Move(place) | Operand::Ref(place) => self.place(place.clone()),
                     _ => {}
                 },
             },
-            Value::Parts { parts, rest, written: true } => self.written(id, parts, rest.as_ref()),
-            Value::Parts { parts, .. } => {
-                for (_, operand) in parts {
-                    self.operand(Some(operand));
+            Value::Parts { parts, rest, written } => {
+                if *written {
+                    for (part, operand) in parts {
+                        let none =
+                            matches!(operand, Operand::Const(name) if name.as_str() == "None");
+                        if let (Part::Field(name), false) = (part, none) {
+                            self.field(id, name.as_str());
+                        }
+                    }
+                    match rest {
+                        Some(Operand::Move(place) | Operand::Ref(place)) => {
+                            self.place(place.clone())
+                        }
+                        _ => self.unknown |= rest.is_some(),
+                    }
+                } else {
+                    for (_, operand) in parts {
+                        self.operand(Some(operand));
+                    }
                 }
             }
             _ => self.unknown = true,
+        }
+    }
+
+    /// A field of a config struct is set.
+    fn field(&mut self, id: NodeId, name: &str) {
+        let graph = &self.site.graph;
+        let NodeKind::Assign { to, .. } = &graph.node(id).kind else { return };
+        let ty = graph.local(to.local).ty.clone();
+        if let Ty::Foreign(path, _) = ty.bare()
+            && let Some(fact) = self.world.facts.type_fact(*path)
+            && let Some(bound) = fact.fields.get(name)
+        {
+            self.sets.entry(bound.clone()).or_insert(graph.node(id).span);
         }
     }
 
@@ -642,9 +624,12 @@ impl<'a> Trace<'a> {
     /// A call that uses the value without making it: a setter, or something that may set.
     fn used(&mut self, id: NodeId, call: &Call, local: LocalId) {
         self.call(id, call);
-        let receiver = call.receiver.as_ref().and_then(Operand::place);
-        if let Some(place) = receiver.filter(|place| place.local == local) {
-            self.unknown |= self.reaches_into(place);
+        let by_receiver = call
+            .receiver
+            .as_ref()
+            .and_then(Operand::place)
+            .is_some_and(|place| place.local == local);
+        if by_receiver {
             self.chained(call.to);
         }
         // Lent to somebody who may set anything. What is moved away is another value's story.
