@@ -362,3 +362,65 @@ fn main() {{}}
     assert_eq!(severities(rule, &source("Plain")), [(6, WARNING)]);
     assert_eq!(severities(rule, &source("T")), [(6, NOTE)]);
 }
+
+#[test]
+fn a_command_of_a_library_leaves_what_the_library_offers_to_its_users() {
+    let offered = "
+pub async fn open(address: &str) -> std::io::Result<tokio::net::TcpStream> {
+    tokio::net::TcpStream::connect(address).await
+}
+pub async fn open_twice(address: &str) -> std::io::Result<()> {
+    open(address).await?;
+    open(address).await.map(drop)
+}
+";
+    let mains = [
+        ("#[tokio::main] async fn main() { a::open(\"peer.example:1\").await.ok(); }", NOTE),
+        (
+            "#[tokio::main] async fn main() { loop { a::open(\"peer.example:1\").await.ok(); } }",
+            WARNING,
+        ),
+    ];
+    for (main, severity) in mains {
+        let tree = Tree::new();
+        let deps = [("tokio".to_owned(), "1.40.0".to_owned())];
+        tree.write("a/Cargo.toml", manifest("a", &deps.into_iter().collect()));
+        tree.write("a/src/lib.rs", offered);
+        tree.write("a/src/main.rs", main);
+        let report = tree.lint("a", &["tcp-connect-without-deadline"]);
+        let found: Vec<_> = report.findings.iter().map(|found| found.severity).collect();
+        assert_eq!(found, [severity], "{main}");
+    }
+}
+
+#[test]
+fn a_pointer_of_which_no_path_shows_an_owner_may_have_one() {
+    let given_up = "
+pub fn make(text: Vec<u8>) -> *mut u8 {
+    let mut text = text.into_boxed_slice();
+    let first = text.as_mut_ptr();
+    let _whole = Box::into_raw(text);
+    first
+}
+pub unsafe fn free(first: *mut u8) {
+    drop(unsafe { Box::from_raw(first) });
+}
+";
+    let found = library("raw-box-lost-on-some-path", given_up);
+    assert!(found.iter().all(|(_, severity)| *severity == NOTE), "{found:?}");
+}
+
+#[test]
+fn a_module_below_a_file_that_no_mod_leads_to_is_not_compiled_either() {
+    let connect = "
+pub async fn dial() { loop { tokio::net::TcpStream::connect(\"peer.example:1\").await.ok(); } }
+";
+    let tree = Tree::new();
+    let deps = [("tokio".to_owned(), "1.40.0".to_owned())];
+    tree.write("a/Cargo.toml", manifest("a", &deps.into_iter().collect()));
+    tree.write("a/src/lib.rs", "");
+    tree.write("a/src/net/mod.rs", "mod tun;");
+    tree.write("a/src/net/tun.rs", connect);
+    let report = tree.lint("a", &["tcp-connect-without-deadline"]);
+    assert!(report.findings.iter().all(|found| found.severity == NOTE));
+}

@@ -109,28 +109,11 @@ impl<'a> Builder<'a> {
                 }
                 self.success(Name::new("Ok"), vec![Operand::Move(Place::of(made))], span)
             }
-            MacroGrammar::Format | MacroGrammar::Assert | MacroGrammar::Matches => {
-                let mut text = Operand::Lit(Lit::Other);
-                let mut host = None;
-                for (number, &arg) in args.iter().enumerate() {
-                    let seen = self.look(arg);
-                    self.looked_at(&seen, span);
-                    match (number, &seen) {
-                        (0, Operand::Lit(_)) => text = seen,
-                        (1, Operand::Ref(place)) => host = Some(place.clone()),
-                        _ => {}
-                    }
-                }
-                // How a text begins is all that is known of it, and whom an address names.
-                match (grammar, host) {
-                    (MacroGrammar::Format, Some(host)) if begins_with_host(&text) => {
-                        let used = vec![Operand::Ref(host)];
-                        Operand::Move(Place::of(self.made(Value::Opaque(used), Ty::Unknown, span)))
-                    }
-                    (MacroGrammar::Format, _) => text,
-                    _ => Operand::Unit,
-                }
+            // It ends in a statement of its own: so do the temporaries of what it looks at.
+            MacroGrammar::Format => {
+                self.scoped_value(span, |this| this.looked_over(grammar, args, span))
             }
+            MacroGrammar::Assert | MacroGrammar::Matches => self.looked_over(grammar, args, span),
             MacroGrammar::Return => {
                 for &arg in args {
                     self.look(arg);
@@ -180,6 +163,30 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// What a macro only looks at.
+    fn looked_over(&mut self, grammar: MacroGrammar, args: &'a [ExprId], span: Span) -> Operand {
+        let mut text = Operand::Lit(Lit::Other);
+        let mut host = None;
+        for (number, &arg) in args.iter().enumerate() {
+            let seen = self.look(arg);
+            self.looked_at(&seen, span);
+            match (number, &seen) {
+                (0, Operand::Lit(_)) => text = seen,
+                (1, Operand::Ref(place)) => host = Some(place.clone()),
+                _ => {}
+            }
+        }
+        // How a text begins is all that is known of it, and whom an address names.
+        match (grammar, host) {
+            (MacroGrammar::Format, Some(host)) if begins_with_host(&text) => {
+                let used = vec![Operand::Ref(host)];
+                Operand::Move(Place::of(self.made(Value::Opaque(used), Ty::Unknown, span)))
+            }
+            (MacroGrammar::Format, _) => text,
+            _ => Operand::Unit,
+        }
+    }
+
     /// A macro without facts. One of the crate's own around a call into libc is that call.
     fn unknown_macro(&mut self, path: &Path, args: &'a [ExprId], span: Span) -> Operand {
         let own = self.world.names.macro_def(self.request.scope.module, path);
@@ -225,8 +232,12 @@ impl<'a> Builder<'a> {
             return None;
         };
         ids.iter().map(|&id| &self.world.facts.api(id).fact).find_map(|fact| {
-            let plain = matches!(fact.handle, None | Some(Handle::Return)) && fact.fails.is_some();
-            fact.acquires.as_deref().filter(|_| plain)
+            // What is left behind a pointer comes with a status.
+            let told = match fact.handle {
+                None | Some(Handle::Return) => fact.fails.is_some(),
+                other => matches!(other, Some(Handle::Out(_))),
+            };
+            fact.acquires.as_deref().filter(|_| told)
         })
     }
 

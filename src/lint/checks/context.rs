@@ -2,7 +2,7 @@
 
 use crate::catalog::model::{AttributeMeaning, Context, When};
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{Call, Graph, LoopKind, NodeId};
+use crate::lint::cfg::{Call, Graph, Loop, LoopKind, NodeId};
 use crate::lint::ir::Receiver;
 use crate::lint::names::{FnId, Names, Side};
 use crate::lint::types::{Target, World};
@@ -82,11 +82,19 @@ pub(super) fn shares_loop(
     id: NodeId,
     class: &str,
 ) -> bool {
+    site.graph.loops_around(id).any(|round| loop_makes(checker, site, round, class))
+}
+
+/// Whether a loop makes a call of the class.
+pub(super) fn loop_makes(
+    checker: &super::Checker<'_>,
+    site: &Site,
+    round: &Loop,
+    class: &str,
+) -> bool {
     let graph = &site.graph;
     graph.calls().any(|(other, call)| {
-        graph
-            .loops_around(id)
-            .any(|round| graph.loops_around(other).any(|around| around.head == round.head))
+        graph.loops_around(other).any(|around| around.head == round.head)
             && has_class(checker, call, class, 2)
     })
 }

@@ -18,9 +18,6 @@ use super::{Checker, Outcome, Reason, Reported, classes_of, context, item, makes
 /// The class of any lock guard.
 const GUARD: &str = "guard";
 
-/// Methods that wait for a lock, and give its guard.
-const LOCKING: [&str; 3] = ["lock", "read", "write"];
-
 /// How names of locks end.
 const LOCKS: [&str; 2] = ["lock", "mutex"];
 
@@ -55,7 +52,10 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     Err(Reason::Context("it came in by an argument"))
                 } else {
                     let own = matches!(call.target, Target::Own(_));
-                    dropped_at_once(checker, site, id, held, with, own)
+                    match own && !is_let_go(checker, site, id) {
+                        true => Err(Reason::Context("it may be called for what else it does")),
+                        false => dropped_at_once(checker, site, id, held, with, own),
+                    }
                 };
                 let judged = judged.and_then(|end| match stands_alone(checker, site, taken) {
                     true => {
@@ -102,7 +102,7 @@ fn named_lock(checker: &Checker<'_>, site: &Site, id: NodeId) -> Option<Place> {
     let name = of_field.or(graph.local(lock.local).name)?.as_str().to_lowercase();
     let fits = matches!(call.target, Target::Unknown(_))
         && call.args.is_empty()
-        && LOCKING.contains(&call.name.as_str())
+        && track::LOCKING.contains(&call.name.as_str())
         && LOCKS.iter().any(|end| name.ends_with(end))
         && is_let_go(checker, site, id);
     fits.then(|| to.clone())

@@ -14,6 +14,7 @@ use crate::lint::ir::{ExprKind, Span};
 use crate::lint::names::FnId;
 use crate::lint::types::Target;
 
+use super::callers::Callers;
 use super::{Checker, context};
 
 /// Functions followed, inwards or outwards.
@@ -77,6 +78,39 @@ pub(super) fn is_final(checker: &Checker<'_>, site: &Rc<Site>, losses: &[Loss]) 
     !losses.is_empty()
         && losses.iter().all(|loss| is_failure(&site.graph, loss.node))
         && ends_process(checker, id, DEPTH)
+}
+
+/// Whether the process is over after every loss, here or in all that call the function.
+pub(super) fn is_last(callers: &Callers<'_>, site: &Rc<Site>, losses: &[Loss]) -> bool {
+    let after = |site: &Site, node| exits_after(&site.graph, node);
+    let by_callers = || {
+        let id = site.function.filter(|_| site.parent.is_none())?;
+        callers.of(id).filter(|_| !callers.world.names.is_offered(id))
+    };
+    !losses.is_empty()
+        && (losses.iter().all(|loss| after(site, loss.node))
+            || by_callers().is_some_and(|all| {
+                !all.is_empty() && all.iter().all(|(caller, node)| after(caller, *node))
+            }))
+}
+
+/// Whether all ways from a step lead to the end of the process.
+fn exits_after(graph: &Graph, from: NodeId) -> bool {
+    let mut seen: FxHashSet<NodeId> = FxHashSet::default();
+    let mut stack = vec![from];
+    let mut ended = false;
+    while let Some(id) = stack.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let node = graph.node(id);
+        match &node.kind {
+            NodeKind::Call(call) if call.effects.contains(&Effect::Exits) => ended = true,
+            NodeKind::Exit(_) => return false,
+            _ => stack.extend(node.next.iter().map(|&(_, next)| next)),
+        }
+    }
+    ended
 }
 
 /// The exit that a step leads to without a choice.

@@ -55,12 +55,13 @@ pub(super) fn begins(checker: &Checker<'_>, site: &Site, id: NodeId, class: &str
         _ => return None,
     };
     let (world, ty) = (checker.world, &site.graph.local(to).ty);
-    let own = || {
-        let call = maker(&site.graph, id).and_then(|call| site.graph.call_at(call));
-        call.is_some_and(|call| matches!(call.target, Target::Own(_)))
+    let of_own = || {
+        let call = maker(&site.graph, id).and_then(|call| site.graph.call_at(call))?;
+        let Target::Own(own) = call.target else { return None };
+        let guard = || track::gives_own_guard(world, own, class).then(Vec::new);
+        track::wrapped(world, ty, class).or_else(guard)
     };
-    let path = track::inside(world, ty, class)
-        .or_else(|| track::wrapped(world, ty, class).filter(|_| own()))?;
+    let path = track::inside(world, ty, class).or_else(of_own)?;
     Some(Place { local: to, path })
 }
 

@@ -171,8 +171,11 @@ fn starts(checker: &Checker<'_>, site: &Site, call: &Call, fresh: &Fresh) -> Vec
                     handle,
                     Handle::Return | Handle::Ok | Handle::Some | Handle::Tuple(_)
                 );
-                // Behind a pointer that nobody kept: where it is cannot be told.
-                if apart && site.graph.local(held.local).kind == LocalKind::Temp {
+                // Behind a pointer that nobody kept: where it is cannot be told. What a parameter
+                // points to is its caller's.
+                let out = site.graph.local(held.local);
+                let lent = matches!(out.ty, Ty::Ref(_) | Ty::Ptr(_));
+                if apart && (out.kind == LocalKind::Temp || out.kind == LocalKind::Param && lent) {
                     return None;
                 }
                 let fails = fact.fails.map(|fails| if apart { Fails::NonZero } else { fails });
@@ -348,7 +351,8 @@ fn judge<'a>(
         }
     }
     fate.lost.retain(|loss| !failure::never_happens(checker, site, loss));
-    let ends = failure::is_final(checker, site, &fate.lost);
+    let ends =
+        failure::is_final(checker, site, &fate.lost) || failure::is_last(callers, site, &fate.lost);
     let given_up = gives_up(checker, site, call);
     let said = said.contains(&(site.file, span, class));
     for known in of_class {
@@ -378,11 +382,22 @@ fn judge<'a>(
             None if ends => Outcome::Silent(Reason::ProcessEnds),
             None => match fits(checker, callers, &known.rule.when, site, node) {
                 Err(reason) => Outcome::Silent(Reason::Context(reason)),
-                Ok(()) => Outcome::Reported(Box::new(reported(checker, call, begin, &fate))),
+                Ok(()) => Outcome::Reported(Box::new(Reported {
+                    milder: unseen_owner(begin, &fate),
+                    ..reported(checker, call, begin, &fate)
+                })),
             },
         };
         checker.add(known, site, node, evidence, outcome);
     }
+}
+
+/// An owner that was given up as a pointer, of which no path shows who gets it, while somebody of
+/// the package takes such pointers back: perhaps a copy of it goes there.
+fn unseen_owner(begin: &Begin, fate: &Fate) -> Option<&'static str> {
+    let given_up = begin.copied && begin.fails.is_none() && begin.status.is_none();
+    let unseen = fate.released.is_empty() && fate.escaped.is_empty();
+    (given_up && unseen).then_some("no path shows who gets the pointer, but somebody takes it back")
 }
 
 /// Whether the function makes a call of the class, or may be given what one of its callers made so.

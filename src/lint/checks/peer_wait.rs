@@ -18,6 +18,7 @@ use super::brought::is_brought;
 use super::callers::Callers;
 use super::doing::{Doing, inner, is_lazy};
 use super::near::is_near;
+use super::reach::Reach;
 use super::uses::type_of;
 use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
 
@@ -43,6 +44,10 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 let fits = fits(checker, site, id, &known.rule.when);
                 let far = fits.and_then(|()| match is_near(checker, site, call) {
                     true => Err(Reason::Context("the other side is on this machine")),
+                    false => Ok(()),
+                });
+                let far = far.and_then(|()| match is_connected_in_time(checker.world, call) {
+                    true => Err(Reason::Context("its connector has limits")),
                     false => Ok(()),
                 });
                 let bound = far.and_then(|()| search.call(site, call, DEPTH));
@@ -444,6 +449,8 @@ impl<'a> Search<'a> {
             let call = caller.graph.call_at(*node);
             call.is_some_and(|call| matches!(call.target, Target::Own(_)))
                 && caller.function != Some(id)
+                // A command of the package uses what it offers, and somebody waits for it.
+                && self.callers.reach(caller, *node) != Reach::Command
         });
         let of_offer = |(caller, _): &(Rc<Site>, NodeId)| {
             // A block or closure may be run by somebody else, a task for example.
@@ -456,6 +463,12 @@ impl<'a> Search<'a> {
             Some(first) => of_offer(first) && sure.all(of_offer),
         }
     }
+}
+
+/// Whether a client is asked whose connections have limits for what they wait for.
+fn is_connected_in_time(world: &World<'_>, call: &Call) -> bool {
+    let Ty::Foreign(_, parts) = call.receiver_ty.bare() else { return false };
+    parts.iter().any(|part| world.classes(part).contains(&"timed-connector"))
 }
 
 /// Whether a step is reached only when there is no duration: `None => connect(addr).await`.

@@ -8,7 +8,7 @@ use crate::lint::cfg::{
 };
 use crate::lint::cfg::{Test, Value};
 use crate::lint::flow::{Holders, move_holders, remove, touches};
-use crate::lint::ir::{Name, TypeRef};
+use crate::lint::ir::{Name, Receiver, TypeRef};
 use crate::lint::names::{FnId, Shape};
 use crate::lint::types::{Target, Ty, World};
 
@@ -30,6 +30,12 @@ pub(super) enum Turn {
     /// It goes out of scope, or is overwritten.
     Gone,
 }
+
+/// Methods that wait for a lock, and give its guard.
+pub(super) const LOCKING: [&str; 3] = ["lock", "read", "write"];
+
+/// The class of guards whose locks block a thread.
+const BLOCKING_GUARD: &str = "sync-guard";
 
 /// Where in a value of this type something of the class is.
 pub(super) fn inside(world: &World<'_>, ty: &Ty, class: &str) -> Option<Vec<Part>> {
@@ -85,9 +91,32 @@ pub(crate) fn gives(world: &World<'_>, id: FnId, classes: &FxHashSet<String>) ->
     }
     let ty = world.ty(returns, world.scope(id));
     let ty = ty.yielded();
-    let has =
-        |class: &String| inside(world, ty, class).is_some() || wrapped(world, ty, class).is_some();
+    let has = |class: &String| {
+        inside(world, ty, class).is_some()
+            || wrapped(world, ty, class).is_some()
+            || gives_own_guard(world, id, class)
+    };
     classes.iter().any(has)
+}
+
+/// Whether a function of the package is a lock's that blocks its thread, and gives a guard of the
+/// package's own: one by its name that reaches through to what is locked and ends that in its Drop.
+pub(super) fn gives_own_guard(world: &World<'_>, id: FnId, class: &str) -> bool {
+    let function = world.names.function(id);
+    let sig = &function.sig;
+    let locks = class == BLOCKING_GUARD
+        && LOCKING.contains(&function.name.as_str())
+        && !sig.is_async
+        && sig.receiver == Receiver::Ref
+        && sig.params.is_empty();
+    if !locks {
+        return false;
+    }
+    let Ty::Own(of, _) = world.ty(&sig.returns, world.scope(id)) else { return false };
+    let def = world.names.type_def(of);
+    def.name.as_str().ends_with("Guard")
+        && def.implements("Drop")
+        && def.associated.iter().any(|of| of.of_deref)
 }
 
 /// Whether the place is in the value, is part of it, or is reached through it.

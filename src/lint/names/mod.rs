@@ -270,9 +270,7 @@ impl Names {
 
     /// Whether no module of any target is in this file.
     pub(crate) fn is_outside(&self, file: FileId) -> bool {
-        self.modules.iter().any(|module| {
-            module.file == file && module.side == Side::Orphan && module.parent.is_none()
-        })
+        self.modules.iter().any(|module| module.file == file && module.side == Side::Orphan)
     }
 
     /// `module::Type::function`, as shown.

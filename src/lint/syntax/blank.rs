@@ -166,6 +166,7 @@ fn is_test(attribute: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lines::enter;
     use super::super::parse::{parse, whole};
     use super::super::{MacroGrammars, lower_parsed};
     use super::*;
@@ -222,11 +223,9 @@ mod tests {
             let source = std::fs::read_to_string(entry.path()).unwrap();
             for testing in [false, true] {
                 blanked += usize::from(without_tests(&source, testing).is_some());
+                enter(&source);
                 let lowered = |parsed| {
-                    format!(
-                        "{:?}",
-                        lower_parsed(&source, parsed, &MacroGrammars::default(), testing)
-                    )
+                    format!("{:?}", lower_parsed(parsed, &MacroGrammars::default(), testing))
                 };
                 let short = lowered(parse(&source, testing));
                 assert!(short == lowered(whole(&source)), "{}", entry.path().display());

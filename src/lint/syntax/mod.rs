@@ -31,13 +31,14 @@ pub(crate) type MacroGrammars = FxHashMap<Name, MacroGrammar>;
 /// Parses and lowers one file. What cannot be parsed is in [`File::broken`]. Of tests (`testing`:
 /// the whole file is one) only modules are kept.
 pub(crate) fn lower(source: &str, grammars: &MacroGrammars, testing: bool) -> File {
-    lower_parsed(source, parse::parse(source, testing), grammars, testing)
+    let lines = lines::enter(source);
+    let file = lower_parsed(parse::parse(source, testing), grammars, testing);
+    File { lines, ..file }
 }
 
-fn lower_parsed(source: &str, parsed: Parsed, grammars: &MacroGrammars, testing: bool) -> File {
-    let lines = lines::enter(source);
+/// Of the file that was entered.
+fn lower_parsed(parsed: Parsed, grammars: &MacroGrammars, testing: bool) -> File {
     let mut lowering = Lowering { file: File::default(), grammars, bodies: Vec::new(), testing };
-    lowering.file.lines = lines;
     lowering.file.attrs = lowering.attrs(&parsed.attrs);
     lowering.testing |= lowering.file.attrs.test_only;
     lowering.file.items = lowering.items(&parsed.items);

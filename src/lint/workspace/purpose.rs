@@ -37,8 +37,11 @@ const BUILDS: &[&str] = &[
     "development-tools::procedural-macro-helpers",
 ];
 
+/// How descriptions name them.
+const BUILD_SCRIPTS: &[&str] = &["build.rs", "build script"];
+
 /// What the manifest says: of tests when its description does, and keywords or categories, or one
-/// sentence; of builds by a category.
+/// sentence; of builds by a category, or when its description names build scripts.
 pub(super) fn purpose(
     package: &PackageTable,
     shared: Option<&WorkspacePackage>,
@@ -52,7 +55,10 @@ pub(super) fn purpose(
         || categories.iter().any(|text| text == "development-tools::testing");
     let tests = filed && description.iter().any(|text| names_tests(text))
         || description.iter().any(|text| PHRASES.iter().any(|phrase| text.contains(phrase)));
-    let builds = || categories.iter().any(|text| BUILDS.contains(&text.as_str()));
+    let builds = || {
+        categories.iter().any(|text| BUILDS.contains(&text.as_str()))
+            || description.iter().any(|text| BUILD_SCRIPTS.iter().any(|name| text.contains(name)))
+    };
     if tests { Some(Purpose::Tests) } else { builds().then_some(Purpose::Builds) }
 }
 
@@ -101,7 +107,11 @@ mod tests {
         ] {
             assert_eq!(said(package), None, "{package}");
         }
-        let builds = "categories = ['external-ffi-bindings', 'development-tools::ffi']";
-        assert_eq!(said(builds), Some(Purpose::Builds));
+        for builds in [
+            "categories = ['external-ffi-bindings', 'development-tools::ffi']",
+            "description = 'Asks the compiler what it can, from `build.rs`'",
+        ] {
+            assert_eq!(said(builds), Some(Purpose::Builds), "{builds}");
+        }
     }
 }
