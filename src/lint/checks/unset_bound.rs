@@ -1,7 +1,5 @@
 //! unset-bound: a value with bounds of which the wanted ones are not set.
 
-mod config;
-
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -17,7 +15,7 @@ use crate::lint::cfg::{
 };
 use crate::lint::ir::Span;
 use crate::lint::names::FnId;
-use crate::lint::types::{Target, World};
+use crate::lint::types::{Target, Ty, World};
 
 use super::near::is_near;
 use super::peer_wait::Search;
@@ -481,14 +479,9 @@ impl<'a> Trace<'a> {
         let mut says = false;
         for &id in ids {
             let fact = &self.world.facts.api(id).fact;
-            says |= !fact.sets.is_empty();
-            match self.given_config(call).filter(|_| says) {
-                Some((ty, value)) => self.held(node, &ty, &value),
-                None => {
-                    for name in &fact.sets {
-                        self.sets.entry(name.clone()).or_insert(span);
-                    }
-                }
+            for name in &fact.sets {
+                self.sets.entry(name.clone()).or_insert(span);
+                says = true;
             }
             if !fact.bounds.is_empty() {
                 says = true;
@@ -563,20 +556,48 @@ impl<'a> Trace<'a> {
     fn assigned(&mut self, id: NodeId, path: &[Part], value: &Value) {
         match value {
             Value::Use(operand) => match path {
-                [Part::Field(_), ..] if self.is_config(id) => self.field_set(id, path, operand),
-                [Part::Field(_)] => {}
+                // `config.timeout = …`
+                [Part::Field(name)] => self.field(id, name.as_str()),
                 _ => match operand {
                     Operand::Move(place) | Operand::Ref(place) => self.place(place.clone()),
                     _ => {}
                 },
             },
-            Value::Parts { parts, rest, written: true } => self.written(id, parts, rest.as_ref()),
-            Value::Parts { parts, .. } => {
-                for (_, operand) in parts {
-                    self.operand(Some(operand));
+            Value::Parts { parts, rest, written } => {
+                if *written {
+                    for (part, operand) in parts {
+                        let none =
+                            matches!(operand, Operand::Const(name) if name.as_str() == "None");
+                        if let (Part::Field(name), false) = (part, none) {
+                            self.field(id, name.as_str());
+                        }
+                    }
+                    match rest {
+                        Some(Operand::Move(place) | Operand::Ref(place)) => {
+                            self.place(place.clone())
+                        }
+                        _ => self.unknown |= rest.is_some(),
+                    }
+                } else {
+                    for (_, operand) in parts {
+                        self.operand(Some(operand));
+                    }
                 }
             }
             _ => self.unknown = true,
+        }
+    }
+
+    /// A field of a config struct is set.
+    fn field(&mut self, id: NodeId, name: &str) {
+        let graph = &self.site.graph;
+        let NodeKind::Assign { to, .. } = &graph.node(id).kind else { return };
+        let ty = graph.local(to.local).ty.clone();
+        if let Ty::Foreign(path, _) = ty.bare()
+            && let Some(fact) = self.world.facts.type_fact(*path)
+            && let Some(bound) = fact.fields.get(name)
+        {
+            self.sets.entry(bound.clone()).or_insert(graph.node(id).span);
         }
     }
 
@@ -642,9 +663,12 @@ impl<'a> Trace<'a> {
     /// A call that uses the value without making it: a setter, or something that may set.
     fn used(&mut self, id: NodeId, call: &Call, local: LocalId) {
         self.call(id, call);
-        let receiver = call.receiver.as_ref().and_then(Operand::place);
-        if let Some(place) = receiver.filter(|place| place.local == local) {
-            self.unknown |= self.reaches_into(place);
+        let by_receiver = call
+            .receiver
+            .as_ref()
+            .and_then(Operand::place)
+            .is_some_and(|place| place.local == local);
+        if by_receiver {
             self.chained(call.to);
         }
         // Lent to somebody who may set anything. What is moved away is another value's story.
