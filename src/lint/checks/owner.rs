@@ -3,9 +3,9 @@
 use rustc_hash::FxHashSet;
 
 use crate::catalog::LintRule;
-use crate::catalog::model::{Effect, Engine, Handle};
+use crate::catalog::model::{Engine, Handle};
 use crate::finding::Role;
-use crate::lint::cfg::{Call, Graph, NodeId};
+use crate::lint::cfg::Call;
 use crate::lint::ir::{Name, Span};
 use crate::lint::names::{FnId, Shape, Side, TypeId};
 use crate::lint::types::{Evidence, Target, Ty, World};
@@ -92,8 +92,8 @@ fn fields<'r>(checker: &Checker<'_>, rules: &[&'r LintRule]) -> Vec<Field<'r>> {
     found
 }
 
-/// The steps of its Drop, when there is one, that end what is in the field without the release that
-/// has to follow.
+/// The steps of its Drop that end what is in the field without the release that has to follow;
+/// none where there is no Drop.
 fn never_released(
     checker: &Checker<'_>,
     index: &Index,
@@ -128,14 +128,10 @@ fn never_released(
                 Use::Set => {}
                 Use::Away => return Err(Reason::Escapes(span, "it is passed on")),
                 Use::Method(call, ty) => {
-                    // What was ended a moment ago is not done yet when it is asked for once.
-                    let asked = has_drop
-                        && only_asks(checker.world, call, class)
-                        && !(in_drop && patient(&site.graph, node));
-                    if !asked && !harmless(checker.world, call, &ty, class) {
+                    if !harmless(checker.world, call, &ty, class) {
                         return Err(Reason::Released(span));
                     }
-                    if asked || !in_drop {
+                    if !in_drop {
                         continue;
                     }
                     if ending.is_some_and(|class| classes_of(checker.world, call).contains(&class))
@@ -150,20 +146,6 @@ fn never_released(
         }
     }
     if has_drop && ends.is_empty() { Err(dropped) } else { Ok(ends) }
-}
-
-/// A call that releases only what is done already.
-fn only_asks(world: &World<'_>, call: &Call, class: &str) -> bool {
-    let Target::Api(ids, _) = &call.target else { return false };
-    let facts = ids.iter().map(|&id| &world.facts.api(id).fact);
-    let mut ends = facts.filter(|fact| fact.releases.iter().any(|known| known == class)).peekable();
-    ends.peek().is_some() && ends.all(|fact| fact.polls)
-}
-
-/// It is done again and again, or some time passes first.
-fn patient(graph: &Graph, id: NodeId) -> bool {
-    graph.loops_around(id).next().is_some()
-        || graph.calls().any(|(_, call)| call.effects.contains(&Effect::Sleeps))
 }
 
 /// The `drop` of a type, and the functions of the package that it calls.
