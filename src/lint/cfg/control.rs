@@ -4,7 +4,7 @@ use crate::lint::ir::{BinaryOp, ExprId, ExprKind, Lit, Name, PatId, Span, TypeRe
 use crate::lint::types::Ty;
 
 use super::build::{Builder, Tail};
-use super::{Exit, LoopKind, NodeKind, Operand, Place, Value, Test};
+use super::{Exit, LoopKind, NodeKind, Operand, Place, Test, Value};
 
 impl<'a> Builder<'a> {
     pub(super) fn control(&mut self, id: ExprId) -> Operand {

@@ -52,9 +52,10 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 // Who gets it may set bounds on each use.
                 let by_users = |name: &str| {
                     let elsewhere = elsewhere.get_or_init(|| uses_that_set(checker));
-                    let mut sets = elsewhere.sets.iter().filter(|set| {
-                        !used && set.name == name && set.fits(path.as_str(), class)
-                    });
+                    let mut sets = elsewhere
+                        .sets
+                        .iter()
+                        .filter(|set| !used && set.name == name && set.fits(path.as_str(), class));
                     sets.find_map(|set| {
                         // Of several values nobody knows which of them a use is of.
                         let only = elsewhere.finished.get(class) == Some(&1);
@@ -249,9 +250,11 @@ fn uses_that_set(checker: &Checker<'_>) -> Elsewhere {
         for (_, call) in super::calls(site) {
             let Target::Api(ids, path) = &call.target else { continue };
             let Some((owner, _)) = path.as_str().rsplit_once("::") else { continue };
+            // Several facts may be about one call.
+            let mut made = BTreeSet::new();
             for fact in ids.iter().map(|&id| &checker.world.facts.api(id).fact) {
                 if let Some(class) = &fact.finishes {
-                    *finished.entry(class.clone()).or_default() += 1;
+                    made.insert(class.clone());
                     finishes.entry(owner.to_owned()).or_default().push(class.clone());
                 }
                 for name in &fact.sets {
@@ -260,6 +263,9 @@ fn uses_that_set(checker: &Checker<'_>) -> Elsewhere {
                         sets.push(Set { owner, name, finishes: Vec::new() });
                     }
                 }
+            }
+            for class in made {
+                *finished.entry(class).or_default() += 1;
             }
         }
     }

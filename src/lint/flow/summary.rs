@@ -80,22 +80,25 @@ impl<'a> Summaries<'a> {
         if elsewhere {
             return Some(ParamFate::Escaped);
         }
-        Some(match (fate.returned.first(), fate.released.is_empty(), fate.kept, fate.lost.is_empty()) {
-            (Some(place), true, _, _) => ParamFate::Returned(place.path.clone()),
-            (Some(_), false, ..) => ParamFate::Escaped,
-            // Released somewhere: callers that rely on it do so with reason.
-            (None, false, ..) => ParamFate::Released,
-            (None, true, true, _) if copied => ParamFate::Kept,
-            (None, true, true, _) => {
-                let by_ref = site.graph.local(param).ty.is_ref()
-                    || self.world.receiver_of(id) != crate::lint::ir::Receiver::Value
-                        && index == 0
-                        && self.world.receiver_of(id) != crate::lint::ir::Receiver::None;
-                if by_ref { ParamFate::Kept } else { ParamFate::Dropped }
-            }
-            (None, true, false, false) => ParamFate::Dropped,
-            (None, true, false, true) => ParamFate::Released,
-        })
+        Some(
+            match (fate.returned.first(), fate.released.is_empty(), fate.kept, fate.lost.is_empty())
+            {
+                (Some(place), true, _, _) => ParamFate::Returned(place.path.clone()),
+                (Some(_), false, ..) => ParamFate::Escaped,
+                // Released somewhere: callers that rely on it do so with reason.
+                (None, false, ..) => ParamFate::Released,
+                (None, true, true, _) if copied => ParamFate::Kept,
+                (None, true, true, _) => {
+                    let by_ref = site.graph.local(param).ty.is_ref()
+                        || self.world.receiver_of(id) != crate::lint::ir::Receiver::Value
+                            && index == 0
+                            && self.world.receiver_of(id) != crate::lint::ir::Receiver::None;
+                    if by_ref { ParamFate::Kept } else { ParamFate::Dropped }
+                }
+                (None, true, false, false) => ParamFate::Dropped,
+                (None, true, false, true) => ParamFate::Released,
+            },
+        )
     }
 }
 

@@ -22,7 +22,8 @@ impl Names {
         let path = function.of_trait.as_ref()?;
         let Some(Def::Type(of)) = self.def(function.module, path, Space::Type) else { return None };
         let def = self.type_def(of);
-        let declared = def.methods.get(&function.name).filter(|_| matches!(def.shape, Shape::Trait));
+        let declared =
+            def.methods.get(&function.name).filter(|_| matches!(def.shape, Shape::Trait));
         declared?.first().copied()
     }
 
