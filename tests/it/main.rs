@@ -15,6 +15,7 @@ mod endpoints;
 mod evidence;
 mod fixes;
 mod fixtures;
+mod followed;
 mod linted;
 #[cfg(unix)]
 mod lsp;

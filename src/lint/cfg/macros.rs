@@ -35,6 +35,7 @@ impl<'a> Builder<'a> {
                         used.push(Operand::Move(self.place_of(local)));
                     }
                 }
+                self.may_return(path, &used, span);
                 let made = self.made(Value::Opaque(used), Ty::Unknown, span);
                 Operand::Move(Place::of(made))
             }
@@ -208,8 +209,30 @@ impl<'a> Builder<'a> {
             None => self.value(arg),
         });
         let values: Vec<Operand> = values.collect();
+        self.may_return(path, &values, span);
         let made = self.made(Value::Opaque(values), Ty::Unknown, span);
         Operand::Move(Place::of(made))
+    }
+
+    /// A macro of the package that names `return`: perhaps it does, going by what it is given.
+    fn may_return(&mut self, path: &Path, given: &[Operand], span: Span) {
+        let own = self.world.names.macro_def(self.request.scope.module, path);
+        let Some(id) = own else { return };
+        let idents = &self.world.names.function(id).macro_idents;
+        let has = |word: &str| idents.iter().any(|name| name.as_str() == word);
+        // That of a function or block in it leaves only that.
+        if !has("return") || has("fn") || has("async") {
+            return;
+        }
+        let mut asked: Vec<Place> = Vec::new();
+        for value in given {
+            asked.extend(value.place().cloned());
+            asked.extend(self.test_of(value).iter().flat_map(Test::places).cloned());
+        }
+        let (returns, stays) = self.branch(Test::Given(asked), span);
+        self.tails = returns;
+        self.leave(Exit::Return, span);
+        self.tails = stays;
     }
 
     /// Without `unsafe { … }` around.
@@ -305,6 +328,9 @@ impl<'a> Builder<'a> {
         );
         self.link(joined);
         self.tails = failed;
+        let error = vec![(Part::Field(Name::new("Err")), Operand::Unit)];
+        let value = Value::Parts { parts: error, rest: None, written: false };
+        self.step(NodeKind::Assign { to: Place::of(out), value }, span);
         self.link(joined);
         self.resume_if_reached(joined);
         Operand::Move(Place::of(out))

@@ -214,15 +214,19 @@ impl NodeKind {
 
 impl Test {
     fn asks(&self, local: LocalId) -> bool {
+        self.places().iter().any(|place| place.local == local)
+    }
+
+    /// What it looks at.
+    fn places(&self) -> Vec<&Place> {
         match self {
-            Self::Success(place) | Self::Variant(place, _) | Self::Null(place) => {
-                place.local == local
+            Self::Success(place) | Self::Variant(place, _) | Self::Null(place) => vec![place],
+            Self::Compare(_, left, right) => {
+                [left, right].into_iter().filter_map(Operand::place).collect()
             }
-            Self::Compare(_, left, right) => [left, right]
-                .iter()
-                .any(|operand| operand.place().is_some_and(|place| place.local == local)),
-            Self::Not(inner) => inner.asks(local),
-            Self::Opaque => false,
+            Self::Not(inner) => inner.places(),
+            Self::Given(places) => places.iter().collect(),
+            Self::Opaque => Vec::new(),
         }
     }
 }
@@ -295,6 +299,8 @@ pub(crate) enum Test {
     /// The pointer is null.
     Null(Place),
     Not(Box<Self>),
+    /// Something about these that is not known.
+    Given(Vec<Place>),
     Opaque,
 }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalog::model::Effect;
 use crate::lint::bodies::Site;
@@ -23,14 +23,38 @@ const DEPTH: u32 = 6;
 /// Steps without a choice, such as drops at the end of a scope.
 const STEPS: usize = 200;
 
+/// The `?` of a body, and which of their values always succeed.
+#[derive(Default)]
+pub(super) struct Attempts {
+    asked: FxHashMap<Span, LocalId>,
+    fine: FxHashMap<LocalId, bool>,
+}
+
+impl Attempts {
+    pub(super) fn of(graph: &Graph) -> Self {
+        let mut asked = FxHashMap::default();
+        for node in &graph.nodes {
+            if let NodeKind::Branch(Test::Success(place)) = &node.kind
+                && place.path.is_empty()
+            {
+                asked.entry(node.span).or_insert(place.local);
+            }
+        }
+        Self { asked, fine: FxHashMap::default() }
+    }
+}
+
 /// Whether a loss is behind the `?` of a function of the package that always succeeds.
-pub(super) fn never_happens(checker: &Checker<'_>, site: &Site, loss: &Loss) -> bool {
-    let graph = &site.graph;
-    let asked = graph.nodes.iter().find_map(|node| match &node.kind {
-        NodeKind::Branch(Test::Success(place)) if node.span == loss.span => Some(place),
-        _ => None,
-    });
-    asked.is_some_and(|place| place.path.is_empty() && succeeds(checker, graph, place.local, DEPTH))
+pub(super) fn never_happens(
+    checker: &Checker<'_>,
+    site: &Site,
+    attempts: &mut Attempts,
+    loss: &Loss,
+) -> bool {
+    attempts.asked.get(&loss.span).is_some_and(|&local| {
+        let fine = attempts.fine.entry(local);
+        *fine.or_insert_with(|| succeeds(checker, &site.graph, local, DEPTH))
+    })
 }
 
 /// Whether a Result or Option is always what it hopes for.

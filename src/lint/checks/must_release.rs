@@ -1,8 +1,9 @@
 //! must-release: an obligation that some path does not discharge.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalog::LintRule;
 use crate::catalog::model::{Context, Engine, Fails, Handle, Paths, When};
@@ -16,11 +17,15 @@ use crate::lint::names::{FileId, FnId, Names, TypeId};
 use crate::lint::types::{Evidence, OWN_TRANSACTION, Target, Ty, held};
 
 use super::callers::Callers;
+use super::failure::Attempts;
 use super::read_only::only_reads;
 use super::{Checker, Outcome, Reason, Reported, context, failure, in_tests, item, makes};
 
 /// Rounds of finding functions that return what they acquire.
 const ROUNDS: usize = 4;
+
+/// Steps taken in one body; what begins behind them is not followed.
+const STEPS: usize = 50_000_000;
 
 pub(super) fn check(checker: &mut Checker<'_>) {
     let rules = checker.of_engine(Engine::MustRelease);
@@ -31,13 +36,24 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     let mut fresh = Fresh::default();
     let mut sites = checker.sites.to_vec();
     add_callers(checker, checker.world.own_transactions().into_iter(), &mut sites);
+    let mut found = Vec::new();
+    let mut followed = FxHashSet::default();
+    let mut steps: FxHashMap<*const Site, usize> = FxHashMap::default();
     for round in 0..ROUNDS {
         let before: usize = fresh.values().map(Vec::len).sum();
-        let mut found = Vec::new();
         for site in &sites {
+            let spent = steps.entry(Rc::as_ptr(site)).or_default();
             for (node, call) in site.graph.calls() {
                 for begin in starts(checker, site, call, &fresh) {
-                    let fate = follow(site, checker.summaries, &begin.start(node));
+                    let key = (Rc::as_ptr(site), node, begin.class.clone(), begin.held.clone());
+                    if !followed.insert(key) {
+                        continue;
+                    }
+                    let fate = match *spent > STEPS {
+                        true => Fate { gave_up: true, ..Fate::default() },
+                        false => follow(site, checker.summaries, &begin.start(node)),
+                    };
+                    *spent += fate.steps;
                     found.push((Rc::clone(site), node, begin, fate));
                 }
             }
@@ -50,7 +66,8 @@ pub(super) fn check(checker: &mut Checker<'_>) {
         if after == before || round + 1 == ROUNDS {
             // Whether it matters is decided last, when all wrappers are known.
             let callers = Rc::clone(&checker.callers);
-            let known = Known { rules: &rules, said: &said, callers: &callers };
+            let attempts = RefCell::default();
+            let known = Known { rules: &rules, said: &said, callers: &callers, attempts };
             for (site, node, begin, fate) in found {
                 judge(checker, &known, &site, node, &begin, fate);
             }
@@ -66,6 +83,7 @@ struct Known<'s, 'a> {
     rules: &'s [&'a LintRule],
     said: &'s FxHashSet<(FileId, Span, &'a str)>,
     callers: &'s Callers<'a>,
+    attempts: RefCell<FxHashMap<*const Site, Attempts>>,
 }
 
 /// Obligations of which the rules about whole crates have spoken already.
@@ -318,7 +336,7 @@ fn note_traits(names: &Names, fresh: &mut Fresh) {
 
 fn judge<'a>(
     checker: &mut Checker<'a>,
-    Known { rules, said, callers }: &Known<'_, 'a>,
+    Known { rules, said, callers, attempts }: &Known<'_, 'a>,
     site: &Rc<Site>,
     node: NodeId,
     begin: &Begin,
@@ -350,7 +368,12 @@ fn judge<'a>(
             return;
         }
     }
-    fate.lost.retain(|loss| !failure::never_happens(checker, site, loss));
+    {
+        let mut attempts = attempts.borrow_mut();
+        let attempts =
+            attempts.entry(Rc::as_ptr(site)).or_insert_with(|| Attempts::of(&site.graph));
+        fate.lost.retain(|loss| !failure::never_happens(checker, site, attempts, loss));
+    }
     let ends =
         failure::is_final(checker, site, &fate.lost) || failure::is_last(callers, site, &fate.lost);
     let given_up = gives_up(checker, site, call);

@@ -165,6 +165,7 @@ pub(super) fn asks(test: &Test, held: &Holders) -> bool {
             .into_iter()
             .any(|operand| operand.place().is_some_and(|place| meets(held, place))),
         Test::Not(inner) => asks(inner, held),
+        Test::Given(places) => places.iter().any(|place| meets(held, place)),
         Test::Opaque => false,
     }
 }

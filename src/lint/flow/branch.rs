@@ -59,6 +59,11 @@ impl Walk<'_> {
                 Some(state)
             }
             Test::Compare(op, left, right) => self.compare(*op, left, right, holds, state),
+            // What it is given may tell that there is nothing to lose where it holds.
+            Test::Given(places) => {
+                let about = |place: &Place| state.locals().any(|local| local == place.local);
+                (!holds || !places.iter().any(about)).then_some(state)
+            }
             Test::Opaque => Some(state),
         }
     }

@@ -49,6 +49,14 @@ pub(super) struct State {
     pub(super) empty: Holders,
 }
 
+impl State {
+    /// The locals that it is about.
+    pub(super) fn locals(&self) -> impl Iterator<Item = LocalId> {
+        let places = self.held.iter().chain(&self.status).chain(&self.lent);
+        places.chain(&self.polled).chain(&self.empty).map(|place| place.local)
+    }
+}
+
 /// More states than this in one body, and it is given up.
 const STATES: usize = 40_000;
 
@@ -101,6 +109,7 @@ pub(crate) fn follow(site: &Site, summaries: &Summaries<'_>, start: &Start<'_>) 
             walk.fate.gave_up = true;
             break;
         }
+        let id = walk.skip(id, &state);
         if !seen.insert((id, state.clone())) {
             continue;
         }
@@ -139,6 +148,26 @@ fn is_owner(graph: &Graph, start: &Start<'_>) -> bool {
 impl Walk<'_> {
     pub(super) fn local(&self, id: LocalId) -> &Local {
         self.graph.local(id)
+    }
+
+    /// The next step that may change the state. Every way back goes by a step where paths meet.
+    fn skip(&mut self, mut id: NodeId, state: &State) -> NodeId {
+        loop {
+            self.fate.steps += 1;
+            let node = self.graph.node(id);
+            let made = match &node.kind {
+                NodeKind::Drop(local) => *local,
+                NodeKind::Assign { to, .. } | NodeKind::Await { to, .. } => to.local,
+                NodeKind::Call(call) => call.to,
+                _ => return id,
+            };
+            let [(_, next)] = node.next.as_slice() else { return id };
+            let about = |local: LocalId| local == made || node.kind.uses(local);
+            if id == self.start.node || state.locals().any(about) {
+                return id;
+            }
+            id = *next;
+        }
     }
 
     pub(super) fn escape(&mut self, id: NodeId, how: How) -> Step {

@@ -30,6 +30,8 @@ pub(crate) struct Fate {
     pub(crate) kept: bool,
     /// Too many paths: nothing of this counts.
     pub(crate) gave_up: bool,
+    /// What it took.
+    pub(crate) steps: usize,
 }
 
 /// A way in which an obligation is lost.

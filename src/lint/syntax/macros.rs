@@ -221,17 +221,37 @@ const ITEM_WORDS: [&str; 13] = [
     "unsafe", "use",
 ];
 
-/// Tries the whole, then each group in braces (the arms of `cfg_if!`).
+/// Tries the whole, then each group in braces (the arms of `cfg_if!`) that may be code here.
 fn item_groups(tokens: &TokenStream, each: &mut impl FnMut(TokenStream) -> bool) {
     if each(tokens.clone()) {
         return;
     }
+    // Of the arm that comes next, and whether one before it is taken for sure.
+    let (mut holds, mut taken) = (None, false);
     for token in tokens.clone() {
-        if let TokenTree::Group(group) = token
-            && group.delimiter() == proc_macro2::Delimiter::Brace
-        {
-            item_groups(&group.stream(), each);
+        let TokenTree::Group(group) = token else { continue };
+        match group.delimiter() {
+            proc_macro2::Delimiter::Bracket => holds = condition(group.stream()),
+            proc_macro2::Delimiter::Brace => {
+                if holds != Some(false) && !taken {
+                    item_groups(&group.stream(), each);
+                }
+                taken |= holds == Some(true);
+                holds = None;
+            }
+            _ => {}
         }
+    }
+}
+
+/// What the inside of `#[cfg(…)]` gives, when that is known.
+fn condition(attribute: TokenStream) -> Option<bool> {
+    let mut tokens = attribute.into_iter();
+    match (tokens.next()?, tokens.next()?) {
+        (TokenTree::Ident(word), TokenTree::Group(group)) if word == "cfg" => {
+            attrs::holds(group.stream())
+        }
+        _ => None,
     }
 }
 
