@@ -189,11 +189,8 @@ fn starts(checker: &Checker<'_>, site: &Site, call: &Call, fresh: &Fresh) -> Vec
                     handle,
                     Handle::Return | Handle::Ok | Handle::Some | Handle::Tuple(_)
                 );
-                // Behind a pointer that nobody kept: where it is cannot be told. What a parameter
-                // points to is its caller's.
-                let out = site.graph.local(held.local);
-                let lent = matches!(out.ty, Ty::Ref(_) | Ty::Ptr(_));
-                if apart && (out.kind == LocalKind::Temp || out.kind == LocalKind::Param && lent) {
+                // Behind a pointer that nobody kept: where it is cannot be told.
+                if apart && site.graph.local(held.local).kind == LocalKind::Temp {
                     return None;
                 }
                 let fails = fact.fails.map(|fails| if apart { Fails::NonZero } else { fails });

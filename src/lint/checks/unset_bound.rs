@@ -6,7 +6,6 @@ use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::catalog::ApiId;
 use crate::catalog::model::{BoundDefault, Engine, Handle};
 use crate::finding::Role;
 use crate::lint::bodies::Site;
@@ -292,14 +291,11 @@ fn set_later(checker: &Checker<'_>, site: &Site, made: LocalId) -> (BTreeMap<Str
             NodeKind::Await { to, what } if from(what) => to.local,
             NodeKind::Call(call) if call.receiver.as_ref().is_some_and(from) => {
                 if let Target::Api(ids, _) = &call.target {
-                    used = true;
-                    for name in sets_of(checker, ids) {
-                        sets.entry(name.clone()).or_insert(graph.node(id).span);
-                    }
-                    // What it is given may have its own: `client.execute(request)`.
-                    let given = call.args.iter().filter_map(Operand::place);
-                    for (name, span) in given.flat_map(|place| set_on(checker, site, place.local)) {
-                        sets.entry(name.clone()).or_insert(span);
+                    used |= call.receiver.as_ref().is_some_and(from);
+                    for &api in ids {
+                        for name in &checker.world.facts.api(api).fact.sets {
+                            sets.entry(name.clone()).or_insert(graph.node(id).span);
+                        }
                     }
                 }
                 call.to
@@ -309,41 +305,6 @@ fn set_later(checker: &Checker<'_>, site: &Site, made: LocalId) -> (BTreeMap<Str
         same.insert(next);
     }
     (sets, used)
-}
-
-/// The bounds that a call sets.
-fn sets_of<'a>(checker: &'a Checker<'_>, ids: &'a [ApiId]) -> impl Iterator<Item = &'a String> {
-    ids.iter().flat_map(|&id| &checker.world.facts.api(id).fact.sets)
-}
-
-/// Bounds that calls on a value set, under all the names that it had before.
-fn set_on<'a>(
-    checker: &'a Checker<'_>,
-    site: &'a Site,
-    mut local: LocalId,
-) -> Vec<(&'a String, Span)> {
-    let graph = &site.graph;
-    let mut same = vec![local];
-    while let Some(NodeKind::Assign { value: Value::Use(Operand::Move(from)), .. }) =
-        graph.local(local).def.map(|def| &graph.node(def).kind)
-        && !same.contains(&from.local)
-    {
-        local = from.local;
-        same.push(local);
-    }
-    let on_it = graph.calls().filter(|(_, call)| {
-        let receiver = call.receiver.as_ref().and_then(Operand::place);
-        receiver.is_some_and(|place| same.contains(&place.local))
-    });
-    on_it
-        .filter_map(|(node, call)| match &call.target {
-            Target::Api(ids, _) => Some((node, ids)),
-            _ => None,
-        })
-        .flat_map(|(node, ids)| {
-            sets_of(checker, ids).map(move |name| (name, graph.node(node).span))
-        })
-        .collect()
 }
 
 /// The traces of a value that came in by a parameter: one for each caller in the package.
