@@ -1,6 +1,7 @@
 //! must-release: an obligation that some path does not discharge.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -308,7 +309,7 @@ fn note_returned(site: &Site, node: NodeId, begin: &Begin, fate: &Fate, fresh: &
 
 /// A function of a trait gives what every impl of the package gives.
 fn note_traits(names: &Names, fresh: &mut Fresh) {
-    let declared: FxHashSet<FnId> =
+    let declared: BTreeSet<FnId> =
         fresh.keys().filter_map(|&id| names.declared_in_trait(id)).collect();
     for id in declared {
         let arms = names.arms(id).into_iter().filter(|&arm| names.function(arm).body.is_some());
