@@ -404,7 +404,7 @@ fn judge<'a>(
             None => match fits(checker, callers, &known.rule.when, site, node) {
                 Err(reason) => Outcome::Silent(Reason::Context(reason)),
                 Ok(()) => Outcome::Reported(Box::new(Reported {
-                    milder: unseen_owner(begin, &fate),
+                    milder: unseen_owner(site, begin, &fate),
                     ..reported(checker, call, begin, &fate)
                 })),
             },
@@ -415,8 +415,10 @@ fn judge<'a>(
 
 /// An owner that was given up as a pointer, of which no path shows who gets it, while somebody of
 /// the package takes such pointers back: perhaps a copy of it goes there.
-fn unseen_owner(begin: &Begin, fate: &Fate) -> Option<&'static str> {
-    let given_up = begin.copied && begin.fails.is_none() && begin.status.is_none();
+fn unseen_owner(site: &Site, begin: &Begin, fate: &Fate) -> Option<&'static str> {
+    // A number of a descriptor that nobody has is plainly lost.
+    let pointer = matches!(site.graph.local(begin.held.local).ty.bare(), Ty::Ptr(_));
+    let given_up = pointer && begin.copied && begin.fails.is_none() && begin.status.is_none();
     let unseen = fate.released.is_empty() && fate.escaped.is_empty();
     (given_up && unseen).then_some("no path shows who gets the pointer, but somebody takes it back")
 }

@@ -51,31 +51,22 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 let (later, used) = set_later(checker, site, call.to);
                 // Who gets it may set bounds on each use.
                 let by_users = |name: &str| {
-                    let elsewhere = elsewhere.get_or_init(|| uses_that_set(checker));
-                    let mut sets = elsewhere
-                        .sets
-                        .iter()
-                        .filter(|set| !used && set.name == name && set.fits(path.as_str(), class));
-                    sets.find_map(|set| {
-                        // Of several values nobody knows which of them a use is of.
-                        let only = elsewhere.finished.get(class) == Some(&1);
-                        let search = search.get_or_init(|| Search::new(checker));
-                        let uses = users(checker, site, call.to).filter(|_| only);
-                        on_uses(checker, search, set, &uses.unwrap_or_default())
-                    })
+                    let sets = elsewhere.get_or_init(|| uses_that_set(checker));
+                    !used
+                        && sets.iter().any(|set| set.name == name && set.fits(path.as_str(), class))
                 };
                 let outcomes: Vec<_> = rules
                     .iter()
                     .filter(|known| known.rule.class == *class)
                     .map(|&known| {
-                        let names = known.rule.when.enough.iter().flatten();
+                        let mut names = known.rule.when.enough.iter().flatten();
                         let set = names.clone().find_map(|name| later.get(name.as_str()).copied());
                         let outcome = match set {
                             Some(span) => Outcome::Silent(Reason::Bounded(span)),
-                            None => match names.clone().find_map(|name| by_users(name)) {
-                                Some(reason) => Outcome::Silent(Reason::Context(reason)),
-                                None => judge_all(checker, known, site, node, call, &traces),
-                            },
+                            None if names.any(|name| by_users(name)) => {
+                                Outcome::Silent(Reason::Context("the package sets it on each use"))
+                            }
+                            None => judge_all(checker, known, site, node, call, &traces),
                         };
                         let outcome = match outcome {
                             // A rule about what a deadline does is not answered by one.
@@ -151,10 +142,6 @@ struct Set {
 }
 
 impl Set {
-    fn is_on(&self, ty: &Ty) -> bool {
-        ty.path().is_some_and(|path| path.as_str() == self.owner)
-    }
-
     /// Of the same crate as the call that makes the value, but not of a builder of such values.
     fn fits(&self, maker: &str, class: &String) -> bool {
         let krate = |path: &str| path.split("::").next().unwrap_or(path).to_owned();
@@ -162,99 +149,16 @@ impl Set {
     }
 }
 
-/// What the package does with values that have bounds.
-struct Elsewhere {
-    sets: Vec<Set>,
-    /// How many it makes, by class.
-    finished: FxHashMap<String, usize>,
-}
-
-/// Why nothing is said of a value whose uses may set the bound; nothing when one is known that
-/// does not.
-fn on_uses(
-    checker: &Checker<'_>,
-    search: &Search<'_>,
-    set: &Set,
-    uses: &[(Rc<Site>, NodeId)],
-) -> Option<&'static str> {
-    let mut sure = true;
-    for (site, node) in uses {
-        let Some(call) = site.graph.call_at(*node) else { continue };
-        if !set.is_on(&site.graph.local(call.to).ty) {
-            continue;
-        }
-        match chained(checker, &site.graph, call.to, set) {
-            Chain::Sets => continue,
-            Chain::Leaves => {}
-            Chain::Ends if search.limit(site, call, true).is_some() => continue,
-            Chain::Ends => return None,
-        }
-        sure = false;
-    }
-    Some(match sure && !uses.is_empty() {
-        true => "the package sets it on each use that is seen",
-        false => "the package sets it on a use, and not every use is seen",
-    })
-}
-
-/// What becomes of a use of a value.
-enum Chain {
-    /// The bound is set on it.
-    Sets,
-    /// Somebody else gets it, and may set the bound.
-    Leaves,
-    Ends,
-}
-
-/// Follows a use by its methods, as long as they give what the bound is set on.
-fn chained(checker: &Checker<'_>, graph: &Graph, first: LocalId, set: &Set) -> Chain {
-    let mut same: FxHashSet<LocalId> = FxHashSet::from_iter([first]);
-    let mut leaves = false;
-    // Steps stand in the order of the text: one pass follows what is bound and chained.
-    for node in &graph.nodes {
-        let is = |operand: &Operand| operand.place().is_some_and(|at| same.contains(&at.local));
-        match &node.kind {
-            NodeKind::Assign { to, value: Value::Use(from) } if is(from) => {
-                leaves |= to.local == graph.result || !to.path.is_empty();
-                same.insert(to.local);
-            }
-            NodeKind::Assign { value, .. } => {
-                leaves |= same.iter().any(|&local| value.uses(local));
-            }
-            NodeKind::Call(call) if call.args.iter().any(is) => leaves = true,
-            NodeKind::Call(call) if call.receiver.as_ref().is_some_and(is) => {
-                let Target::Api(ids, _) = &call.target else {
-                    leaves |= matches!(call.target, Target::Own(_));
-                    continue;
-                };
-                let mut facts = ids.iter().map(|&id| &checker.world.facts.api(id).fact);
-                if facts.any(|fact| fact.sets.contains(&set.name)) {
-                    return Chain::Sets;
-                }
-                if set.is_on(&graph.local(call.to).ty) {
-                    same.insert(call.to);
-                }
-            }
-            _ => {}
-        }
-    }
-    if leaves { Chain::Leaves } else { Chain::Ends }
-}
-
 /// Every type on which the package sets a bound.
-fn uses_that_set(checker: &Checker<'_>) -> Elsewhere {
-    let mut finished: FxHashMap<String, usize> = FxHashMap::default();
+fn uses_that_set(checker: &Checker<'_>) -> Vec<Set> {
     let mut sets: Vec<Set> = Vec::new();
     let mut finishes: FxHashMap<String, Vec<String>> = FxHashMap::default();
     for site in checker.sites {
         for (_, call) in super::calls(site) {
             let Target::Api(ids, path) = &call.target else { continue };
             let Some((owner, _)) = path.as_str().rsplit_once("::") else { continue };
-            // Several facts may be about one call.
-            let mut made = BTreeSet::new();
             for fact in ids.iter().map(|&id| &checker.world.facts.api(id).fact) {
                 if let Some(class) = &fact.finishes {
-                    made.insert(class.clone());
                     finishes.entry(owner.to_owned()).or_default().push(class.clone());
                 }
                 for name in &fact.sets {
@@ -264,15 +168,12 @@ fn uses_that_set(checker: &Checker<'_>) -> Elsewhere {
                     }
                 }
             }
-            for class in made {
-                *finished.entry(class).or_default() += 1;
-            }
         }
     }
     for set in &mut sets {
         set.finishes = finishes.get(&set.owner).cloned().unwrap_or_default();
     }
-    Elsewhere { sets, finished }
+    sets
 }
 
 /// Bounds that are set on what the made value is used for: `client.get(url).timeout(t)`; and
