@@ -416,9 +416,10 @@ fn judge<'a>(
 /// An owner that was given up as a pointer, of which no path shows who gets it, while somebody of
 /// the package takes such pointers back: perhaps a copy of it goes there.
 fn unseen_owner(site: &Site, begin: &Begin, fate: &Fate) -> Option<&'static str> {
+    let ty = &site.graph.local(begin.held.local).ty;
     // A number of a descriptor that nobody has is plainly lost.
-    let pointer = matches!(site.graph.local(begin.held.local).ty.bare(), Ty::Ptr(_));
-    let given_up = pointer && begin.copied && begin.fails.is_none() && begin.status.is_none();
+    let number = *ty.bare() == Ty::Int || ty.payload() == Ty::Int;
+    let given_up = !number && begin.copied && begin.fails.is_none() && begin.status.is_none();
     let unseen = fate.released.is_empty() && fate.escaped.is_empty();
     (given_up && unseen).then_some("no path shows who gets the pointer, but somebody takes it back")
 }
