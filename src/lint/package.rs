@@ -91,6 +91,7 @@ pub(crate) fn analyse<'r>(
         let summaries = Summaries::new(&world, &bodies);
         let count = sites.len() as u64;
         let mut checker = Checker::new(&bodies, &summaries, rules, &sites);
+        checker.of_commands = purpose == Some(Purpose::Commands);
         if reported {
             checker.run();
         } else {
@@ -127,7 +128,9 @@ fn heed_purpose(names: &Names, purpose: Option<Purpose>, candidates: &mut [Candi
         reported.milder = reported.milder.or_else(|| match purpose {
             Some(Purpose::Tests) => Some("the package is there for tests"),
             Some(Purpose::Builds) => Some("the package is there for builds"),
-            None => aside().then_some("by its name it is there for tests"),
+            Some(Purpose::Commands) | None => {
+                aside().then_some("by its name it is there for tests")
+            }
         });
     }
 }
