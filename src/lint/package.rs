@@ -91,7 +91,9 @@ pub(crate) fn analyse<'r>(
         let summaries = Summaries::new(&world, &bodies);
         let count = sites.len() as u64;
         let mut checker = Checker::new(&bodies, &summaries, rules, &sites);
-        checker.of_commands = purpose == Some(Purpose::Commands);
+        if purpose == Some(Purpose::Commands) {
+            checker.take_for_commands();
+        }
         if reported {
             checker.run();
         } else {

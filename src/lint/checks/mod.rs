@@ -160,7 +160,7 @@ pub(crate) struct Checker<'a> {
     /// What functions give their callers to look after.
     pub(crate) fresh: Fresh,
     /// Whether the package is there for commands that somebody waits for.
-    pub(crate) of_commands: bool,
+    of_commands: bool,
     /// Looked up once for all engines.
     callers: Rc<Callers<'a>>,
 }
@@ -178,6 +178,11 @@ impl<'a> Checker<'a> {
         let (candidates, fresh) = (Vec::new(), Fresh::default());
         let of_commands = false;
         Self { world, bodies, summaries, rules, sites, candidates, fresh, of_commands, callers }
+    }
+
+    /// Takes the package for one of commands that somebody waits for, unless it serves others itself.
+    pub(crate) fn take_for_commands(&mut self) {
+        self.of_commands = !self.sites.iter().any(|site| makes(self, site, "accept"));
     }
 
     /// Looks only for what functions give their callers to look after.
