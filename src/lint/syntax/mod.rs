@@ -11,6 +11,7 @@ mod macros;
 mod parse;
 mod pat;
 mod path;
+mod pieces;
 
 use rustc_hash::FxHashMap;
 
