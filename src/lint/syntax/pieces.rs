@@ -8,8 +8,22 @@ use super::lex::{comment, is_word, line, quote, raw, string};
 
 /// How items begin.
 const ITEMS: &[&[u8]] = &[
-    b"async", b"const", b"enum", b"extern", b"fn", b"impl", b"macro_rules", b"mod", b"pub",
-    b"static", b"struct", b"trait", b"type", b"union", b"unsafe", b"use",
+    b"async",
+    b"const",
+    b"enum",
+    b"extern",
+    b"fn",
+    b"impl",
+    b"macro_rules",
+    b"mod",
+    b"pub",
+    b"static",
+    b"struct",
+    b"trait",
+    b"type",
+    b"union",
+    b"unsafe",
+    b"use",
 ];
 
 /// The text with all pieces blanked out in which something does not match, and those pieces. All
@@ -37,13 +51,14 @@ fn span(start: usize, end: usize) -> Span {
     Span { start: place(start), end: place(end) }
 }
 
-/// Where a text falls into pieces: in front of what begins like an item in the first column, with
-/// its attributes. Brackets cannot tell, since they do not match.
+/// Where a text falls into pieces: behind what ends an item as long as all brackets match, and in
+/// front of what begins like one in the first column, with its attributes.
 fn cuts(text: &str) -> Vec<usize> {
     let bytes = text.as_bytes();
     let mut cuts = Vec::new();
-    // What was read last ends there; whether that is nothing but attributes since the last cut.
-    let (mut at, mut end, mut attributes) = (0, 0, true);
+    let mut open = Some(Vec::new());
+    // What was read last ends there; whether more than attributes was read since the last cut.
+    let (mut at, mut end, mut begun) = (0, 0, false);
     while let Some(&byte) = bytes.get(at) {
         let rest = &bytes[at..];
         let length = match byte {
@@ -66,15 +81,39 @@ fn cuts(text: &str) -> Vec<usize> {
         };
         let first = at == 0 || bytes[at - 1] == b'\n';
         if first && (byte == b'#' || ITEMS.contains(&&rest[..length])) {
-            if !attributes {
+            if begun {
                 cuts.push(end);
             }
-            attributes = byte == b'#';
+            begun = false;
+            open = Some(Vec::new());
         }
         at += length;
         end = at;
+        let outside = open.as_ref().is_none_or(Vec::is_empty);
+        begun |= outside && !matches!(byte, b'#' | b'!' | b'[');
+        open = open.and_then(|open| matched(open, byte));
+        let whole = open.as_ref().is_some_and(Vec::is_empty);
+        if whole && matches!(byte, b';' | b'}') {
+            cuts.push(end);
+            begun = false;
+        }
     }
     cuts
+}
+
+/// The brackets that are open behind a byte; nothing when it closes another one.
+fn matched(mut open: Vec<u8>, byte: u8) -> Option<Vec<u8>> {
+    let closes = match byte {
+        b'(' | b'[' | b'{' => {
+            open.push(byte);
+            return Some(open);
+        }
+        b')' => b'(',
+        b']' => b'[',
+        b'}' => b'{',
+        _ => return Some(open),
+    };
+    (open.pop() == Some(closes)).then_some(open)
 }
 
 /// Bytes of a name, keyword or number, or of a raw string.
@@ -110,8 +149,16 @@ mod tests {
     }
 
     #[test]
+    fn items_before_the_first_wrong_bracket_stay() {
+        let text = "fn a() {} #[b] fn c() { [3]; } } fn d() {}\nfn e() {} fn f( {} fn g() {}\n";
+        assert_eq!(kept(text), ("fn a() {} #[b] fn c() { [3]; } fn e() {}".to_owned(), 2));
+    }
+
+    #[test]
     fn any_text_has_pieces() {
-        for text in ["", "{ {", "\"", "'", "r#\"", "fn", "#", "\u{e9}'\u{e9}", "/*", "fn a() {\nfn b() }"] {
+        for text in
+            ["", "{ {", "\"", "'", "r#\"", "fn", "#", "\u{e9}'\u{e9}", "/*", "fn a() {\nfn b() }"]
+        {
             readable(text);
         }
         assert_eq!(kept("{ {"), (String::new(), 1));
