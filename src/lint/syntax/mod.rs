@@ -5,6 +5,7 @@ mod blank;
 mod depth;
 mod expr;
 mod item;
+mod json;
 mod lex;
 mod lines;
 mod macros;
