@@ -478,10 +478,16 @@ impl<'a> Trace<'a> {
             Value::Use(operand) => match path {
                 // `config.timeout = …`
                 [Part::Field(name)] => self.field(id, name.as_str()),
-                _ => match operand {
-                    Operand::Move(place) | Operand::Ref(place) => self.place(place.clone()),
-                    _ => {}
-                },
+                _ => {
+                    // `config.limits.timeout = …`
+                    if let Some(Part::Field(name)) = path.first() {
+                        self.field(id, name.as_str());
+                    }
+                    match operand {
+                        Operand::Move(place) | Operand::Ref(place) => self.place(place.clone()),
+                        _ => {}
+                    }
+                }
             },
             Value::Parts { parts, rest, written } => {
                 if *written {
@@ -511,8 +517,15 @@ impl<'a> Trace<'a> {
     /// A field of a config struct is set.
     fn field(&mut self, id: NodeId, name: &str) {
         let graph = &self.site.graph;
-        let NodeKind::Assign { to, .. } = &graph.node(id).kind else { return };
-        let ty = graph.local(to.local).ty.clone();
+        let local = match &graph.node(id).kind {
+            NodeKind::Assign { to, .. } => Some(to.local),
+            NodeKind::Call(call) => {
+                call.receiver.as_ref().and_then(Operand::place).map(|on| on.local)
+            }
+            _ => None,
+        };
+        let Some(local) = local else { return };
+        let ty = graph.local(local).ty.clone();
         if let Ty::Foreign(path, _) = ty.bare()
             && let Some(fact) = self.world.facts.type_fact(*path)
             && let Some(bound) = fact.fields.get(name)
@@ -589,6 +602,12 @@ impl<'a> Trace<'a> {
             .and_then(Operand::place)
             .is_some_and(|place| place.local == local);
         if by_receiver {
+            // `config.limits.get_or_insert_default()`
+            if let Some(Part::Field(name)) =
+                call.receiver.as_ref().and_then(Operand::place).and_then(|on| on.path.first())
+            {
+                self.field(id, name.as_str());
+            }
             self.chained(call.to);
         }
         // Lent to somebody who may set anything. What is moved away is another value's story.
