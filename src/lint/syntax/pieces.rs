@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 
 use crate::lint::ir::Span;
 
-use super::lex::{comment, is_word, line, quote, raw, string};
+use super::lex::{comment, is_word, line, quote, string, word};
 
 /// How items begin.
 const ITEMS: &[&[u8]] = &[
@@ -114,15 +114,6 @@ fn matched(mut open: Vec<u8>, byte: u8) -> Option<Vec<u8>> {
         _ => return Some(open),
     };
     (open.pop() == Some(closes)).then_some(open)
-}
-
-/// Bytes of a name, keyword or number, or of a raw string.
-fn word(rest: &[u8]) -> usize {
-    let length = rest.iter().position(|&byte| !is_word(byte)).unwrap_or(rest.len());
-    match &rest[..length] {
-        b"r" | b"br" | b"cr" => length + raw(&rest[length..]),
-        _ => length,
-    }
 }
 
 #[cfg(test)]
