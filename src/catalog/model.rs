@@ -333,6 +333,8 @@ pub enum MacroGrammar {
     TryJoin,
     /// A list of expressions that are borrowed, as of `println!`.
     Format,
+    /// JSON whose values are expressions that are borrowed, as of `json!`.
+    Json,
     /// A list of expressions that are borrowed; may panic, as of `assert!`.
     Assert,
     /// A list of expressions that are moved, as of `vec!`.

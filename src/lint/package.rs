@@ -21,7 +21,7 @@ use super::interface::{Interface, Told, work_out};
 use super::ir::Name;
 use super::names::{self, Names, Source, Surroundings};
 use super::suppress::decided;
-use super::types::World;
+use super::types::{World, Written};
 use super::why::explain;
 use super::workspace::Purpose;
 
@@ -83,7 +83,8 @@ pub(crate) fn analyse<'r>(
     let started = Instant::now();
     let facts = Facts::new(catalog, dependencies.holds, members);
     let (candidates, bodies, graphs, told, why) = {
-        let world = World { names: &names, facts: &facts };
+        let written = Written::of(&names, &facts);
+        let world = World { names: &names, facts: &facts, written };
         let bodies = Bodies::new(&world, edition_2024);
         let wanted = interest.names(&world);
         let sites = sites(&world, &bodies, &wanted);
@@ -259,6 +260,7 @@ impl Interest {
             let depends = *known.entry(package).or_insert_with(|| {
                 matches!(&**package, "std" | "libc")
                     || world.depends(package)
+                    || world.written.is_about(package)
                     || world.facts.is_passed_on(package)
             });
             if depends {

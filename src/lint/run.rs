@@ -364,9 +364,9 @@ impl<'a> Run<'a> {
             return (part, lib.as_ref().map(|_| Told::default()));
         }
         part.stats.packages = 1;
-        part.stats.files = sources.iter().filter(|source| source.reported).count() as u64;
-        let lines = sources.iter().filter(|source| source.reported);
-        part.stats.lines = lines.map(|source| u64::from(source.file.lines)).sum();
+        let analysed = || sources.iter().filter(|source| source.reported && !source.file.is_lost());
+        part.stats.files = analysed().count() as u64;
+        part.stats.lines = analysed().map(|source| u64::from(source.file.lines)).sum();
         let job = Job {
             catalog: &self.policy.catalog,
             rules: &self.rules,

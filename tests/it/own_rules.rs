@@ -70,6 +70,47 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// Facts about functions of the package that is linted, and a method of it.
+const ABOUT_ITSELF: &str = r#"
+crate = "my-app"
+
+[[api]]
+path = "my_app::raw::open_it"
+returns = "Result<int>"
+acquires = "raw-fd"
+handle = "ok"
+
+[[api]]
+path = "my_app::raw::close_it"
+releases = ["raw-fd"]
+at = "arg:0"
+
+[[api]]
+path = "my_app::raw::Shelf::put"
+releases = ["raw-fd"]
+at = "arg:0"
+"#;
+
+#[test]
+fn facts_may_be_about_the_package_itself() {
+    let source = "pub mod raw;\nuse raw::{Shelf, open_it};\n\
+        pub fn lost() -> Result<(), ()> {\n    let fd = open_it()?;\n    println!(\"{fd}\");\n    Ok(())\n}\n\
+        pub fn closed() -> Result<(), ()> {\n    let fd = raw::open_it()?;\n    crate::raw::close_it(fd);\n    Ok(())\n}\n\
+        pub fn put(shelf: &Shelf) -> Result<(), ()> {\n    let fd = open_it()?;\n    shelf.put(fd);\n    Ok(())\n}\n";
+    let raw = "pub struct Shelf;\nimpl Shelf { pub fn put(&self, fd: i32) { unsafe { sys_close(fd) } } }\n\
+        extern \"C\" { fn sys_open() -> i32; fn sys_close(fd: i32); }\n\
+        pub fn open_it() -> Result<i32, ()> { Ok(unsafe { sys_open() }) }\n\
+        pub fn close_it(fd: i32) { unsafe { sys_close(fd) } }\n";
+    let tree = Tree::new();
+    tree.write("facts.toml", ABOUT_ITSELF);
+    tree.package("my-app", &[].into(), source);
+    tree.write("my-app/src/raw.rs", raw);
+    let args = ["lint", "--no-cache", "--rules", "facts.toml", "my-app"];
+    let out = text(&poolscan(&tree.path(""), &args).stdout);
+    assert!(out.contains("my-app/src/lib.rs:4:"), "{out}");
+    assert_eq!(out.matches("raw-fd-not-closed").count(), 1, "{out}");
+}
+
 #[test]
 fn they_are_used_beside_ours() {
     let tree = Tree::new();

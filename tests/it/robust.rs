@@ -144,7 +144,7 @@ fn very_deep_nesting() {
         ("src/broken.rs", &deep("(", "a", "")),
     ]);
     let report = tree.lint("", &[]);
-    assert_eq!(leaks(&report).len(), 9, "{:?} {:?}", leaks(&report), report.skipped);
+    assert_eq!(leaks(&report).len(), 10, "{:?} {:?}", leaks(&report), report.skipped);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn items_that_are_no_rust() {
     let more = LEAK.replace("leak", "more");
     let text =
         format!("{LEAK}\npub fn broken() {{ let = ; }}\n\nimpl X {{\n{more} fn 3() {{}}\n}}\n");
-    let stray = format!("{LEAK}\n}} fn after() {{}}\n");
+    let stray = format!("{LEAK}\n}} fn after() {{}}\n{LEAK}");
     let tree = tree(&[
         ("Cargo.toml", MANIFEST),
         ("src/lib.rs", &format!("{LEAK}mod parts;\nmod stray;\n")),
@@ -160,12 +160,22 @@ fn items_that_are_no_rust() {
         ("src/stray.rs", &stray),
     ]);
     let report = tree.lint("", &[]);
-    assert_leaks(&report, &[("lib.rs", 2), ("parts.rs", 2), ("parts.rs", 9)]);
+    assert_leaks(
+        &report,
+        &[("lib.rs", 2), ("parts.rs", 2), ("parts.rs", 9), ("stray.rs", 2), ("stray.rs", 7)],
+    );
     let issue = |issue: &poolscan::lint::Issue| {
         format!("{}:{}", issue.path.rsplit('/').next().unwrap(), issue.line)
     };
     let issues: Vec<String> = report.issues.iter().map(issue).collect();
     assert_eq!(issues, ["parts.rs:5", "parts.rs:11", "stray.rs:5"]);
+}
+
+#[test]
+fn a_file_without_one_item() {
+    let tree = tree(&[("Cargo.toml", MANIFEST), ("src/lib.rs", "{ {\n")]);
+    let report = tree.lint("", &[]);
+    assert_eq!((report.stats.files, report.issues.len()), (0, 1));
 }
 
 #[test]

@@ -31,8 +31,31 @@ impl<'a> Builder<'a> {
             return self.call_value(Operand::Ref(self.place_of(local)), args, span);
         }
         let (target, evidence) = self.world.value(path, self.request.scope);
-        let args: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
+        let args: Vec<Operand> = args.iter().map(|&arg| self.argument(arg)).collect();
         self.call_target(target, evidence, path, args, span)
+    }
+
+    /// An argument. A function that makes a value with bounds is given to somebody who calls it:
+    /// `Lazy::new(Client::new)`.
+    fn argument(&mut self, arg: ExprId) -> Operand {
+        let body = self.body();
+        let expr = body.expr(arg);
+        if let ExprKind::Path(path) = &expr.kind
+            && path.as_name().is_none_or(|name| self.find(name).is_none())
+            && let (target @ Target::Api(..), evidence) = self.world.value(path, self.request.scope)
+            && self.makes_bounded(&target)
+        {
+            return self.call_target(target, evidence, path, Vec::new(), expr.span);
+        }
+        self.value(arg)
+    }
+
+    fn makes_bounded(&self, target: &Target) -> bool {
+        let Target::Api(ids, _) = target else { return false };
+        ids.iter().any(|&id| {
+            let fact = &self.world.facts.api(id).fact;
+            fact.finishes.is_some() && !fact.bounds.is_empty()
+        })
     }
 
     /// A call of a function that a path names, with its arguments evaluated.
@@ -180,7 +203,7 @@ impl<'a> Builder<'a> {
         {
             return same;
         }
-        let args: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
+        let args: Vec<Operand> = args.iter().map(|&arg| self.argument(arg)).collect();
         self.run_on_each(&ty, name, &args);
         let generics = generics.iter().map(|ty| self.world.ty(ty, self.request.scope)).collect();
         let moved = !by_ref && !ty.is_ref() && self.moves_receiver(&target, name);
@@ -203,8 +226,10 @@ impl<'a> Builder<'a> {
     }
 
     fn moves_receiver(&self, target: &Target, name: Name) -> bool {
+        if let Some(own) = self.world.own_function(target) {
+            return self.world.receiver_of(own) == Receiver::Value;
+        }
         match target {
-            Target::Own(id) => self.world.receiver_of(*id) == Receiver::Value,
             Target::Api(ids, _) => {
                 name.as_str().starts_with("into_")
                     || ids.iter().any(|&id| {

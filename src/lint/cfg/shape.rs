@@ -173,21 +173,24 @@ impl<'a> Builder<'a> {
         } else {
             Value::Use(value)
         };
-        self.or_nothing(out, value, joined, no, span)
+        // A failure stays the one that it was.
+        let failure = if ty.is_result() { Operand::Ref(place.clone()) } else { nothing() };
+        self.or_else(out, value, failure, (joined, no), span)
     }
 
-    /// Puts the value on this way, and goes on where the other way, which leaves nothing, meets it.
-    fn or_nothing(
+    /// Puts the value on this way, and goes on where the other way meets it, which leaves a failure.
+    fn or_else(
         &mut self,
         out: LocalId,
         value: Value,
-        joined: NodeId,
-        other: Vec<Tail>,
+        failure: Operand,
+        (joined, other): (NodeId, Vec<Tail>),
         span: Span,
     ) -> Operand {
         self.step(NodeKind::Assign { to: Place::of(out), value }, span);
         self.link(joined);
         self.tails = other;
+        self.step(NodeKind::Assign { to: Place::of(out), value: Value::Use(failure) }, span);
         self.link(joined);
         self.resume_if_reached(joined);
         Operand::Move(Place::of(out))
@@ -205,7 +208,7 @@ impl<'a> Builder<'a> {
         self.graph.locals[out.0 as usize].ty = Ty::option(given);
         let value =
             Value::Parts { parts: vec![(Part::Payload, value)], rest: None, written: false };
-        self.or_nothing(out, value, joined, no, span)
+        self.or_else(out, value, nothing(), (joined, no), span)
     }
 
     fn unwrap_or(
@@ -236,4 +239,8 @@ impl<'a> Builder<'a> {
         self.resume_if_reached(joined);
         Operand::Move(Place::of(out))
     }
+}
+
+fn nothing() -> Operand {
+    Operand::Const(Name::new("None"))
 }

@@ -16,6 +16,7 @@ mod held;
 mod late;
 mod must_release;
 mod near;
+mod on_uses;
 mod own_bound;
 mod owner;
 mod peer_wait;

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use crate::catalog::model::{BoundDefault, Engine, Handle};
 use crate::finding::Role;
@@ -17,6 +17,7 @@ use crate::lint::names::FnId;
 use crate::lint::types::{Target, Ty, World};
 
 use super::near::is_near;
+use super::on_uses::{Made, OnUses};
 use super::peer_wait::Search;
 use super::track::moved_on;
 use super::users::{asks_near, users};
@@ -50,23 +51,25 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 }
                 let (later, used) = set_later(checker, site, call.to);
                 // Who gets it may set bounds on each use.
-                let by_users = |name: &str| {
-                    let sets = elsewhere.get_or_init(|| uses_that_set(checker));
-                    !used
-                        && sets.iter().any(|set| set.name == name && set.fits(path.as_str(), class))
+                let made = Made { site, call, path: path.as_str(), class };
+                let by_users = |names: &[&str]| {
+                    let elsewhere = elsewhere.get_or_init(|| OnUses::of(checker));
+                    let search = search.get_or_init(|| Search::new(checker));
+                    elsewhere.silent(checker, search, &made, names).filter(|_| !used)
                 };
                 let outcomes: Vec<_> = rules
                     .iter()
                     .filter(|known| known.rule.class == *class)
                     .map(|&known| {
-                        let mut names = known.rule.when.enough.iter().flatten();
-                        let set = names.clone().find_map(|name| later.get(name.as_str()).copied());
+                        let names = known.rule.when.enough.iter().flatten();
+                        let names: Vec<&str> = names.map(String::as_str).collect();
+                        let set = names.iter().find_map(|name| later.get(*name).copied());
                         let outcome = match set {
                             Some(span) => Outcome::Silent(Reason::Bounded(span)),
-                            None if names.any(|name| by_users(name)) => {
-                                Outcome::Silent(Reason::Context("the package sets it on each use"))
-                            }
-                            None => judge_all(checker, known, site, node, call, &traces),
+                            None => match by_users(&names) {
+                                Some(reason) => Outcome::Silent(Reason::Context(reason)),
+                                None => judge_all(checker, known, site, node, call, &traces),
+                            },
                         };
                         let outcome = match outcome {
                             // A rule about what a deadline does is not answered by one.
@@ -130,50 +133,6 @@ pub(crate) fn built_by(
     trace.place(Place::of(site.graph.result));
     let whole = !trace.unknown && trace.param.is_none() && !trace.bounds.is_empty();
     whole.then(|| (trace.bounds, trace.sets.into_keys().collect()))
-}
-
-/// A bound that the package sets on a use of something, such as `request.timeout(t)`.
-struct Set {
-    /// The type whose method sets it.
-    owner: String,
-    name: String,
-    /// What the package finishes with that type, when it is a builder.
-    finishes: Vec<String>,
-}
-
-impl Set {
-    /// Of the same crate as the call that makes the value, but not of a builder of such values.
-    fn fits(&self, maker: &str, class: &String) -> bool {
-        let krate = |path: &str| path.split("::").next().unwrap_or(path).to_owned();
-        krate(maker) == krate(&self.owner) && !self.finishes.contains(class)
-    }
-}
-
-/// Every type on which the package sets a bound.
-fn uses_that_set(checker: &Checker<'_>) -> Vec<Set> {
-    let mut sets: Vec<Set> = Vec::new();
-    let mut finishes: FxHashMap<String, Vec<String>> = FxHashMap::default();
-    for site in checker.sites {
-        for (_, call) in super::calls(site) {
-            let Target::Api(ids, path) = &call.target else { continue };
-            let Some((owner, _)) = path.as_str().rsplit_once("::") else { continue };
-            for fact in ids.iter().map(|&id| &checker.world.facts.api(id).fact) {
-                if let Some(class) = &fact.finishes {
-                    finishes.entry(owner.to_owned()).or_default().push(class.clone());
-                }
-                for name in &fact.sets {
-                    if !sets.iter().any(|set| set.owner == owner && set.name == *name) {
-                        let (owner, name) = (owner.to_owned(), name.clone());
-                        sets.push(Set { owner, name, finishes: Vec::new() });
-                    }
-                }
-            }
-        }
-    }
-    for set in &mut sets {
-        set.finishes = finishes.get(&set.owner).cloned().unwrap_or_default();
-    }
-    sets
 }
 
 /// Bounds that are set on what the made value is used for: `client.get(url).timeout(t)`; and
@@ -519,10 +478,16 @@ impl<'a> Trace<'a> {
             Value::Use(operand) => match path {
                 // `config.timeout = …`
                 [Part::Field(name)] => self.field(id, name.as_str()),
-                _ => match operand {
-                    Operand::Move(place) | Operand::Ref(place) => self.place(place.clone()),
-                    _ => {}
-                },
+                _ => {
+                    // `config.limits.timeout = …`
+                    if let Some(Part::Field(name)) = path.first() {
+                        self.field(id, name.as_str());
+                    }
+                    match operand {
+                        Operand::Move(place) | Operand::Ref(place) => self.place(place.clone()),
+                        _ => {}
+                    }
+                }
             },
             Value::Parts { parts, rest, written } => {
                 if *written {
@@ -552,8 +517,15 @@ impl<'a> Trace<'a> {
     /// A field of a config struct is set.
     fn field(&mut self, id: NodeId, name: &str) {
         let graph = &self.site.graph;
-        let NodeKind::Assign { to, .. } = &graph.node(id).kind else { return };
-        let ty = graph.local(to.local).ty.clone();
+        let local = match &graph.node(id).kind {
+            NodeKind::Assign { to, .. } => Some(to.local),
+            NodeKind::Call(call) => {
+                call.receiver.as_ref().and_then(Operand::place).map(|on| on.local)
+            }
+            _ => None,
+        };
+        let Some(local) = local else { return };
+        let ty = graph.local(local).ty.clone();
         if let Ty::Foreign(path, _) = ty.bare()
             && let Some(fact) = self.world.facts.type_fact(*path)
             && let Some(bound) = fact.fields.get(name)
@@ -630,6 +602,12 @@ impl<'a> Trace<'a> {
             .and_then(Operand::place)
             .is_some_and(|place| place.local == local);
         if by_receiver {
+            // `config.limits.get_or_insert_default()`
+            if let Some(Part::Field(name)) =
+                call.receiver.as_ref().and_then(Operand::place).and_then(|on| on.path.first())
+            {
+                self.field(id, name.as_str());
+            }
             self.chained(call.to);
         }
         // Lent to somebody who may set anything. What is moved away is another value's story.

@@ -52,7 +52,8 @@ fn methods(checker: &Checker<'_>, ty: Name) -> Vec<Name> {
     names
 }
 
-fn type_name(site: &Site, local: LocalId) -> Option<Name> {
+/// The path of the type of a value, or of what it gives when it is awaited and opened.
+pub(super) fn type_name(site: &Site, local: LocalId) -> Option<Name> {
     let ty = site.graph.local(local).ty.yielded();
     ty.payload().path().or_else(|| ty.path())
 }

@@ -22,12 +22,16 @@ impl Walk<'_> {
                 (holds != state.empty.contains(place)).then_some(state)
             }
             Test::Success(place) => {
+                if !self.agrees(place, holds, &state) {
+                    return None;
+                }
                 let inside = place.part(Part::Payload);
                 let failed_means_gone =
                     hold::touches(&state.held, &inside) || state.status.contains(place);
                 if !holds && (failed_means_gone || self.is_present(place, &state)) {
                     return None;
                 }
+                let state = self.remembering(place, holds, state);
                 self.judge_lent(place, !holds, state)
             }
             Test::Null(place) if state.lent.contains(place) => self.judge_lent(place, holds, state),

@@ -12,6 +12,7 @@ use crate::lint::names::{FileId, FnId, Shape, TypeId};
 use crate::lint::types::{Target, Ty, World, is_same_pointer};
 
 use super::hold::{self, Holders};
+use super::told;
 use super::{Escape, Fate, How, Loss, ParamFate, Summaries};
 
 /// Where an obligation begins.
@@ -47,13 +48,17 @@ pub(super) struct State {
     pub(super) polled: Holders,
     /// What was, and is `None`.
     pub(super) empty: Holders,
+    /// The last Result or Option that was asked how it went, and what it told: asked again, it
+    /// tells the same.
+    pub(super) told: Option<(Place, bool)>,
 }
 
 impl State {
     /// The locals that it is about.
     pub(super) fn locals(&self) -> impl Iterator<Item = LocalId> {
         let places = self.held.iter().chain(&self.status).chain(&self.lent);
-        places.chain(&self.polled).chain(&self.empty).map(|place| place.local)
+        let told = self.told.iter().map(|(place, _)| place);
+        places.chain(&self.polled).chain(&self.empty).chain(told).map(|place| place.local)
     }
 }
 
@@ -100,6 +105,7 @@ pub(crate) fn follow(site: &Site, summaries: &Summaries<'_>, start: &Start<'_>) 
         lent: Vec::new(),
         polled: Vec::new(),
         empty: Vec::new(),
+        told: None,
     };
     let mut seen: FxHashSet<(NodeId, State)> = FxHashSet::default();
     let mut stack: Vec<(NodeId, State)> =
@@ -163,7 +169,8 @@ impl Walk<'_> {
             };
             let [(_, next)] = node.next.as_slice() else { return id };
             let about = |local: LocalId| local == made || node.kind.uses(local);
-            if id == self.start.node || state.locals().any(about) {
+            let tells = state.told.is_some() && told::success(&node.kind).is_some();
+            if id == self.start.node || tells || state.locals().any(about) {
                 return id;
             }
             id = *next;
@@ -199,6 +206,7 @@ impl Walk<'_> {
     fn step(&mut self, id: NodeId, mut state: State) -> Step {
         let graph = self.graph;
         let node = graph.node(id);
+        self.keep_told(id, &mut state);
         match &node.kind {
             NodeKind::Join | NodeKind::Branch(_) => Step::On(state),
             NodeKind::Assign { to, value } => self.assign(id, state, to, value),

@@ -7,6 +7,7 @@ mod hold;
 mod polled;
 mod status;
 mod summary;
+mod told;
 
 use crate::lint::cfg::NodeId;
 use crate::lint::ir::Span;

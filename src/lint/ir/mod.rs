@@ -96,3 +96,10 @@ pub(crate) struct File {
     /// Parts that could not be parsed: where, and why.
     pub(crate) broken: Vec<(Span, String)>,
 }
+
+impl File {
+    /// Whether there was something to be parsed, and nothing could be.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.items.is_empty() && !self.broken.is_empty()
+    }
+}

@@ -10,7 +10,7 @@ use crate::lint::ir::{
     BlockKind, Branch, ExprId, ExprKind, Item, Lit, MacroBody, MacroDef, Name, Span,
 };
 
-use super::{Lowering, attrs, expr, name, path, span};
+use super::{Lowering, attrs, expr, json, name, path, span};
 
 /// Names kept of a macro that is not understood.
 const NAMES: usize = 4096;
@@ -42,6 +42,10 @@ impl Lowering<'_> {
             Some(MacroGrammar::Block) => return self.macro_block(mac, at),
             Some(MacroGrammar::Defer) => self.defer(mac, at),
             Some(MacroGrammar::Items) => None,
+            Some(MacroGrammar::Json) => json::expressions(&mac.tokens).map(|values| {
+                let args = self.list(&values);
+                MacroBody::Known { grammar: MacroGrammar::Format, args }
+            }),
             Some(grammar) => self.known(grammar, &mac.tokens),
             None => self.unknown(&mac.tokens),
         };

@@ -5,12 +5,14 @@ mod blank;
 mod depth;
 mod expr;
 mod item;
+mod json;
 mod lex;
 mod lines;
 mod macros;
 mod parse;
 mod pat;
 mod path;
+mod pieces;
 
 use rustc_hash::FxHashMap;
 

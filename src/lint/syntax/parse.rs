@@ -7,6 +7,7 @@ use syn::{Attribute, ImplItem, Item, TraitItem};
 use crate::lint::ir::Span;
 
 use super::blank::without_tests;
+use super::pieces::readable;
 use super::span;
 
 /// What could be parsed of a file.
@@ -29,8 +30,26 @@ pub(super) fn whole(source: &str) -> Parsed {
     let text = blanked.as_deref().unwrap_or(source);
     match syn::parse_file(text) {
         Ok(file) => Parsed { attrs: file.attrs, items: file.items, broken: Vec::new() },
-        Err(error) => piecewise(text, &error),
+        Err(error) => match text.parse() {
+            Ok(tokens) => piecewise(tokens),
+            Err(_) => unbalanced(text, &error),
+        },
     }
+}
+
+/// A text that cannot be cut into tokens: what is left without the pieces that do not let it.
+fn unbalanced(text: &str, whole: &syn::Error) -> Parsed {
+    let (text, broken) = readable(text);
+    let mut parsed = match text.parse() {
+        Ok(tokens) => piecewise(tokens),
+        Err(_) => Parsed {
+            attrs: Vec::new(),
+            items: Vec::new(),
+            broken: vec![(span(whole.span()), whole.to_string())],
+        },
+    };
+    parsed.broken.extend(broken);
+    parsed
 }
 
 /// The text with its shebang line blanked out, if it has one.
@@ -43,12 +62,8 @@ fn without_shebang(source: &str) -> Option<String> {
     Some(format!("{}{}", " ".repeat(line), &source[line..]))
 }
 
-fn piecewise(text: &str, whole: &syn::Error) -> Parsed {
+fn piecewise(tokens: TokenStream) -> Parsed {
     let mut parsed = Parsed { attrs: Vec::new(), items: Vec::new(), broken: Vec::new() };
-    let Ok(tokens) = text.parse::<TokenStream>() else {
-        parsed.broken.push((span(whole.span()), whole.to_string()));
-        return parsed;
-    };
     let (attrs, items, broken) = (&mut parsed.attrs, &mut parsed.items, &mut parsed.broken);
     let read = |input: ParseStream<'_>| {
         *attrs = input.call(Attribute::parse_inner).unwrap_or_default();

@@ -5,6 +5,7 @@ use crate::lint::facts::Facts;
 use crate::lint::ir::{Name, Path, Receiver, TypeRef};
 use crate::lint::names::{Def, FnId, ModId, Names, Resolution, Shape, Space, StaticId, TypeId};
 
+use super::written::Written;
 use super::{Ty, known};
 
 /// How sure it is what a call is.
@@ -45,6 +46,7 @@ pub(crate) enum Target {
 pub(crate) struct World<'a> {
     pub(crate) names: &'a Names,
     pub(crate) facts: &'a Facts<'a>,
+    pub(crate) written: Written,
 }
 
 /// Where a path or type is written.
@@ -213,7 +215,7 @@ impl<'a> World<'a> {
             match &ty {
                 Ty::Own(id, _) => {
                     if let Some(found) = self.own_method(*id, name) {
-                        return (Target::Own(found), Evidence::Resolved);
+                        return (self.written.target(found), Evidence::Resolved);
                     }
                 }
                 Ty::Foreign(path, _) => {
@@ -226,7 +228,7 @@ impl<'a> World<'a> {
                         match ty {
                             Ty::Own(id, _) => {
                                 if let Some(found) = self.own_method(*id, name) {
-                                    return (Target::Own(found), Evidence::Resolved);
+                                    return (self.written.target(found), Evidence::Resolved);
                                 }
                             }
                             Ty::Foreign(path, _) => {
@@ -247,7 +249,7 @@ impl<'a> World<'a> {
             return (Target::Shape(name), Evidence::Resolved);
         }
         match self.extension(receiver, name) {
-            Some(found) => (Target::Own(found), Evidence::Resolved),
+            Some(found) => (self.written.target(found), Evidence::Resolved),
             None => self.by_name(receiver, name),
         }
     }
@@ -347,7 +349,7 @@ impl<'a> World<'a> {
         }
         match self.names.resolve(scope.module, &segments, path.global, Space::Value) {
             Resolution::Own(Def::Fn(id), rest) if rest.is_empty() => {
-                (Target::Own(id), Evidence::Resolved)
+                (self.written.target(id), Evidence::Resolved)
             }
             Resolution::Own(Def::Static(id), rest) if rest.is_empty() => {
                 (Target::Static(id), Evidence::Resolved)
@@ -432,7 +434,7 @@ impl<'a> World<'a> {
         match ty.bare() {
             Ty::Own(id, _) => {
                 if let Some(found) = self.own_method(*id, name) {
-                    return (Target::Own(found), Evidence::Resolved);
+                    return (self.written.target(found), Evidence::Resolved);
                 }
                 if let Shape::Enum(variants) = &self.names.type_def(*id).shape
                     && variants.iter().any(|variant| variant.name == name)
@@ -458,7 +460,7 @@ impl<'a> World<'a> {
                     _ => None,
                 });
                 match found {
-                    Some(found) => (Target::Own(found), Evidence::Resolved),
+                    Some(found) => (self.written.target(found), Evidence::Resolved),
                     None => self.by_name(ty, name),
                 }
             }
@@ -473,9 +475,10 @@ impl<'a> World<'a> {
                 let written = ids.iter().find_map(|&id| self.facts.api(id).returns.as_ref());
                 // The receiver may be reached through pointers; its own type counts.
                 let owner = self.owner_of(receiver, *path);
-                match written {
-                    Some(text) => known::of_text(text, &owner, args),
-                    None => Ty::Unknown,
+                match (written, self.written.function(*path)) {
+                    (Some(text), _) => known::of_text(text, &owner, args),
+                    (None, Some(own)) => self.returns(&Target::Own(own), receiver, args),
+                    (None, None) => Ty::Unknown,
                 }
             }
             Target::Own(id) => {
@@ -573,6 +576,15 @@ impl<'a> World<'a> {
                 known::foreign(Name::new(owner), Vec::new())
             }
             _ => receiver.clone(),
+        }
+    }
+
+    /// The function of the package that a call leads to, be there facts about it or not.
+    pub(crate) fn own_function(&self, target: &Target) -> Option<FnId> {
+        match target {
+            Target::Own(id) => Some(*id),
+            Target::Api(_, path) => self.written.function(*path),
+            _ => None,
         }
     }
 

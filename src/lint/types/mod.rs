@@ -6,6 +6,7 @@ mod params;
 mod reach;
 mod transaction;
 mod variant;
+mod written;
 
 use super::ir::Name;
 use super::names::TypeId;
@@ -13,6 +14,7 @@ use super::names::TypeId;
 pub(crate) use known::is_same_pointer;
 pub(crate) use lookup::{Evidence, Scope, Target, World, is_type_name};
 pub(crate) use transaction::{CLASS as OWN_TRANSACTION, held};
+pub(crate) use written::Written;
 
 /// What is known about the type of a value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
