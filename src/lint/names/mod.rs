@@ -8,6 +8,8 @@ mod offers;
 mod renamed;
 mod resolve;
 mod stand_in;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use rustc_hash::FxHashMap;
