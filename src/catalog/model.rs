@@ -613,6 +613,9 @@ pub struct When {
     /// `offered`.
     #[serde(default)]
     pub milder_within: Vec<Context>,
+    /// One degree lower in functions with one of these words in their names: it is meant there.
+    #[serde(default)]
+    pub milder_named: Vec<String>,
     /// unset-bound: one degree lower where one of these bounds is set by hand.
     #[serde(default)]
     pub milder_with: Vec<String>,

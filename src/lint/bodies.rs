@@ -60,8 +60,9 @@ impl<'a> Bodies<'a> {
             return known.clone();
         }
         let function = self.world.names.function(id);
+        let head = self.world.scope(id);
         let site = function.body.map(|body| {
-            let graph = self.graph(function.file, body, self.world.scope(id), None);
+            let graph = self.graph(function.file, body, self.world.body_scope(id), head, None);
             let file = function.file;
             Rc::new(Site { graph, file, function: Some(id), of_static: None, parent: None })
         });
@@ -73,7 +74,7 @@ impl<'a> Bodies<'a> {
     pub(crate) fn of_static(&self, id: StaticId) -> Option<Rc<Site>> {
         let def = &self.world.names.statics[id.0 as usize];
         let scope = World::module_scope(def.module);
-        let graph = self.graph(def.file, def.body?, scope, None);
+        let graph = self.graph(def.file, def.body?, scope, scope, None);
         let file = def.file;
         Some(Rc::new(Site { graph, file, function: None, of_static: Some(id), parent: None }))
     }
@@ -98,12 +99,12 @@ impl<'a> Bodies<'a> {
             return Rc::clone(known);
         }
         let scope = match (around.function, around.of_static) {
-            (Some(id), _) => self.world.scope(id),
+            (Some(id), _) => self.world.body_scope(id),
             (None, Some(id)) => World::module_scope(self.world.names.statics[id.0 as usize].module),
             (None, None) => return Rc::clone(around),
         };
         let site = Rc::new(Site {
-            graph: self.graph(around.file, nested.body, scope, Some(nested)),
+            graph: self.graph(around.file, nested.body, scope, scope, Some(nested)),
             file: around.file,
             function: around.function,
             of_static: around.of_static,
@@ -118,12 +119,22 @@ impl<'a> Bodies<'a> {
         file: FileId,
         body: BodyId,
         scope: Scope<'a>,
+        head: Scope<'a>,
         nested: Option<&cfg::Nested>,
     ) -> Graph {
         let early_temporaries = self.early_temporaries;
         let world = self.world;
         let (outer, params): (&[(Name, Ty)], &[Ty]) =
             nested.map_or((&[], &[]), |nested| (&nested.outer, &nested.params));
-        cfg::build(cfg::Request { world, file, body, scope, outer, params, early_temporaries })
+        cfg::build(cfg::Request {
+            world,
+            file,
+            body,
+            scope,
+            head,
+            outer,
+            params,
+            early_temporaries,
+        })
     }
 }

@@ -92,6 +92,9 @@ pub(crate) fn analyse<'r>(
         let summaries = Summaries::new(&world, &bodies);
         let count = sites.len() as u64;
         let mut checker = Checker::new(&bodies, &summaries, rules, &sites);
+        if purpose == Some(Purpose::Commands) {
+            checker.take_for_commands();
+        }
         if reported {
             checker.run();
         } else {
@@ -128,7 +131,9 @@ fn heed_purpose(names: &Names, purpose: Option<Purpose>, candidates: &mut [Candi
         reported.milder = reported.milder.or_else(|| match purpose {
             Some(Purpose::Tests) => Some("the package is there for tests"),
             Some(Purpose::Builds) => Some("the package is there for builds"),
-            None => aside().then_some("by its name it is there for tests"),
+            Some(Purpose::Commands) | None => {
+                aside().then_some("by its name it is there for tests")
+            }
         });
     }
 }

@@ -570,10 +570,15 @@ struct Unread {
     issue: Option<Issue>,
 }
 
-/// The purpose that counts: what is for builds may have a program that serves, such as a cache.
+/// The purpose that counts: what is for builds may have a program that serves, such as a cache, and
+/// a library without a program is for whoever uses it.
 fn of_whom(package: &Package) -> Option<Purpose> {
     let has_program = package.targets.iter().any(|target| target.kind == TargetKind::Bin);
-    package.purpose.filter(|purpose| *purpose == Purpose::Tests || !has_program)
+    package.purpose.filter(|purpose| match purpose {
+        Purpose::Tests => true,
+        Purpose::Builds => !has_program,
+        Purpose::Commands => has_program,
+    })
 }
 
 fn root(target: &Target) -> Root {

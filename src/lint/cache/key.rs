@@ -78,6 +78,7 @@ impl Key {
             None => "",
             Some(Purpose::Tests) => "tests",
             Some(Purpose::Builds) => "builds",
+            Some(Purpose::Commands) => "commands",
         });
     }
 

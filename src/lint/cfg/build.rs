@@ -18,6 +18,8 @@ pub(crate) struct Request<'a> {
     pub(crate) file: FileId,
     pub(crate) body: BodyId,
     pub(crate) scope: Scope<'a>,
+    /// Where the parameters are written: those of a function do not see the items in its body.
+    pub(crate) head: Scope<'a>,
     /// Variables of the bodies around, with their types.
     pub(crate) outer: &'a [(Name, Ty)],
     /// Types of parameters that are written without one.
@@ -114,7 +116,7 @@ pub(crate) fn build(request: Request<'_>) -> Graph {
     builder.frames.push(Frame { body, result, back: None, depth: 1 });
     builder.scopes.push(Vec::new());
     for (number, param) in body.params.iter().enumerate() {
-        let ty = match builder.world.ty(&param.ty, request.scope) {
+        let ty = match builder.world.ty(&param.ty, request.head) {
             Ty::Unknown => request.params.get(number).cloned().unwrap_or_default(),
             written => written,
         };

@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 use crate::catalog::model::Engine;
 use crate::finding::Role;
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{LocalId, LocalKind, NodeId, NodeKind, Part, Place, Value};
+use crate::lint::cfg::{Exit, Graph, LocalId, LocalKind, NodeId, NodeKind, Part, Place, Value};
 use crate::lint::flow::Holders;
 use crate::lint::ir::{BlockKind, Body, ExprKind, PatKind, Span, Stmt};
 use crate::lint::names::FnId;
@@ -17,6 +17,12 @@ use super::{Checker, Outcome, Reason, Reported, classes_of, context, item, makes
 
 /// The class of any lock guard.
 const GUARD: &str = "guard";
+
+/// The class of what a semaphore gives.
+const PERMIT: &str = "permit";
+
+/// How methods begin that do not wait for their turn.
+const TRY: &str = "try_";
 
 /// How names of locks end.
 const LOCKS: [&str; 2] = ["lock", "mutex"];
@@ -52,11 +58,19 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     Err(Reason::Context("it came in by an argument"))
                 } else {
                     let own = matches!(call.target, Target::Own(_));
-                    match own && !is_let_go(checker, site, id) {
+                    let let_go = is_let_go(checker, site, id);
+                    let asks = matches!(class.as_str(), GUARD | PERMIT)
+                        && call.name.as_str().starts_with(TRY);
+                    match (own || asks) && !let_go {
+                        true if asks => Err(Reason::Context("it only asks whether it is free")),
                         true => Err(Reason::Context("it may be called for what else it does")),
                         false => dropped_at_once(checker, site, id, held, with, own),
                     }
                 };
+                let judged = judged.and_then(|end| match goes_on(&site.graph, end) {
+                    true => Ok(end),
+                    false => Err(Reason::ProcessEnds),
+                });
                 let judged = judged.and_then(|end| match stands_alone(checker, site, taken) {
                     true => {
                         Err(Reason::Context("its block does nothing else: it waits on purpose"))
@@ -106,6 +120,26 @@ fn named_lock(checker: &Checker<'_>, site: &Site, id: NodeId) -> Option<Place> {
         && LOCKS.iter().any(|end| name.ends_with(end))
         && is_let_go(checker, site, id);
     fits.then(|| to.clone())
+}
+
+/// Whether a way from a step leads to anything but a panic.
+fn goes_on(graph: &Graph, from: NodeId) -> bool {
+    let mut seen: FxHashSet<NodeId> = FxHashSet::default();
+    let mut stack = vec![from];
+    while let Some(id) = stack.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let node = graph.node(id);
+        match node.kind {
+            NodeKind::Exit(Exit::Never) => {}
+            NodeKind::Exit(_) => return true,
+            // Round and round is a way, too.
+            _ if node.inside.is_some() => return true,
+            _ => stack.extend(node.next.iter().map(|&(_, next)| next)),
+        }
+    }
+    false
 }
 
 /// Whether a call of this class stands in the same file.

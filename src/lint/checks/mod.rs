@@ -38,6 +38,7 @@ use crate::catalog::model::Engine;
 use crate::finding::{Region, Role};
 
 use callers::Callers;
+use reach::Reach;
 
 use super::bodies::{Bodies, Site};
 use super::cfg::{Call, NodeId};
@@ -159,6 +160,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) candidates: Vec<Candidate<'a>>,
     /// What functions give their callers to look after.
     pub(crate) fresh: Fresh,
+    /// Whether the package is there for commands that somebody waits for.
+    of_commands: bool,
     /// Looked up once for all engines.
     callers: Rc<Callers<'a>>,
 }
@@ -174,7 +177,13 @@ impl<'a> Checker<'a> {
         let world = bodies.world;
         let callers = Rc::new(Callers::new(world, bodies));
         let (candidates, fresh) = (Vec::new(), Fresh::default());
-        Self { world, bodies, summaries, rules, sites, candidates, fresh, callers }
+        let of_commands = false;
+        Self { world, bodies, summaries, rules, sites, candidates, fresh, of_commands, callers }
+    }
+
+    /// Takes the package for one of commands that somebody waits for, unless it serves others itself.
+    pub(crate) fn take_for_commands(&mut self) {
+        self.of_commands = !self.sites.iter().any(|site| makes(self, site, "accept"));
     }
 
     /// Looks only for what functions give their callers to look after.
@@ -225,7 +234,19 @@ impl<'a> Checker<'a> {
             let here = [(Rc::clone(site), node)];
             let places = reported.used.as_deref().unwrap_or(&here);
             let reach = places.iter().map(|(site, node)| self.callers.reach(site, *node)).max();
+            let reach = reach.map(|reach| match reach {
+                Reach::Offered | Reach::Unseen if self.of_commands => Reach::Command,
+                other => other,
+            });
             reported.milder = reach.and_then(|reach| reach.milder(milder));
+        }
+        if let Outcome::Reported(reported) = &mut outcome
+            && let Some(id) = site.function
+        {
+            let name = self.world.names.function(id).name.as_str();
+            let words = &rule.rule.when.milder_named;
+            let named = name.split('_').any(|word| words.iter().any(|known| known == word));
+            reported.milder = reported.milder.or(named.then_some("its name says that it is meant"));
         }
         let (file, function) = (site.file, site.function);
         let span = site.graph.node(node).span;

@@ -194,7 +194,7 @@ fn made(world: &World<'_>, id: FnId, path: &Path) -> Option<TypeId> {
     if path.as_name().is_some_and(|name| name.as_str() == "Self") {
         return world.names.function(id).of_type;
     }
-    match world.names.def(world.names.function(id).module, path, Space::Type) {
+    match world.names.def(world.names.function(id).inside, path, Space::Type) {
         Some(Def::Type(id)) => Some(id),
         _ => None,
     }

@@ -80,7 +80,7 @@ impl<'a> Spot<'a> {
     ) -> Option<Self> {
         let names = world.names;
         let (top, module) = match function {
-            Some(id) => (bodies.of_function(id)?, names.function(id).module),
+            Some(id) => (bodies.of_function(id)?, names.function(id).inside),
             None => {
                 let of_static = |(_, def): &(u32, &super::names::StaticDef)| {
                     let lowered = &names.source(file).file.bodies;

@@ -81,7 +81,7 @@ struct Work<'w, 'a> {
 impl Work<'_, '_> {
     fn is_offered(&self, module: ModId) -> bool {
         let module = self.world.names.module(module);
-        module.side == Side::Lib && !module.test
+        module.side == Side::Lib && !module.test && !module.in_body
     }
 
     /// The path of a function that users may call: a public one, or one of a trait.

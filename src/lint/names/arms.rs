@@ -64,6 +64,8 @@ impl Names {
         while left != right {
             let (one, other) = (self.module(left), self.module(right));
             match (one.parent, other.parent) {
+                // Two bodies share nothing.
+                _ if one.in_body || other.in_body => return false,
                 (Some(up), Some(beside)) if one.name == other.name => (left, right) = (up, beside),
                 _ => return false,
             }

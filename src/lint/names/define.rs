@@ -148,9 +148,10 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
             let mut function = blank(names, module, item.name, signature);
             function.macro_idents = lowered.idents;
             names.fns.push(function);
-            // `macro_rules!` is seen from all over the crate, near enough.
-            let root = names.module(module).root.0 as usize;
-            for at in [at, root] {
+            // `macro_rules!` outside of bodies is seen from all over the crate, near enough.
+            let of = names.module(module);
+            let root = (!of.in_body).then_some(of.root.0 as usize);
+            for at in std::iter::once(at).chain(root) {
                 let macros = names.modules[at].names.entry((Space::Macro, item.name)).or_default();
                 macros.push(Def::Macro(id));
             }
@@ -162,6 +163,7 @@ fn blank(names: &Names, module: ModId, name: Name, sig: Signature) -> Function {
     Function {
         name,
         module,
+        inside: module,
         file: names.module(module).file,
         body: None,
         sig,
@@ -212,19 +214,33 @@ fn function(names: &mut Names, module: ModId, item: Item, owner: &Owner) -> Opti
     function.public = item.public;
     function.test |= item.attrs.test_only;
     function.attributes = item.attrs.paths;
-    let file = function.file;
+    let (file, test) = (function.file, function.test);
     names.fns.push(function);
     names.by_name.entry(item.name).or_default().push(id);
-    if let Some(body) = body {
-        claim_bodies(names, module, file.0 as usize, body, id);
+    let Some(body) = body else { return Some(id) };
+    let mut nested = Vec::new();
+    claim_bodies(names, file.0 as usize, body, id, &mut nested);
+    if !nested.is_empty() {
+        let side = names.module(module).side;
+        let inside = names.add_module(item.name, Some(module), file, side, test);
+        names.modules[inside.0 as usize].in_body = true;
+        names.fns[id.0 as usize].inside = inside;
+        let first = names.fns.len();
+        for nested in nested {
+            self::item(names, inside, nested);
+        }
+        for function in &mut names.fns[first..] {
+            function.within.get_or_insert(id);
+        }
     }
     Some(id)
 }
 
-/// Notes whose body this is, for the bodies inside as well, and registers nested items.
-fn claim_bodies(names: &mut Names, module: ModId, file: usize, body: BodyId, id: FnId) {
-    let mut nested = Vec::new();
+/// Notes whose body this is, for the bodies inside as well, and takes the items out of them: those
+/// of all its blocks and closures share a scope, near enough.
+fn claim_bodies(names: &mut Names, file: usize, body: BodyId, id: FnId, nested: &mut Vec<Item>) {
     let mut inner = Vec::new();
+    let mut items = Vec::new();
     let lowered = &mut names.sources[file].file.bodies;
     if let Some(body) = lowered.get_mut(body.0 as usize) {
         for expr in &mut body.exprs {
@@ -233,7 +249,7 @@ fn claim_bodies(names: &mut Names, module: ModId, file: usize, body: BodyId, id:
                     let mut kept = Vec::with_capacity(stmts.len());
                     for stmt in std::mem::take(stmts) {
                         match stmt {
-                            Stmt::Item(item) => nested.push(*item),
+                            Stmt::Item(item) => items.push(*item),
                             other => kept.push(other),
                         }
                     }
@@ -247,16 +263,9 @@ fn claim_bodies(names: &mut Names, module: ModId, file: usize, body: BodyId, id:
     }
     names.body_fns[file].insert(body, id);
     for body in inner {
-        claim_bodies(names, module, file, body, id);
+        claim_bodies(names, file, body, id, nested);
     }
-    // Items in a body are seen from all over the module: near enough, and names rarely clash.
-    let first = names.fns.len();
-    for nested in nested {
-        item(names, module, nested);
-    }
-    for function in &mut names.fns[first..] {
-        function.within.get_or_insert(id);
-    }
+    nested.append(&mut items);
 }
 
 /// Joins methods and associated types to the types of the package that they are

@@ -8,6 +8,8 @@ mod offers;
 mod renamed;
 mod resolve;
 mod stand_in;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use rustc_hash::FxHashMap;
@@ -91,6 +93,8 @@ pub(crate) struct Module {
     pub(crate) file: FileId,
     pub(crate) side: Side,
     pub(crate) test: bool,
+    /// Items of a function's body: names that are not among them mean what they mean around it.
+    pub(crate) in_body: bool,
     /// Declared with `pub`.
     public: bool,
     names: FxHashMap<(Space, Name), Vec<Def>>,
@@ -105,6 +109,8 @@ pub(crate) struct Module {
 pub(crate) struct Function {
     pub(crate) name: Name,
     pub(crate) module: ModId,
+    /// Where names in its body are looked for first: a module of its own if it has items.
+    pub(crate) inside: ModId,
     pub(crate) file: FileId,
     pub(crate) body: Option<BodyId>,
     /// Where it is declared among the items of its file.
@@ -273,6 +279,46 @@ impl Names {
         self.modules.iter().any(|module| module.file == file && module.side == Side::Orphan)
     }
 
+    fn add_module(
+        &mut self,
+        name: Name,
+        parent: Option<ModId>,
+        file: FileId,
+        side: Side,
+        test: bool,
+    ) -> ModId {
+        let id = ModId(u32::try_from(self.modules.len()).unwrap_or(u32::MAX));
+        let root = parent.map_or(id, |parent| self.module(parent).root);
+        self.modules.push(Module {
+            name,
+            parent,
+            root,
+            file,
+            side,
+            test,
+            in_body: false,
+            public: false,
+            names: FxHashMap::default(),
+            imports: FxHashMap::default(),
+            globs: Vec::new(),
+            externs: FxHashMap::default(),
+        });
+        id
+    }
+
+    /// The module itself, and around the items of a body those that a name is looked for in after.
+    fn outwards(&self, module: ModId) -> impl Iterator<Item = ModId> {
+        std::iter::successors(Some(module), |&at| {
+            let at = self.module(at);
+            at.parent.filter(|_| at.in_body)
+        })
+    }
+
+    /// The module of the source that items of a body are in.
+    fn named(&self, module: ModId) -> ModId {
+        self.outwards(module).last().unwrap_or(module)
+    }
+
     /// `module::Type::function`, as shown.
     pub(crate) fn qualified(&self, id: FnId) -> String {
         let function = self.function(id);
@@ -292,7 +338,7 @@ impl Names {
         let mut parts = Vec::new();
         let mut at = self.module(id);
         while let Some(parent) = at.parent {
-            parts.push(at.name.as_str());
+            parts.extend((!at.in_body).then_some(at.name.as_str()));
             at = self.module(parent);
         }
         parts.reverse();

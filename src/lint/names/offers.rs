@@ -32,6 +32,9 @@ impl Names {
 
     /// Whether public modules, or a public `use`, lead to a public item.
     fn is_reachable(&self, name: Name, module: ModId) -> bool {
+        if self.module(module).in_body {
+            return false;
+        }
         let ways = std::iter::successors(Some(module), |&at| self.module(at).parent);
         ways.clone().all(|at| self.module(at).parent.is_none() || self.module(at).public)
             || self.is_reexported(name, &ways.collect::<Vec<_>>())

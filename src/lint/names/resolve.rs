@@ -86,16 +86,18 @@ impl Names {
         let here = self.module(module);
         match first.as_str() {
             "crate" | "$crate" => return self.inside(here.root, rest, space, hops),
-            "self" => return self.inside(module, rest, space, hops),
+            "self" => return self.inside(self.named(module), rest, space, hops),
             "super" => {
-                let parent = here.parent.unwrap_or(module);
+                let named = self.named(module);
+                let parent = self.module(named).parent.unwrap_or(named);
                 // Each further `super` is seen from there.
                 return self.walk(parent, &prefixed_self(rest), false, space, hops - 1);
             }
             _ => {}
         }
         let start = if global { here.root } else { module };
-        self.first(start, first, rest, space, hops)
+        self.outwards(start)
+            .find_map(|at| self.first(at, first, rest, space, hops))
             .unwrap_or_else(|| self.foreign(module, segments))
     }
 
@@ -260,13 +262,13 @@ impl Names {
     }
 
     /// Where a function must come from that nothing in the package is called like: the one crate of
-    /// which the module has a glob. Those of std have known functions, or types and traits alone.
+    /// which there is a glob in the module, or in a body around. Those of std have known functions, or types and traits alone.
     pub(crate) fn left_over(&self, module: ModId, name: Name) -> Option<Vec<Name>> {
         if self.by_name.contains_key(&name) || !name.as_str().starts_with(char::is_lowercase) {
             return None;
         }
         let mut found: Option<Vec<Name>> = None;
-        let mut seen = vec![module];
+        let mut seen: Vec<ModId> = self.outwards(module).collect();
         let mut next = 0;
         while let Some(&at) = seen.get(next) {
             next += 1;
@@ -300,8 +302,12 @@ impl Names {
             Some("crate" | "self" | "super" | "$crate") => {
                 self.walk(module, &import.path, import.global, space, hops - 1)
             }
-            // `use name::…` where the module declares that very import: the crate is meant.
+            // `use name::…` where the module declares that very import: the crate is meant, or in a
+            // body what the name is around it.
             Some(_) if import.path.first() == Some(&import.name) && !import.glob => {
+                if let Some(around) = self.outwards(start).nth(1) {
+                    return self.walk(around, &import.path, import.global, space, hops - 1);
+                }
                 if import.path.len() == 1 || !self.declares(start, import.path[0]) {
                     return self.foreign(module, &import.path);
                 }

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::lint::ir::{Item, ItemKind, Name};
 
-use super::{Def, FileId, ModId, Module, Names, Side, Source, Space};
+use super::{Def, FileId, ModId, Names, Side, Source, Space};
 
 /// The root file of a target.
 #[derive(Debug, Clone)]
@@ -80,34 +80,9 @@ pub(crate) fn build(sources: Vec<Source>, around: &Surroundings) -> Names {
 
 impl Builder {
     fn root(&mut self, file: FileId, side: Side, name: &str, folder: PathBuf) -> ModId {
-        let id = self.module(Name::new(name), None, file, side, side == Side::Aside);
+        let test = side == Side::Aside;
+        let id = self.names.add_module(Name::new(name), None, file, side, test);
         self.fill_file(id, file, &folder);
-        id
-    }
-
-    fn module(
-        &mut self,
-        name: Name,
-        parent: Option<ModId>,
-        file: FileId,
-        side: Side,
-        test: bool,
-    ) -> ModId {
-        let id = ModId(u32::try_from(self.names.modules.len()).unwrap_or(u32::MAX));
-        let root = parent.map_or(id, |parent| self.names.module(parent).root);
-        self.names.modules.push(Module {
-            name,
-            parent,
-            root,
-            file,
-            side,
-            test,
-            public: false,
-            names: FxHashMap::default(),
-            imports: FxHashMap::default(),
-            globs: Vec::new(),
-            externs: FxHashMap::default(),
-        });
         id
     }
 
@@ -130,7 +105,7 @@ impl Builder {
             };
             match item.kind {
                 ItemKind::Mod(module) => {
-                    let child = self.module(item.name, Some(id), file, side, test);
+                    let child = self.names.add_module(item.name, Some(id), file, side, test);
                     self.names.modules[child.0 as usize].public = item.public;
                     self.declare(id, Space::Type, item.name, Def::Mod(child));
                     match module.items {

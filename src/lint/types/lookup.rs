@@ -69,7 +69,7 @@ pub(super) const DEPTH: u32 = 12;
 pub(super) const BOUNDS: u32 = 4;
 
 impl<'a> World<'a> {
-    /// The scope of a function.
+    /// The scope that the signature of a function is written in.
     pub(crate) fn scope(&self, id: FnId) -> Scope<'a> {
         let function = &self.names.fns[id.0 as usize];
         Scope {
@@ -79,6 +79,11 @@ impl<'a> World<'a> {
             generics: [&function.sig.generics, &function.impl_generics],
             given: &[],
         }
+    }
+
+    /// The scope of a function's body, with the items in it.
+    pub(crate) fn body_scope(&self, id: FnId) -> Scope<'a> {
+        Scope { module: self.names.function(id).inside, ..self.scope(id) }
     }
 
     /// The scope of a module, outside of functions.

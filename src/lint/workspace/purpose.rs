@@ -12,6 +12,8 @@ pub enum Purpose {
     Tests,
     /// For build scripts and macros of others: what it leaves behind ends with the build.
     Builds,
+    /// Commands that somebody waits for; what they leave behind ends with them.
+    Commands,
 }
 
 /// A description, keywords or categories; written in another way they say nothing.
@@ -37,11 +39,32 @@ const BUILDS: &[&str] = &[
     "development-tools::procedural-macro-helpers",
 ];
 
+/// Categories of commands.
+const COMMANDS: &[&str] = &["command-line-utilities", "development-tools::cargo-plugins"];
+
+/// Categories of what runs on, commands or not.
+const SERVICES: &[&str] = &[
+    "asynchronous",
+    "cryptography::cryptocurrencies",
+    "database",
+    "network-programming",
+    "text-editors",
+    "web-programming::http-server",
+    "web-programming::websocket",
+];
+
+/// Words of descriptions and keywords of what runs on: servers, and programs that fill the terminal.
+const SERVING: &[&str] = &[
+    "agent", "bot", "daemon", "editor", "node", "player", "proxy", "ratatui", "repl", "server",
+    "service", "shell", "tui", "tunnel", "ui", "vpn",
+];
+
 /// How descriptions name them.
 const BUILD_SCRIPTS: &[&str] = &["build.rs", "build script"];
 
 /// What the manifest says: of tests when its description does, and keywords or categories, or one
-/// sentence; of builds by a category, or when its description names build scripts.
+/// sentence; of commands by a category or the name, unless anything says that it runs on; of builds
+/// by a category, or when its description names build scripts.
 pub(super) fn purpose(
     package: &PackageTable,
     shared: Option<&WorkspacePackage>,
@@ -51,15 +74,28 @@ pub(super) fn purpose(
     let description = texts(package.description.as_ref(), shared.description.as_ref());
     let keywords = texts(package.keywords.as_ref(), shared.keywords.as_ref());
     let categories = texts(package.categories.as_ref(), shared.categories.as_ref());
-    let filed = keywords.iter().any(|text| names_tests(text))
+    let filed = keywords.iter().any(|text| names(text, WORDS))
         || categories.iter().any(|text| text == "development-tools::testing");
-    let tests = filed && description.iter().any(|text| names_tests(text))
+    let tests = filed && description.iter().any(|text| names(text, WORDS))
         || description.iter().any(|text| PHRASES.iter().any(|phrase| text.contains(phrase)));
     let builds = || {
         categories.iter().any(|text| BUILDS.contains(&text.as_str()))
             || description.iter().any(|text| BUILD_SCRIPTS.iter().any(|name| text.contains(name)))
     };
-    if tests { Some(Purpose::Tests) } else { builds().then_some(Purpose::Builds) }
+    let commands = || {
+        let name = package.name.as_deref().unwrap_or_default();
+        let named = name.ends_with("-cli") || name.ends_with("_cli") || name.starts_with("cargo-");
+        let among = |known: &[&str]| categories.iter().any(|text| known.contains(&text.as_str()));
+        let serves = description.iter().chain(&keywords).any(|text| names(text, SERVING));
+        (named || among(COMMANDS)) && !serves && !among(SERVICES)
+    };
+    if tests {
+        Some(Purpose::Tests)
+    } else if commands() {
+        Some(Purpose::Commands)
+    } else {
+        builds().then_some(Purpose::Builds)
+    }
 }
 
 /// In lower case: its own, else those of the workspace where it refers to them.
@@ -75,8 +111,8 @@ fn texts(own: Option<&Words>, shared: Option<&Words>) -> Vec<String> {
     }
 }
 
-fn names_tests(text: &str) -> bool {
-    text.split(|c: char| !c.is_alphanumeric()).any(|word| WORDS.contains(&word))
+fn names(text: &str, words: &[&str]) -> bool {
+    text.split(|c: char| !c.is_alphanumeric()).any(|word| words.contains(&word))
 }
 
 #[cfg(test)]
@@ -112,6 +148,25 @@ mod tests {
             "description = 'Asks the compiler what it can, from `build.rs`'",
         ] {
             assert_eq!(said(builds), Some(Purpose::Builds), "{builds}");
+        }
+    }
+
+    #[test]
+    fn a_command_by_its_category_or_name_unless_it_runs_on() {
+        for package in [
+            "categories = ['command-line-utilities', 'development-tools::ffi']",
+            "name = 'registry-cli'\ndescription = 'Registry CLI'",
+            "name = 'cargo-fetches'",
+        ] {
+            assert_eq!(said(package), Some(Purpose::Commands), "{package}");
+        }
+        for package in [
+            "categories = ['command-line-utilities', 'network-programming']",
+            "categories = ['command-line-utilities']\ndescription = 'A mail server'",
+            "categories = ['command-line-utilities']\nkeywords = ['terminal', 'ui']",
+            "name = 'clipper'",
+        ] {
+            assert_eq!(said(package), None, "{package}");
         }
     }
 }
