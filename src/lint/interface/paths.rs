@@ -80,7 +80,7 @@ impl<'a> Paths<'a> {
         if let Some(known) = self.of.get(&def) {
             return known.clone();
         }
-        // In a public module whose names were not all told, as those of a body are not.
+        // In a public module whose names were not all told, as private ones are not.
         if let Some(module) = self.of.get(&Def::Mod(module)) {
             return format!("{module}::{name}");
         }

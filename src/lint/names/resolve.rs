@@ -96,9 +96,25 @@ impl Names {
             _ => {}
         }
         let start = if global { here.root } else { module };
-        self.outwards(start)
-            .find_map(|at| self.first(at, first, rest, space, hops))
-            .unwrap_or_else(|| self.foreign(module, segments))
+        for at in self.outwards(start) {
+            if let Some(found) = self.first(at, first, rest, space, hops) {
+                return found;
+            }
+            if self.hides(at, first, hops) {
+                return Resolution::Unknown;
+            }
+        }
+        self.foreign(module, segments)
+    }
+
+    /// Whether the items of a body import something unknown under a name: what the name is around
+    /// them is not meant.
+    fn hides(&self, body: ModId, name: Name, hops: u32) -> bool {
+        let here = self.module(body);
+        let nothing = |space| self.name(body, name, space, hops) == Resolution::Unknown;
+        here.in_body
+            && here.imports.contains_key(&name)
+            && [Space::Type, Space::Value, Space::Macro].into_iter().all(nothing)
     }
 
     /// Looks the first name up in a module, and follows the rest from what it is; none when it is
@@ -262,7 +278,8 @@ impl Names {
     }
 
     /// Where a function must come from that nothing in the package is called like: the one crate of
-    /// which there is a glob in the module, or in a body around. Those of std have known functions, or types and traits alone.
+    /// which the module or a body has a glob. Those of std have known functions, or types and traits
+    /// alone.
     pub(crate) fn left_over(&self, module: ModId, name: Name) -> Option<Vec<Name>> {
         if self.by_name.contains_key(&name) || !name.as_str().starts_with(char::is_lowercase) {
             return None;

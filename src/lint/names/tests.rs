@@ -80,6 +80,21 @@ fn an_import_in_a_body_is_seen_there_alone() {
 }
 
 #[test]
+fn an_import_of_something_unknown_hides_what_is_around() {
+    let names = library(
+        "use one::Connector;
+         fn unknown() { use nobody::Connector; }
+         fn tool() {}
+         mod tool { pub fn run() {} pub mod deep { pub fn tool() {} } }
+         fn of_one_kind() { use self::tool::deep::tool; }",
+    );
+    assert_eq!(ty(&names, "unknown", "Connector"), "?");
+    assert_eq!(ty(&names, "of_one_kind", "Connector"), "one::Connector");
+    // What is imported is a function, so the module is still the one around.
+    assert_eq!(value(&names, "of_one_kind", "tool::run"), "tool::run");
+}
+
+#[test]
 fn what_a_body_has_comes_before_what_is_around_it() {
     let names = library(
         "use one::{Connector, Kept};
