@@ -253,8 +253,13 @@ impl Catalog {
                     }
                 }
                 let path: Arc<str> = Arc::from(path);
-                let owners = path.match_indices("::").map(|(at, _)| Arc::from(&path[..at]));
-                self.owners.extend(owners);
+                // What an owner that is known is in is known, too.
+                for (end, _) in path.rmatch_indices("::") {
+                    if self.owners.contains(&path[..end]) {
+                        break;
+                    }
+                    self.owners.insert(Arc::from(&path[..end]));
+                }
                 self.api_by_path.entry(Arc::clone(&path)).or_default().push(id);
                 self.apis.push(Api {
                     package: Arc::clone(&package),

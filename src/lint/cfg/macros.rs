@@ -2,6 +2,7 @@
 
 use crate::catalog::model::{Handle, MacroGrammar};
 use crate::lint::ir::{Branch, ExprId, ExprKind, Lit, MacroBody, Name, Path, Span};
+use crate::lint::names::FnId;
 use crate::lint::types::{Evidence, Target, Ty};
 
 use super::build::Builder;
@@ -35,7 +36,7 @@ impl<'a> Builder<'a> {
                         used.push(Operand::Move(self.place_of(local)));
                     }
                 }
-                self.may_return(path, &used, span);
+                self.may_return(self.own_macro(path), &used, span);
                 let made = self.made(Value::Opaque(used), Ty::Unknown, span);
                 Operand::Move(Place::of(made))
             }
@@ -188,9 +189,13 @@ impl<'a> Builder<'a> {
         }
     }
 
+    fn own_macro(&self, path: &Path) -> Option<FnId> {
+        self.world.names.macro_def(self.request.scope.module, path)
+    }
+
     /// A macro without facts. One of the crate's own around a call into libc is that call.
     fn unknown_macro(&mut self, path: &Path, args: &'a [ExprId], span: Span) -> Operand {
-        let own = self.world.names.macro_def(self.request.scope.module, path);
+        let own = self.own_macro(path);
         if let Some(id) = own
             && let [only] = args
         {
@@ -209,14 +214,13 @@ impl<'a> Builder<'a> {
             None => self.value(arg),
         });
         let values: Vec<Operand> = values.collect();
-        self.may_return(path, &values, span);
+        self.may_return(own, &values, span);
         let made = self.made(Value::Opaque(values), Ty::Unknown, span);
         Operand::Move(Place::of(made))
     }
 
     /// A macro of the package that names `return`: perhaps it does, going by what it is given.
-    fn may_return(&mut self, path: &Path, given: &[Operand], span: Span) {
-        let own = self.world.names.macro_def(self.request.scope.module, path);
+    fn may_return(&mut self, own: Option<FnId>, given: &[Operand], span: Span) {
         let Some(id) = own else { return };
         let idents = &self.world.names.function(id).macro_idents;
         let has = |word: &str| idents.iter().any(|name| name.as_str() == word);

@@ -214,20 +214,24 @@ impl NodeKind {
 
 impl Test {
     fn asks(&self, local: LocalId) -> bool {
-        self.places().iter().any(|place| place.local == local)
+        self.places().any(|place| place.local == local)
     }
 
     /// What it looks at.
-    fn places(&self) -> Vec<&Place> {
-        match self {
-            Self::Success(place) | Self::Variant(place, _) | Self::Null(place) => vec![place],
-            Self::Compare(_, left, right) => {
-                [left, right].into_iter().filter_map(Operand::place).collect()
-            }
-            Self::Not(inner) => inner.places(),
-            Self::Given(places) => places.iter().collect(),
-            Self::Opaque => Vec::new(),
+    fn places(&self) -> impl Iterator<Item = &Place> {
+        let mut test = self;
+        while let Self::Not(inner) = test {
+            test = inner;
         }
+        let (one, other, given): (_, _, &[Place]) = match test {
+            Self::Success(place) | Self::Variant(place, _) | Self::Null(place) => {
+                (Some(place), None, &[])
+            }
+            Self::Compare(_, left, right) => (left.place(), right.place(), &[]),
+            Self::Given(places) => (None, None, places),
+            Self::Not(_) | Self::Opaque => (None, None, &[]),
+        };
+        one.into_iter().chain(other).chain(given)
     }
 }
 
@@ -393,5 +397,10 @@ impl Graph {
         let first = self.node(id).inside;
         std::iter::successors(first, |&at| self.loops[at as usize].parent)
             .map(|at| &self.loops[at as usize])
+    }
+
+    /// Whether a step is one of the turns of a loop.
+    pub(crate) fn is_in(&self, id: NodeId, round: &Loop) -> bool {
+        self.loops_around(id).any(|around| around.head == round.head)
     }
 }

@@ -66,7 +66,7 @@ fn keeps_all(graph: &Graph, id: NodeId, call: &Call) -> Result<NodeId, Reason> {
     let kept = graph.calls().find(|(other, adds)| {
         ADDS.contains(&adds.name.as_str())
             && adds.args.iter().any(is_part)
-            && graph.loops_around(*other).any(|around| around.head == round.head)
+            && graph.is_in(*other, round)
     });
     kept.map(|(kept, _)| kept).ok_or(unfit)
 }

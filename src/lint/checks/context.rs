@@ -93,10 +93,9 @@ pub(super) fn loop_makes(
     class: &str,
 ) -> bool {
     let graph = &site.graph;
-    graph.calls().any(|(other, call)| {
-        graph.loops_around(other).any(|around| around.head == round.head)
-            && has_class(checker, call, class, 2)
-    })
+    graph
+        .calls()
+        .any(|(other, call)| graph.is_in(other, round) && has_class(checker, call, class, 2))
 }
 
 /// A call of the class, or of a function of the package that makes one.

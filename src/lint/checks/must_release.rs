@@ -299,10 +299,9 @@ fn note_returned(site: &Site, node: NodeId, begin: &Begin, fate: &Fate, fresh: &
             From::Call | From::Outside(_) => (site.file, site.graph.node(node).span),
         };
         let (class, path, copied) = (begin.class.clone(), place.path.clone(), begin.copied);
-        let said =
-            |offer: &Offer| offer.class == class && offer.path == path && offer.copied == copied;
-        if path.len() <= 3 && !known.iter().any(said) {
-            known.push(Offer { class, path, copied, begun });
+        let offer = Offer { class, path, copied, begun };
+        if offer.path.len() <= 3 && !known.iter().any(|other| other.is_like(&offer)) {
+            known.push(offer);
         }
     }
 }
@@ -315,17 +314,14 @@ fn note_traits(names: &Names, fresh: &mut Fresh) {
         let arms = names.arms(id).into_iter().filter(|&arm| names.function(arm).body.is_some());
         let mut given = arms.map(|arm| fresh.get(&arm).map(Vec::as_slice).unwrap_or_default());
         let Some(first) = given.next() else { continue };
-        let same = |other: &Offer, offer: &Offer| {
-            (&other.class, &other.path, other.copied) == (&offer.class, &offer.path, offer.copied)
-        };
         let others: Vec<&[Offer]> = given.collect();
         let by_all = first.iter().filter(|offer| {
-            others.iter().all(|offers| offers.iter().any(|other| same(other, offer)))
+            others.iter().all(|offers| offers.iter().any(|other| other.is_like(offer)))
         });
         let by_all: Vec<Offer> = by_all.cloned().collect();
         let known = fresh.entry(id).or_default();
         for offer in by_all {
-            if !known.iter().any(|other| same(other, &offer)) {
+            if !known.iter().any(|other| other.is_like(&offer)) {
                 known.push(offer);
             }
         }

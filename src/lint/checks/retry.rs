@@ -173,7 +173,7 @@ fn judge(
     for at in graph.ids() {
         let NodeKind::Branch(test) = &graph.node(at).kind else { continue };
         let Some(failing) = failure_edge(test, &results) else { continue };
-        if !graph.loops_around(at).any(|other| other.head == round.head) {
+        if !graph.is_in(at, round) {
             continue;
         }
         asked = Some(at);
@@ -303,8 +303,7 @@ impl Walk<'_, '_> {
                 continue;
             }
             let node = graph.node(id);
-            let left = node.inside.is_none()
-                || !graph.loops_around(id).any(|other| other.head == self.round.head);
+            let left = !graph.is_in(id, self.round);
             match &node.kind {
                 NodeKind::Exit(Exit::Never) => {
                     way.panics = true;

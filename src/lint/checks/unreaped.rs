@@ -99,7 +99,7 @@ fn listed(
         return Some(Outcome::Silent(Reason::Context("it is not filled without end")));
     };
     let (_, others) = used(checker.bodies, site, list.local);
-    let outcome = match others.iter().find(|(at, _)| *at != id && is_in(graph, *at, round)) {
+    let outcome = match others.iter().find(|(at, _)| *at != id && graph.is_in(*at, round)) {
         Some((_, reason)) => Outcome::Silent(*reason),
         None => {
             let item = item(checker.world, call);
@@ -132,7 +132,7 @@ fn filled(
         // Of sets of which nothing is taken out at all another rule speaks.
         (Some(_), None) if when.loop_with.is_some() => Err(Reason::OtherRule),
         (Some((id, round)), Some(_)) if when.loop_with.is_some() => {
-            let within = |(at, _): &&(NodeId, Reason)| is_in(graph, *at, round);
+            let within = |(at, _): &&(NodeId, Reason)| graph.is_in(*at, round);
             others.iter().find(within).map_or(Ok(id), |(_, reason)| Err(*reason))
         }
         (_, Some((_, reason))) => Err(*reason),
@@ -223,11 +223,7 @@ fn only_counted(bodies: &Bodies<'_>, site: &Rc<Site>, body: BodyId, name: Option
 }
 
 fn made_within(graph: &Graph, made: LocalId, round: &Loop) -> bool {
-    graph.local(made).def.is_some_and(|def| is_in(graph, def, round))
-}
-
-fn is_in(graph: &Graph, id: NodeId, round: &Loop) -> bool {
-    graph.loops_around(id).any(|other| other.head == round.head)
+    graph.local(made).def.is_some_and(|def| graph.is_in(def, round))
 }
 
 /// A loop that makes a call of this class on its turns, or goes through what never ends.
@@ -239,7 +235,7 @@ fn beside(checker: &Checker<'_>, site: &Site, round: &Loop, class: &str) -> bool
 fn never_done(graph: &Graph, round: &Loop) -> bool {
     let through = |id: NodeId| {
         let span = graph.node(id).span;
-        round.span.start <= span.start && span.end <= round.span.end && !is_in(graph, id, round)
+        round.span.start <= span.start && span.end <= round.span.end && !graph.is_in(id, round)
     };
     round.kind == LoopKind::For
         && graph.calls().any(|(id, call)| call.effects.contains(&Effect::Endless) && through(id))
@@ -259,6 +255,6 @@ fn without_end(graph: &Graph, round: &Loop) -> bool {
             NodeKind::Await { .. } | NodeKind::Select { .. } => true,
             _ => false,
         };
-        waits && is_in(graph, id, round)
+        waits && graph.is_in(id, round)
     })
 }

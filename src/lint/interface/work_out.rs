@@ -29,6 +29,13 @@ pub(crate) struct Offer {
     pub(crate) begun: (FileId, Span),
 }
 
+impl Offer {
+    /// Whether callers have to do the same with it, wherever it begins.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        (&self.class, &self.path, self.copied) == (&other.class, &other.path, other.copied)
+    }
+}
+
 /// What the functions of a package give their callers to look after.
 pub(crate) type Fresh = FxHashMap<FnId, Vec<Offer>>;
 

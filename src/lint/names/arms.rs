@@ -7,10 +7,12 @@ impl Names {
     pub(crate) fn arms(&self, id: FnId) -> Vec<FnId> {
         let named = self.by_name.get(&self.function(id).name);
         let others = named.into_iter().flatten().copied();
+        let declared = self.is_declared_in_trait(id);
         let others = others.filter(|&other| {
             other != id
                 && !self.is_of_tests(other)
-                && (self.are_twins(id, other) || self.declared_in_trait(other) == Some(id))
+                && (self.are_twins(id, other)
+                    || declared && self.declared_in_trait(other) == Some(id))
         });
         std::iter::once(id).chain(others).collect()
     }
@@ -25,6 +27,12 @@ impl Names {
         let declared =
             def.methods.get(&function.name).filter(|_| matches!(def.shape, Shape::Trait));
         declared?.first().copied()
+    }
+
+    /// Whether it stands in a trait itself.
+    fn is_declared_in_trait(&self, id: FnId) -> bool {
+        let of = self.function(id).of_type;
+        of.is_some_and(|of| matches!(self.type_def(of).shape, Shape::Trait))
     }
 
     fn is_of_tests(&self, id: FnId) -> bool {

@@ -4,7 +4,7 @@
 //! Of tests only modules are kept, since they tell which files are tests. All that is left keeps
 //! its line and column. What is not plainly a test stays as it is.
 
-use super::lex::{comment, is_open, is_word, line, quote, raw, string};
+use super::lex::{comment, is_open, is_word, line, quote, string, word};
 
 /// The text without the bodies of its tests; nothing when it has none. `testing`: the whole file
 /// is one.
@@ -122,13 +122,7 @@ impl Reader<'_> {
         let length = match rest[0] {
             b'"' => string(rest),
             b'\'' => quote(&self.source[self.at..]),
-            byte if is_word(byte) => {
-                let word = rest.iter().position(|&byte| !is_word(byte)).unwrap_or(rest.len());
-                match &rest[..word] {
-                    b"r" | b"br" | b"cr" => word + raw(&rest[word..]),
-                    _ => word,
-                }
-            }
+            byte if is_word(byte) => word(rest),
             _ => 1,
         };
         let start = self.at;

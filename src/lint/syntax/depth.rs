@@ -5,7 +5,7 @@
 //! `f(a, -g(b))` counts `f (`, then `- g (`, then `b`. Tokens at which a parser calls itself count
 //! whole, others a quarter: they take little of the stack when the tree is walked.
 
-use super::lex::{comment, is_open, is_word, line, quote, raw, string};
+use super::lex::{comment, is_open, is_word, line, quote, string, word};
 
 /// Deeper texts are not parsed: the stack of a worker is reserved for this much.
 pub(crate) const DEEPEST: usize = 12_000;
@@ -107,16 +107,12 @@ impl Groups {
 
     /// A name, keyword or number, or a raw string; how many bytes it has.
     fn word(&mut self, rest: &[u8]) -> usize {
-        let length = rest.iter().position(|&byte| !is_word(byte)).unwrap_or(rest.len());
-        let word = &rest[..length];
-        if self.here.after_block && !matches!(word, b"else" | b"as") {
+        let length = word(rest);
+        if self.here.after_block && !matches!(&rest[..length], b"else" | b"as") {
             self.here = Group::default();
         }
         self.token(PART);
-        match word {
-            b"r" | b"br" | b"cr" => length + raw(&rest[length..]),
-            _ => length,
-        }
+        length
     }
 
     /// An operand.

@@ -41,8 +41,17 @@ pub(super) fn string(rest: &[u8]) -> usize {
     rest.len()
 }
 
+/// Bytes of a name, keyword or number, and of the raw string whose prefix it is.
+pub(super) fn word(rest: &[u8]) -> usize {
+    let length = rest.iter().position(|&byte| !is_word(byte)).unwrap_or(rest.len());
+    match &rest[..length] {
+        b"r" | b"br" | b"cr" => length + raw(&rest[length..]),
+        _ => length,
+    }
+}
+
 /// Bytes of a raw string behind its prefix; 0 when there is none.
-pub(super) fn raw(rest: &[u8]) -> usize {
+fn raw(rest: &[u8]) -> usize {
     let hashes = rest.iter().take_while(|&&byte| byte == b'#').count();
     if rest.get(hashes) != Some(&b'"') {
         return 0;
