@@ -45,6 +45,8 @@ pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) receiver: Option<Bytes>,
     pub(crate) arguments: Vec<Bytes>,
+    /// The innermost block around it.
+    pub(crate) block: Bytes,
     pub(crate) bytes: Bytes,
     /// With `.await`.
     pub(crate) awaited: Option<Bytes>,

@@ -53,7 +53,8 @@ fn main() -> ExitCode {
     let after = |flag: &str| args.iter().position(|arg| arg == flag).map(|at| &args[at + 1..]);
     let says = |flag: &str| args.iter().any(|arg| arg == flag);
     let kind = after("--kind").and_then(|rest| rest.first()).map(String::as_str);
-    let how = mutants::How { kind, ask: says("--why"), together: says("--together") };
+    let at = after("--at").and_then(|rest| rest.first()).map(String::as_str);
+    let how = mutants::How { kind, at, ask: says("--why"), together: says("--together") };
     if let Some(folders) = after("--full") {
         let folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
         let tried = mutants::measure(&mutants::packages(&folders), how);

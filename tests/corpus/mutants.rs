@@ -35,6 +35,8 @@ pub(crate) struct Tried {
 pub(crate) struct How<'a> {
     /// Only this kind.
     pub(crate) kind: Option<&'a str>,
+    /// Only what stands at this place, as a list of misses names it: `package/path:line`.
+    pub(crate) at: Option<&'a str>,
     /// Whether the linter is asked why it misses one.
     pub(crate) ask: bool,
     /// Whether mutants that do not meet share a copy.
@@ -80,9 +82,15 @@ fn measure_one(
     seen: &mut HashSet<String>,
 ) -> Result<Vec<Tried>, String> {
     let package = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if how.at.is_some_and(|at| !at.starts_with(&package)) {
+        return Ok(Vec::new());
+    }
     let files = sites::read(folder);
     let mut wanted = sites::of(&files);
     wanted.retain(|site| how.kind.is_none_or(|kind| site.kind == kind));
+    wanted.retain(|site| {
+        how.at.is_none_or(|at| at == format!("{package}/{}:{}", site.path.display(), site.line))
+    });
     wanted.retain(|site| {
         let file = files.iter().find(|file| file.path == site.path);
         let text =
@@ -121,7 +129,11 @@ fn measure_one(
         };
         let ask = |site: &Site| {
             let file = files.iter().find(|file| file.path == site.path)?;
-            let lines = edited(site, &file.text);
+            // Of an owner that lost its Drop, its fields.
+            let lines = match (site.kind, site.scope.first()) {
+                ("drop-impl" | "field-release", Some((_, (first, last)))) => *first..=*last,
+                _ => edited(site, &file.text),
+            };
             (how.ask && missed(site)).then(|| why(copy.path(), &site.path, lines))
         };
         let answers: Vec<_> = round.iter().map(|site| ask(site).unwrap_or_default()).collect();

@@ -1,12 +1,12 @@
 //! Mutants of types that own something, and of crates that take pointers back.
 
-use crate::body::{Bytes, File};
+use crate::body::{Bytes, File, Type};
 use crate::kinds::OWNERS;
 use crate::rules::RAW_OWNER;
 use crate::sites::{Place, Site};
 
 /// Types that own something, without the Drop or the calls that release it.
-pub(crate) fn types(file: &File, sites: &mut Vec<Site>) {
+pub(crate) fn types(file: &File, files: &[File], sites: &mut Vec<Site>) {
     for owner in &file.types {
         for (of, names, rules) in OWNERS {
             let Some((field, _)) = owner.fields.iter().find(|(_, kind)| {
@@ -16,6 +16,9 @@ pub(crate) fn types(file: &File, sites: &mut Vec<Site>) {
             }) else {
                 continue;
             };
+            if ends_with_owner(owner, of, file, files) {
+                continue;
+            }
             let impls: Vec<_> = file.impls.iter().filter(|item| item.of == owner.name).collect();
             let within = |bytes: &Bytes| {
                 impls
@@ -67,6 +70,31 @@ pub(crate) fn types(file: &File, sites: &mut Vec<Site>) {
                 sites.push(site("field-release", owner.lines.0, calls));
             }
         }
+    }
+}
+
+/// Whether what is owned ends with its owner, Drop impl or not: a task that is fed by the owner's side of
+/// a channel, or a child of a runtime that was told to kill it.
+fn ends_with_owner(owner: &Type, of: &str, file: &File, files: &[File]) -> bool {
+    let holds = |word: &str| owner.fields.iter().any(|(_, kind)| kind.contains(word));
+    match of {
+        "JoinHandle" => {
+            let own = |kind: &str| {
+                let shared = ["oneshot", "broadcast", "watch", "Arc<", "HashMap"];
+                kind.contains("Sender<") && !shared.iter().any(|word| kind.contains(word))
+            };
+            let sends = owner.fields.iter().any(|(_, kind)| own(kind));
+            let waits = [".recv()", "recv_timeout("].iter().any(|word| file.text.contains(word));
+            // Whoever asks for a flag goes on until it is set.
+            sends && waits && !holds("AtomicBool")
+        }
+        "Child" => {
+            let told = |file: &File| file.text.contains(".kill_on_drop(true)");
+            !holds("std::process")
+                && !file.text.contains("std::process::Child")
+                && files.iter().any(told)
+        }
+        _ => false,
     }
 }
 

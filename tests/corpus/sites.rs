@@ -4,9 +4,15 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::body::{Bytes, Call, File, Function, Lines, Local};
-use crate::kinds::{BLOCKING, GUARDS, LIMITS, RELEASES, SETTERS, WAITS};
+use crate::kinds::{BLOCKING, GUARDS, LIMITS, RELEASES, Release, SETTERS, WAITS};
 use crate::owners;
 use crate::rules::{ACROSS, AT_ONCE, BLOCKS, DEADLINES, SPINS, UNLIMITED};
+
+/// Larger files are not mutated.
+const LARGEST: usize = 400_000;
+
+/// Still larger ones are not even asked which modules only tests have.
+const MODULES_ONLY: usize = 4_000_000;
 
 /// One mutant: what to replace, and where which rules have to speak.
 pub(crate) struct Site {
@@ -39,7 +45,7 @@ pub(crate) fn of(files: &[File]) -> Vec<Site> {
             }
             place.guards(&mut sites);
         }
-        owners::types(file, &mut sites);
+        owners::types(file, files, &mut sites);
     }
     owners::only_take_back(files, &mut sites);
     sites
@@ -111,7 +117,12 @@ impl Place<'_> {
                 begun.contains("loop")
                     && !["break", "return"].iter().any(|word| begun.contains(word))
             };
-            if begins && (release.kind != "task-stop" || endless()) {
+            let idle = match release.kind {
+                "transaction-end" => self.only_reads(subject),
+                "child-wait" => self.is_done_beside(release, call),
+                _ => false,
+            };
+            if begins && !idle && (release.kind != "task-stop" || endless()) {
                 sites.push(self.site(
                     release.kind,
                     release.rules,
@@ -129,6 +140,30 @@ impl Place<'_> {
         let filled = |word| format!("{}.{word}(", root(self.at(set)));
         let round = self.at(round);
         ["spawn", "push", "push_back"].iter().any(|word| round.contains(&filled(word)))
+    }
+
+    /// Whether what follows a transaction's begin asks questions alone: there is nothing to keep.
+    fn only_reads(&self, begun: &Local) -> bool {
+        const WRITES: [&str; 8] =
+            ["insert", "update", "delete", "replace", "create", "drop table", "alter", "execute"];
+        let behind = self.at(&(begun.value.end..self.function.bytes.end)).to_lowercase();
+        let lent = |name: &String| behind.contains(&format!("&mut {}", name.to_lowercase()));
+        behind.contains("select ")
+            && !begun.names.iter().any(lent)
+            && !WRITES.iter().any(|word| behind.contains(word))
+    }
+
+    /// Whether another call in the same block does the same for the same value: without this one it is
+    /// done all the same.
+    fn is_done_beside(&self, release: &Release, call: &Call) -> bool {
+        let Some(receiver) = &call.receiver else { return false };
+        let name = self.at(receiver);
+        self.function.calls.iter().any(|other| {
+            other.bytes != call.bytes
+                && other.block == call.block
+                && release.names.contains(&&*other.name)
+                && other.receiver.as_ref().is_some_and(|of| self.at(of) == name)
+        })
     }
 
     /// Whether another call takes the value by its name, and may do the same for it.
@@ -168,7 +203,10 @@ impl Place<'_> {
             let mut chained =
                 self.function.calls.iter().filter(of_kind).filter(|other| whole(other));
             let last = chained.clone().all(|other| other.bytes.end <= call.bytes.end);
-            if setter.roots.iter().any(|word| chain.contains(word)) && of_kind(&call) && last {
+            // A client that blocks its thread has a limit of its own, if nobody sets one.
+            let limited = setter.kind == "http-timeout" && chain.contains("blocking::");
+            let begins = setter.roots.iter().any(|word| chain.contains(word)) && !limited;
+            if begins && of_kind(&call) && last {
                 let edit = |other: &Call| {
                     let start = other.receiver.as_ref().map_or(other.bytes.start, |of| of.end);
                     (start..other.bytes.end, String::new())
@@ -213,9 +251,9 @@ impl Place<'_> {
             _ => {}
         }
         for (name, at) in LIMITS {
-            let body = call.path.contains("body")
-                || call.path.contains("to_bytes")
-                || call.path.contains("DefaultBodyLimit");
+            let of_body = call.path.contains("to_bytes") && self.file.text.contains("body");
+            let body =
+                call.path.contains("body") || of_body || call.path.contains("DefaultBodyLimit");
             if call.name == name
                 && body
                 && let Some(limit) = call.arguments.get(at)
@@ -239,7 +277,11 @@ impl Place<'_> {
             .iter()
             .filter(|call| inner.start <= call.bytes.start && call.bytes.end <= inner.end);
         // A socket of this machine answers at once.
-        let local = |call: &Call| call.path.contains("Unix") || call.name.starts_with("wait_for");
+        let local = |call: &Call| {
+            call.path.contains("Unix")
+                || call.name.starts_with("wait_for")
+                || self.is_datagram(call)
+        };
         calls.clone().all(|call| call.name != "spawn_blocking" && !local(call))
             && calls.any(|call| {
                 let name = &*call.name;
@@ -251,6 +293,12 @@ impl Place<'_> {
                     false => name == "accept" || WAITS.iter().any(|word| name.contains(word)),
                 }
             })
+    }
+
+    /// Whether it names the peer of a datagram socket, which sends nothing.
+    fn is_datagram(&self, call: &Call) -> bool {
+        let says = |word| self.file.text.contains(word);
+        call.name == "connect" && call.receiver.is_some() && says("UdpSocket") && !says("Tcp")
     }
 
     fn guards(&self, sites: &mut Vec<Site>) {
@@ -370,13 +418,16 @@ pub(crate) fn read(folder: &Path) -> Vec<File> {
             // What a build script leaves behind is gone with it.
             let test = test || path == Path::new("build.rs");
             let text = std::fs::read_to_string(entry.path()).ok()?;
-            (!test && text.len() < 400_000).then(|| File::read(path, text))?
+            (!test && text.len() < MODULES_ONLY).then(|| File::read(path, text))?
         })
         .collect();
     let out: Vec<bool> =
         files.iter().map(|file| files.iter().any(|other| other.leaves_out(&file.path))).collect();
     let mut out = out.into_iter();
-    files.retain(|file| !out.next().unwrap_or_default() && worth(&file.text));
+    files.retain(|file| {
+        let left_out = out.next().unwrap_or_default();
+        !left_out && file.text.len() < LARGEST && worth(&file.text)
+    });
     files.sort_by(|one, other| one.path.cmp(&other.path));
     files
 }

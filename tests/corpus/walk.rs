@@ -177,6 +177,7 @@ impl Walk {
             path,
             receiver,
             arguments,
+            block: self.blocks.last().cloned().unwrap_or_default(),
             awaited: self.awaited.get(&all).cloned(),
             statement: self.statements.get(&all).cloned(),
             repeated: self.loops.last().cloned(),

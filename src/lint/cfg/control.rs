@@ -304,6 +304,10 @@ impl<'a> Builder<'a> {
         self.scopes.push(Vec::new());
         let first = self.env.len();
         let value = self.value(init);
+        let kept = match &value {
+            Operand::Ref(place) if keeps(body, init) => Some(place.local),
+            _ => None,
+        };
         let (place, by_ref) = match (&body.pat(pat).kind, value) {
             (crate::lint::ir::PatKind::Wild, value) => {
                 // Nothing is bound: a temporary ends here, a place stays.
@@ -335,7 +339,7 @@ impl<'a> Builder<'a> {
         let statement = self.scopes.len() - 1;
         let (bound, temps): (Vec<_>, Vec<_>) = std::mem::take(&mut self.scopes[statement])
             .into_iter()
-            .partition(|id| id.0 as usize >= bound_from);
+            .partition(|id| id.0 as usize >= bound_from || kept == Some(*id));
         self.scopes[depth].extend(bound);
         self.scopes[statement] = temps;
         if let Some(otherwise) = otherwise {
@@ -370,6 +374,19 @@ fn has_let(body: &crate::lint::ir::Body, id: ExprId) -> bool {
             has_let(body, *left) || has_let(body, *right)
         }
         _ => false,
+    }
+}
+
+/// `&mut *make()`, `&make().field`: what is made lives as long as the reference's name.
+fn keeps(body: &crate::lint::ir::Body, init: ExprId) -> bool {
+    let ExprKind::Ref { operand } = body.expr(init).kind else { return false };
+    let mut at = operand;
+    loop {
+        at = match &body.expr(at).kind {
+            ExprKind::Unary { op: UnaryOp::Deref, operand } => *operand,
+            ExprKind::Field { base, .. } | ExprKind::Index { base, .. } => *base,
+            _ => return !is_place(body, at),
+        };
     }
 }
 

@@ -13,7 +13,7 @@ use crate::lint::types::{Evidence, Target, Ty, World};
 
 use super::held::{begins, maker};
 use super::track::{self, Turn};
-use super::{Checker, Outcome, Reason, Reported, classes_of, context, item, makes};
+use super::{Checker, Outcome, Reason, Reported, classes_of, context, item, makes, named};
 
 /// The class of any lock guard.
 const GUARD: &str = "guard";
@@ -23,9 +23,6 @@ const PERMIT: &str = "permit";
 
 /// How methods begin that do not wait for their turn.
 const TRY: &str = "try_";
-
-/// How names of locks end.
-const LOCKS: [&str; 2] = ["lock", "mutex"];
 
 /// What types that are guards are called.
 const GUARDS: [&str; 2] = ["Guard", "Permit"];
@@ -41,9 +38,10 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 let class = &known.rule.class;
                 let held = begins(checker, site, id, class)
                     .or_else(|| (class == GUARD).then(|| locked(checker, site, id))?);
-                let named = || (class == GUARD).then(|| named_lock(checker, site, id))?;
-                let by_name = held.is_none();
-                let Some(held) = held.or_else(named) else { continue };
+                let by_name = held.is_none() && named::let_go(checker, site, id, class);
+                if held.is_none() && !by_name {
+                    continue;
+                }
                 let Some(taken) = maker(&site.graph, id) else { continue };
                 let Some(call) = site.graph.call_at(taken) else { continue };
                 let with = known.rule.when.with.as_deref();
@@ -61,10 +59,16 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     let let_go = is_let_go(checker, site, id);
                     let asks = matches!(class.as_str(), GUARD | PERMIT)
                         && call.name.as_str().starts_with(TRY);
-                    match (own || asks) && !let_go {
-                        true if asks => Err(Reason::Context("it only asks whether it is free")),
-                        true => Err(Reason::Context("it may be called for what else it does")),
-                        false => dropped_at_once(checker, site, id, held, with, own),
+                    match held {
+                        // Its statement is all that there is to know of it.
+                        None => Ok(id),
+                        Some(_) if asks && !let_go => {
+                            Err(Reason::Context("it only asks whether it is free"))
+                        }
+                        Some(_) if own && !let_go => {
+                            Err(Reason::Context("it may be called for what else it does"))
+                        }
+                        Some(held) => dropped_at_once(checker, site, id, held, with, own),
                     }
                 };
                 let judged = judged.and_then(|end| match goes_on(&site.graph, end) {
@@ -100,26 +104,6 @@ pub(super) fn check(checker: &mut Checker<'_>) {
             }
         }
     }
-}
-
-/// Where the value is when a lock by its name, of which nothing else is known, is awaited: its method
-/// says that it locks, too, and nobody wants to know what came of it.
-fn named_lock(checker: &Checker<'_>, site: &Site, id: NodeId) -> Option<Place> {
-    let graph = &site.graph;
-    let NodeKind::Await { to, .. } = &graph.node(id).kind else { return None };
-    let call = graph.call_at(maker(graph, id)?)?;
-    let lock = call.receiver.as_ref()?.place()?;
-    let of_field = lock.path.iter().rev().find_map(|part| match part {
-        Part::Field(name) => Some(*name),
-        _ => None,
-    });
-    let name = of_field.or(graph.local(lock.local).name)?.as_str().to_lowercase();
-    let fits = matches!(call.target, Target::Unknown(_))
-        && call.args.is_empty()
-        && track::LOCKING.contains(&call.name.as_str())
-        && LOCKS.iter().any(|end| name.ends_with(end))
-        && is_let_go(checker, site, id);
-    fits.then(|| to.clone())
 }
 
 /// Whether a way from a step leads to anything but a panic.
@@ -165,7 +149,7 @@ fn stands_alone(checker: &Checker<'_>, site: &Site, taken: NodeId) -> bool {
 }
 
 /// Whether this holds of a statement of the blocks around a step; it is told what lies around it.
-fn any_statement(
+pub(super) fn any_statement(
     checker: &Checker<'_>,
     site: &Site,
     step: NodeId,

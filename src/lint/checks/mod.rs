@@ -15,6 +15,7 @@ mod growing;
 mod held;
 mod late;
 mod must_release;
+mod named;
 mod near;
 mod on_uses;
 mod own_bound;

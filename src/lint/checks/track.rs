@@ -32,7 +32,7 @@ pub(super) enum Turn {
 }
 
 /// Methods that wait for a lock, and give its guard.
-pub(super) const LOCKING: [&str; 3] = ["lock", "read", "write"];
+const LOCKING: [&str; 3] = ["lock", "read", "write"];
 
 /// The class of guards whose locks block a thread.
 const BLOCKING_GUARD: &str = "sync-guard";
