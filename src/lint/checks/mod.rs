@@ -35,7 +35,7 @@ mod uses;
 use std::rc::Rc;
 
 use crate::catalog::LintRule;
-use crate::catalog::model::Engine;
+use crate::catalog::model::{Effect, Engine};
 use crate::finding::{Region, Role};
 
 use callers::Callers;
@@ -182,9 +182,14 @@ impl<'a> Checker<'a> {
         Self { world, bodies, summaries, rules, sites, candidates, fresh, of_commands, callers }
     }
 
-    /// Takes the package for one of commands that somebody waits for, unless it serves others itself.
+    /// Takes the package for one of commands that somebody waits for, unless it listens for
+    /// connections or waits for what never ends.
     pub(crate) fn take_for_commands(&mut self) {
-        self.of_commands = !self.sites.iter().any(|site| makes(self, site, "accept"));
+        let runs_on = |site: &Rc<Site>| {
+            ["listen", "accept"].iter().any(|class| makes(self, site, class))
+                || calls(site).any(|(_, call)| call.effects.contains(&Effect::Endless))
+        };
+        self.of_commands = !self.sites.iter().any(runs_on);
     }
 
     /// Looks only for what functions give their callers to look after.
@@ -235,10 +240,7 @@ impl<'a> Checker<'a> {
             let here = [(Rc::clone(site), node)];
             let places = reported.used.as_deref().unwrap_or(&here);
             let reach = places.iter().map(|(site, node)| self.callers.reach(site, *node)).max();
-            let reach = reach.map(|reach| match reach {
-                Reach::Offered | Reach::Unseen if self.of_commands => Reach::Command,
-                other => other,
-            });
+            let reach = reach.map(|reach| if self.of_commands { Reach::Command } else { reach });
             reported.milder = reach.and_then(|reach| reach.milder(milder));
         }
         if let Outcome::Reported(reported) = &mut outcome

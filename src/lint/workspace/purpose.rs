@@ -55,8 +55,25 @@ const SERVICES: &[&str] = &[
 
 /// Words of descriptions and keywords of what runs on: servers, and programs that fill the terminal.
 const SERVING: &[&str] = &[
-    "agent", "bot", "daemon", "editor", "node", "player", "proxy", "ratatui", "repl", "server",
-    "service", "shell", "tui", "tunnel", "ui", "vpn",
+    "agent",
+    "background",
+    "bot",
+    "daemon",
+    "editor",
+    "node",
+    "player",
+    "proxy",
+    "ratatui",
+    "repl",
+    "server",
+    "service",
+    "shell",
+    "tui",
+    "tunnel",
+    "ui",
+    "vpn",
+    "watch",
+    "watcher",
 ];
 
 /// How descriptions name them.
