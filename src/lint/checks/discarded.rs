@@ -56,16 +56,16 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     Err(Reason::Context("it came in by an argument"))
                 } else {
                     let own = matches!(call.target, Target::Own(_));
-                    let let_go = is_let_go(checker, site, id);
+                    let let_go = || is_let_go(checker, site, id);
                     let asks = matches!(class.as_str(), GUARD | PERMIT)
                         && call.name.as_str().starts_with(TRY);
                     match held {
                         // Its statement is all that there is to know of it.
                         None => Ok(id),
-                        Some(_) if asks && !let_go => {
+                        Some(_) if asks && !let_go() => {
                             Err(Reason::Context("it only asks whether it is free"))
                         }
-                        Some(_) if own && !let_go => {
+                        Some(_) if own && !let_go() => {
                             Err(Reason::Context("it may be called for what else it does"))
                         }
                         Some(held) => dropped_at_once(checker, site, id, held, with, own),

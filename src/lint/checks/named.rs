@@ -46,11 +46,13 @@ const TAKINGS: [Taking; 6] = [
 /// Whether this step takes a guard of the class by all that names say, and a `let _` lets it go.
 pub(super) fn let_go(checker: &Checker<'_>, site: &Site, id: NodeId, class: &str) -> bool {
     let NodeKind::Call(call) = &site.graph.node(id).kind else { return false };
+    if !matches!(call.target, Target::Unknown(_)) || !call.args.is_empty() {
+        return false;
+    }
     let name = call.name.as_str();
     let fits = |taking: &&Taking| taking.class == class && taking.methods.contains(&name);
     let takings: Vec<&Taking> = TAKINGS.iter().filter(fits).collect();
-    let unknown = matches!(call.target, Target::Unknown(_)) && call.args.is_empty();
-    if takings.is_empty() || !unknown {
+    if takings.is_empty() {
         return false;
     }
     any_statement(checker, site, id, |body, around, stmt| {
