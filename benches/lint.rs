@@ -1,7 +1,7 @@
 //! What linting costs beside parsing: bare `syn::parse_file`, the pipeline without rules, and the
 //! whole run, interleaved on the same threads; what a hundred of the rules cost; and whether four
-//! times the source costs four times as much. With `--check` the ratios are gates. They are of processor time: other load on the
-//! machine stretches the wall's.
+//! times the source costs four times as much. With `--check` the ratios are gates. They are of
+//! processor time: other load on the machine stretches the wall's.
 //!
 //! `cargo bench --bench lint -- FOLDER [--check] [--rounds N]`: FOLDER holds published crates, one
 //! folder each.

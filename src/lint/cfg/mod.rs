@@ -324,6 +324,16 @@ pub(crate) enum LoopKind {
     For,
 }
 
+/// What a step is to a search along the ways.
+pub(crate) enum Visit {
+    /// It is what is looked for.
+    Found,
+    /// What is behind it may be.
+    On,
+    /// Nothing behind it counts.
+    Ends,
+}
+
 impl Graph {
     pub(crate) fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0 as usize]
@@ -348,14 +358,32 @@ impl Graph {
     /// Steps that are reached from this one, itself included.
     pub(crate) fn reached(&self, from: NodeId) -> Vec<bool> {
         let mut seen = vec![false; self.nodes.len()];
-        let mut stack = vec![from];
+        self.leads([from], |id| {
+            seen[id.0 as usize] = true;
+            Visit::On
+        });
+        seen
+    }
+
+    /// Whether ways from these steps, themselves included, lead to what is looked for.
+    pub(crate) fn leads(
+        &self,
+        from: impl IntoIterator<Item = NodeId>,
+        mut visit: impl FnMut(NodeId) -> Visit,
+    ) -> bool {
+        let mut seen = vec![false; self.nodes.len()];
+        let mut stack: Vec<NodeId> = from.into_iter().collect();
         while let Some(id) = stack.pop() {
             if std::mem::replace(&mut seen[id.0 as usize], true) {
                 continue;
             }
-            stack.extend(self.node(id).next.iter().map(|&(_, next)| next));
+            match visit(id) {
+                Visit::Found => return true,
+                Visit::On => stack.extend(self.node(id).next.iter().map(|&(_, next)| next)),
+                Visit::Ends => {}
+            }
         }
-        seen
+        false
     }
 
     /// Whether this side of a branch leads to a step, and the other does not.
@@ -371,18 +399,10 @@ impl Graph {
     /// Whether a local is used by a step behind this one; going out of scope is no use.
     pub(crate) fn used_after(&self, from: NodeId, local: LocalId) -> bool {
         let behind = self.node(from).next.iter().map(|&(_, next)| next);
-        let mut seen = vec![false; self.nodes.len()];
-        let mut stack: Vec<NodeId> = behind.collect();
-        while let Some(id) = stack.pop() {
-            if std::mem::replace(&mut seen[id.0 as usize], true) {
-                continue;
-            }
-            if self.node(id).kind.uses(local) {
-                return true;
-            }
-            stack.extend(self.node(id).next.iter().map(|&(_, next)| next));
-        }
-        false
+        self.leads(behind, |id| match self.node(id).kind.uses(local) {
+            true => Visit::Found,
+            false => Visit::On,
+        })
     }
 
     pub(crate) fn call_at(&self, id: NodeId) -> Option<&Call> {

@@ -5,7 +5,9 @@ use rustc_hash::FxHashSet;
 use crate::catalog::model::Engine;
 use crate::finding::Role;
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{Exit, Graph, LocalId, LocalKind, NodeId, NodeKind, Part, Place, Value};
+use crate::lint::cfg::{
+    Exit, Graph, LocalId, LocalKind, NodeId, NodeKind, Part, Place, Value, Visit,
+};
 use crate::lint::flow::Holders;
 use crate::lint::ir::{BlockKind, Body, ExprKind, PatKind, Span, Stmt};
 use crate::lint::names::FnId;
@@ -108,22 +110,16 @@ pub(super) fn check(checker: &mut Checker<'_>) {
 
 /// Whether a way from a step leads to anything but a panic.
 fn goes_on(graph: &Graph, from: NodeId) -> bool {
-    let mut seen: FxHashSet<NodeId> = FxHashSet::default();
-    let mut stack = vec![from];
-    while let Some(id) = stack.pop() {
-        if !seen.insert(id) {
-            continue;
-        }
+    graph.leads([from], |id| {
         let node = graph.node(id);
         match node.kind {
-            NodeKind::Exit(Exit::Never) => {}
-            NodeKind::Exit(_) => return true,
+            NodeKind::Exit(Exit::Never) => Visit::Ends,
+            NodeKind::Exit(_) => Visit::Found,
             // Round and round is a way, too.
-            _ if node.inside.is_some() => return true,
-            _ => stack.extend(node.next.iter().map(|&(_, next)| next)),
+            _ if node.inside.is_some() => Visit::Found,
+            _ => Visit::On,
         }
-    }
-    false
+    })
 }
 
 /// Whether a call of this class stands in the same file.

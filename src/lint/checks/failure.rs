@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::catalog::model::Effect;
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{
-    Call, Edge, Exit, Graph, LocalId, NodeId, NodeKind, Operand, Part, Place, Test, Value,
+    Call, Edge, Exit, Graph, LocalId, NodeId, NodeKind, Operand, Part, Place, Test, Value, Visit,
 };
 use crate::lint::flow::Loss;
 use crate::lint::ir::{ExprKind, Span};
@@ -120,21 +120,16 @@ pub(super) fn is_last(callers: &Callers<'_>, site: &Rc<Site>, losses: &[Loss]) -
 
 /// Whether all ways from a step lead to the end of the process.
 fn exits_after(graph: &Graph, from: NodeId) -> bool {
-    let mut seen: FxHashSet<NodeId> = FxHashSet::default();
-    let mut stack = vec![from];
     let mut ended = false;
-    while let Some(id) = stack.pop() {
-        if !seen.insert(id) {
-            continue;
+    let escapes = graph.leads([from], |id| match &graph.node(id).kind {
+        NodeKind::Call(call) if call.effects.contains(&Effect::Exits) => {
+            ended = true;
+            Visit::Ends
         }
-        let node = graph.node(id);
-        match &node.kind {
-            NodeKind::Call(call) if call.effects.contains(&Effect::Exits) => ended = true,
-            NodeKind::Exit(_) => return false,
-            _ => stack.extend(node.next.iter().map(|&(_, next)| next)),
-        }
-    }
-    ended
+        NodeKind::Exit(_) => Visit::Found,
+        _ => Visit::On,
+    });
+    ended && !escapes
 }
 
 /// The exit that a step leads to without a choice.

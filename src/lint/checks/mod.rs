@@ -151,6 +151,9 @@ impl Reason {
     }
 }
 
+/// Classes of calls that only what runs on makes.
+const SERVES: [&str; 2] = ["listen", "accept"];
+
 /// What engines work on.
 pub(crate) struct Checker<'a> {
     pub(crate) world: &'a World<'a>,
@@ -186,8 +189,10 @@ impl<'a> Checker<'a> {
     /// connections or waits for what never ends.
     pub(crate) fn take_for_commands(&mut self) {
         let runs_on = |site: &Rc<Site>| {
-            ["listen", "accept"].iter().any(|class| makes(self, site, class))
-                || calls(site).any(|(_, call)| call.effects.contains(&Effect::Endless))
+            calls(site).any(|(_, call)| {
+                call.effects.contains(&Effect::Endless)
+                    || classes_of(self.world, call).iter().any(|class| SERVES.contains(class))
+            })
         };
         self.of_commands = !self.sites.iter().any(runs_on);
     }
@@ -232,28 +237,41 @@ impl<'a> Checker<'a> {
         evidence: Evidence,
         mut outcome: Outcome,
     ) {
-        let milder = &rule.rule.when.milder_within;
         if let Outcome::Reported(reported) = &mut outcome
             && reported.milder.is_none()
-            && !milder.is_empty()
         {
             let here = [(Rc::clone(site), node)];
             let places = reported.used.as_deref().unwrap_or(&here);
-            let reach = places.iter().map(|(site, node)| self.callers.reach(site, *node)).max();
-            let reach = reach.map(|reach| if self.of_commands { Reach::Command } else { reach });
-            reported.milder = reach.and_then(|reach| reach.milder(milder));
-        }
-        if let Outcome::Reported(reported) = &mut outcome
-            && let Some(id) = site.function
-        {
-            let name = self.world.names.function(id).name.as_str();
-            let words = &rule.rule.when.milder_named;
-            let named = name.split('_').any(|word| words.iter().any(|known| known == word));
-            reported.milder = reported.milder.or(named.then_some("its name says that it is meant"));
+            reported.milder =
+                self.reach(rule, places).or_else(|| self.named_as_meant(rule, site.function?));
         }
         let (file, function) = (site.file, site.function);
         let span = site.graph.node(node).span;
         self.candidates.push(Candidate { rule, file, span, function, evidence, outcome });
+    }
+
+    /// Why the places are all milder ones for the rule.
+    fn reach(&self, rule: &LintRule, places: &[(Rc<Site>, NodeId)]) -> Option<&'static str> {
+        let milder = &rule.rule.when.milder_within;
+        if milder.is_empty() {
+            return None;
+        }
+        let reach = match self.of_commands && !places.is_empty() {
+            true => Reach::Command,
+            false => places.iter().map(|(site, node)| self.callers.reach(site, *node)).max()?,
+        };
+        reach.milder(milder)
+    }
+
+    /// Why the function is a milder place for the rule, by its name.
+    fn named_as_meant(&self, rule: &LintRule, id: FnId) -> Option<&'static str> {
+        let words = &rule.rule.when.milder_named;
+        if words.is_empty() {
+            return None;
+        }
+        let name = self.world.names.function(id).name.as_str();
+        let named = name.split('_').any(|word| words.iter().any(|known| known == word));
+        named.then_some("its name says that it is meant")
     }
 }
 

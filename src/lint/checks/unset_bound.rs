@@ -12,7 +12,7 @@ use crate::lint::bodies::Site;
 use crate::lint::cfg::{
     Call, Edge, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place, Test, Value,
 };
-use crate::lint::ir::Span;
+use crate::lint::ir::{Name, Span};
 use crate::lint::names::FnId;
 use crate::lint::types::{Target, Ty, World};
 
@@ -451,7 +451,7 @@ impl<'a> Trace<'a> {
             match &graph.node(id).kind {
                 NodeKind::Assign { to, value } if to.local == place.local => {
                     made = true;
-                    self.assigned(id, &to.path, value);
+                    self.assigned(id, to, value);
                 }
                 NodeKind::Await { to, what } if to.local == place.local => {
                     made = true;
@@ -473,29 +473,24 @@ impl<'a> Trace<'a> {
         }
     }
 
-    fn assigned(&mut self, id: NodeId, path: &[Part], value: &Value) {
+    fn assigned(&mut self, id: NodeId, to: &Place, value: &Value) {
         match value {
-            Value::Use(operand) => match path {
-                // `config.timeout = …`
-                [Part::Field(name)] => self.field(id, name.as_str()),
-                _ => {
-                    // `config.limits.timeout = …`
-                    if let Some(Part::Field(name)) = path.first() {
-                        self.field(id, name.as_str());
-                    }
-                    match operand {
-                        Operand::Move(place) | Operand::Ref(place) => self.place(place.clone()),
-                        _ => {}
-                    }
+            Value::Use(operand) => {
+                self.field_of(id, to);
+                // `config.timeout = …` sets it, whatever it is.
+                if !matches!(to.path.as_slice(), [Part::Field(_)])
+                    && let Some(place) = operand.place()
+                {
+                    self.place(place.clone());
                 }
-            },
+            }
             Value::Parts { parts, rest, written } => {
                 if *written {
                     for (part, operand) in parts {
                         let none =
                             matches!(operand, Operand::Const(name) if name.as_str() == "None");
                         if let (Part::Field(name), false) = (part, none) {
-                            self.field(id, name.as_str());
+                            self.field(id, to.local, *name);
                         }
                     }
                     match rest {
@@ -514,21 +509,19 @@ impl<'a> Trace<'a> {
         }
     }
 
+    /// `config.limits.timeout = …`, `config.limits.get_or_insert_default()`
+    fn field_of(&mut self, id: NodeId, place: &Place) {
+        if let Some(Part::Field(name)) = place.path.first() {
+            self.field(id, place.local, *name);
+        }
+    }
+
     /// A field of a config struct is set.
-    fn field(&mut self, id: NodeId, name: &str) {
+    fn field(&mut self, id: NodeId, local: LocalId, name: Name) {
         let graph = &self.site.graph;
-        let local = match &graph.node(id).kind {
-            NodeKind::Assign { to, .. } => Some(to.local),
-            NodeKind::Call(call) => {
-                call.receiver.as_ref().and_then(Operand::place).map(|on| on.local)
-            }
-            _ => None,
-        };
-        let Some(local) = local else { return };
-        let ty = graph.local(local).ty.clone();
-        if let Ty::Foreign(path, _) = ty.bare()
+        if let Ty::Foreign(path, _) = graph.local(local).ty.bare()
             && let Some(fact) = self.world.facts.type_fact(*path)
-            && let Some(bound) = fact.fields.get(name)
+            && let Some(bound) = fact.fields.get(name.as_str())
         {
             self.sets.entry(bound.clone()).or_insert(graph.node(id).span);
         }
@@ -596,18 +589,9 @@ impl<'a> Trace<'a> {
     /// A call that uses the value without making it: a setter, or something that may set.
     fn used(&mut self, id: NodeId, call: &Call, local: LocalId) {
         self.call(id, call);
-        let by_receiver = call
-            .receiver
-            .as_ref()
-            .and_then(Operand::place)
-            .is_some_and(|place| place.local == local);
-        if by_receiver {
-            // `config.limits.get_or_insert_default()`
-            if let Some(Part::Field(name)) =
-                call.receiver.as_ref().and_then(Operand::place).and_then(|on| on.path.first())
-            {
-                self.field(id, name.as_str());
-            }
+        let on = call.receiver.as_ref().and_then(Operand::place);
+        if let Some(on) = on.filter(|on| on.local == local) {
+            self.field_of(id, on);
             self.chained(call.to);
         }
         // Lent to somebody who may set anything. What is moved away is another value's story.

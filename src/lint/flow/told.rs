@@ -50,7 +50,7 @@ impl Walk<'_> {
     }
 
     fn is_head(&self, id: NodeId) -> bool {
-        self.graph.loops.iter().any(|one| one.head == id)
+        self.graph.loops_around(id).next().is_some_and(|round| round.head == id)
     }
 }
 
