@@ -106,30 +106,44 @@ pub(super) fn is_final(checker: &Checker<'_>, site: &Rc<Site>, losses: &[Loss]) 
 
 /// Whether the process is over after every loss, here or in all that call the function.
 pub(super) fn is_last(callers: &Callers<'_>, site: &Rc<Site>, losses: &[Loss]) -> bool {
-    let after = |site: &Site, node| exits_after(&site.graph, node);
-    let by_callers = || {
-        let id = site.function.filter(|_| site.parent.is_none())?;
-        callers.of(id).filter(|_| !callers.world.names.is_offered(id))
-    };
-    !losses.is_empty()
-        && (losses.iter().all(|loss| after(site, loss.node))
-            || by_callers().is_some_and(|all| {
-                !all.is_empty() && all.iter().all(|(caller, node)| after(caller, *node))
-            }))
+    !losses.is_empty() && losses.iter().all(|loss| ends_after(callers, site, loss.node, DEPTH))
 }
 
-/// Whether all ways from a step lead to the end of the process.
-fn exits_after(graph: &Graph, from: NodeId) -> bool {
-    let mut ended = false;
-    let escapes = graph.leads([from], |id| match &graph.node(id).kind {
-        NodeKind::Call(call) if call.effects.contains(&Effect::Exits) => {
-            ended = true;
+/// Whether all ways from a step lead to the end of the process, those of all callers included.
+fn ends_after(callers: &Callers<'_>, site: &Rc<Site>, from: NodeId, depth: u32) -> bool {
+    let graph = &site.graph;
+    let (mut ends, mut returns) = (false, false);
+    let goes_on = graph.leads([from], |id| match &graph.node(id).kind {
+        NodeKind::Call(call) if exits(callers, graph, id, call, depth) => {
+            ends = true;
             Visit::Ends
         }
-        NodeKind::Exit(_) => Visit::Found,
+        NodeKind::Exit(Exit::Never) => Visit::Found,
+        NodeKind::Exit(_) => {
+            returns = true;
+            Visit::Ends
+        }
         _ => Visit::On,
     });
-    ended && !escapes
+    let of_callers = || {
+        let id = site.function.filter(|_| site.parent.is_none() && depth > 0)?;
+        let all = callers.of(id).filter(|_| !callers.world.names.is_offered(id))?;
+        let end = all.iter().all(|(caller, node)| ends_after(callers, caller, *node, depth - 1));
+        Some(!all.is_empty() && end)
+    };
+    !goes_on && if returns { of_callers() == Some(true) } else { ends }
+}
+
+/// Whether a call ends the process, itself or as all that a function of the package comes to.
+fn exits(callers: &Callers<'_>, graph: &Graph, at: NodeId, call: &Call, depth: u32) -> bool {
+    let Target::Own(id) = call.target else { return call.effects.contains(&Effect::Exits) };
+    let never = |next: NodeId| matches!(graph.node(next).kind, NodeKind::Exit(Exit::Never));
+    depth > 0
+        && graph.node(at).next.iter().all(|&(_, next)| never(next))
+        && callers
+            .bodies
+            .of_function(id)
+            .is_some_and(|inner| ends_after(callers, &inner, inner.graph.entry, depth - 1))
 }
 
 /// The exit that a step leads to without a choice.

@@ -190,8 +190,16 @@ fn starts(checker: &Checker<'_>, site: &Site, call: &Call, fresh: &Fresh) -> Vec
                     handle,
                     Handle::Return | Handle::Ok | Handle::Some | Handle::Tuple(_)
                 );
+                let local = site.graph.local(held.local);
                 // Behind a pointer that nobody kept: where it is cannot be told.
-                if apart && site.graph.local(held.local).kind == LocalKind::Temp {
+                if apart && local.kind == LocalKind::Temp {
+                    return None;
+                }
+                // Left where the caller wants it.
+                if matches!(handle, Handle::Out(_) | Handle::OutAt(..))
+                    && local.kind == LocalKind::Param
+                    && matches!(local.ty, Ty::Ref(_) | Ty::Ptr(_))
+                {
                     return None;
                 }
                 let fails = fact.fails.map(|fails| if apart { Fails::NonZero } else { fails });

@@ -80,8 +80,8 @@ const SERVING: &[&str] = &[
 const BUILD_SCRIPTS: &[&str] = &["build.rs", "build script"];
 
 /// What the manifest says: of tests when its description does, and keywords or categories, or one
-/// sentence; of commands by a category or the name, unless anything says that it runs on; of builds
-/// by a category, or when its description names build scripts.
+/// sentence; of commands by a category, the name or the description, unless anything says that it
+/// runs on; of builds by a category, or when its description names build scripts.
 pub(super) fn purpose(
     package: &PackageTable,
     shared: Option<&WorkspacePackage>,
@@ -102,9 +102,14 @@ pub(super) fn purpose(
     let commands = || {
         let name = package.name.as_deref().unwrap_or_default();
         let named = name.ends_with("-cli") || name.ends_with("_cli") || name.starts_with("cargo-");
+        let said = |text: &String| {
+            names(text, &["cli"])
+                || ["command line", "command-line"].iter().any(|s| text.contains(s))
+        };
+        let described = description.iter().any(said);
         let among = |known: &[&str]| categories.iter().any(|text| known.contains(&text.as_str()));
         let serves = description.iter().chain(&keywords).any(|text| names(text, SERVING));
-        (named || among(COMMANDS)) && !serves && !among(SERVICES)
+        (named || described || among(COMMANDS)) && !serves && !among(SERVICES)
     };
     if tests {
         Some(Purpose::Tests)
@@ -169,11 +174,13 @@ mod tests {
     }
 
     #[test]
-    fn a_command_by_its_category_or_name_unless_it_runs_on() {
+    fn a_command_by_its_category_name_or_description_unless_it_runs_on() {
         for package in [
             "categories = ['command-line-utilities', 'development-tools::ffi']",
             "name = 'registry-cli'\ndescription = 'Registry CLI'",
             "name = 'cargo-fetches'",
+            "name = 'forge-term'\ndescription = 'Terminal library used by the Forge CLI'",
+            "description = 'A command-line client for forges'",
         ] {
             assert_eq!(said(package), Some(Purpose::Commands), "{package}");
         }
@@ -181,7 +188,8 @@ mod tests {
             "categories = ['command-line-utilities', 'network-programming']",
             "categories = ['command-line-utilities']\ndescription = 'A mail server'",
             "categories = ['command-line-utilities']\nkeywords = ['terminal', 'ui']",
-            "name = 'clipper'",
+            "name = 'clipper'\ndescription = 'Clips'",
+            "description = 'A command line and a server'",
         ] {
             assert_eq!(said(package), None, "{package}");
         }
