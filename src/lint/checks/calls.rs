@@ -22,6 +22,9 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     for site in checker.sites {
         for (node, call) in super::calls(site) {
             let classes = classes_of(checker.world, call);
+            if classes.is_empty() {
+                continue;
+            }
             for &known in &rules {
                 let rule = &known.rule;
                 if !classes.contains(&rule.class.as_str()) {
