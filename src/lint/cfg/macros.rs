@@ -51,7 +51,9 @@ impl<'a> Builder<'a> {
             let mut futures = Vec::new();
             for branch in branches {
                 if let Some(guard) = branch.guard {
-                    this.look(guard);
+                    // Asked before anything is polled; what it borrows ends with it.
+                    let at = this.body().expr(guard).span;
+                    this.scoped(at, |this| this.look(guard));
                 }
                 let future = this.value(branch.future);
                 futures.push(future);

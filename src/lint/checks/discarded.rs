@@ -9,7 +9,7 @@ use crate::lint::cfg::{
     Exit, Graph, LocalId, LocalKind, NodeId, NodeKind, Part, Place, Value, Visit,
 };
 use crate::lint::flow::Holders;
-use crate::lint::ir::{BlockKind, Body, ExprKind, PatKind, Span, Stmt};
+use crate::lint::ir::{BlockKind, Body, ExprId, ExprKind, PatKind, Span, Stmt};
 use crate::lint::names::FnId;
 use crate::lint::types::{Evidence, Target, Ty, World};
 
@@ -56,14 +56,14 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     track::inside(checker.world, ty, &known.rule.class).is_some()
                 });
                 let without = known.rule.when.without.as_deref();
+                let locks = matches!(class.as_str(), GUARD | PERMIT);
                 let judged = if passed_on {
                     // It was there before: waiting with it was the point.
                     Err(Reason::Context("it came in by an argument"))
                 } else {
                     let own = matches!(call.target, Target::Own(_));
                     let let_go = || is_let_go(checker, site, id);
-                    let asks = matches!(class.as_str(), GUARD | PERMIT)
-                        && call.name.as_str().starts_with(TRY);
+                    let asks = locks && call.name.as_str().starts_with(TRY);
                     match held {
                         // Its statement is all that there is to know of it.
                         None => Ok(id),
@@ -80,6 +80,11 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     true => Ok(end),
                     false => Err(Reason::ProcessEnds),
                 });
+                let judged =
+                    judged.and_then(|end| match !locks || !is_last(checker, site, taken) {
+                        true => Ok(end),
+                        false => Err(Reason::Context("nothing is done behind it")),
+                    });
                 let judged = judged.and_then(|end| match stands_alone(checker, site, taken) {
                     true => {
                         Err(Reason::Context("its block does nothing else: it waits on purpose"))
@@ -123,6 +128,41 @@ fn goes_on(graph: &Graph, from: NodeId) -> bool {
             _ => Visit::On,
         }
     })
+}
+
+/// Whether it is the last statement of its function, which then gives nothing or a plain value.
+fn is_last(checker: &Checker<'_>, site: &Site, taken: NodeId) -> bool {
+    let at = site.graph.node(taken).span;
+    let around = |span: Span| span.start <= at.start && at.end <= span.end;
+    let mut bodies = checker.world.names.source(site.file).file.bodies.iter();
+    site.parent.is_none()
+        && bodies.any(|body| {
+            let ExprKind::Block { stmts, tail, .. } = &body.expr(body.root).kind else {
+                return false;
+            };
+            let init = match stmts.last() {
+                Some(Stmt::Let { init: Some(init), .. } | Stmt::Expr(init)) => *init,
+                _ => return false,
+            };
+            around(body.expr(init).span) && tail.is_none_or(|tail| is_plain(body, tail))
+        })
+}
+
+/// `true`, `None`, `Ok(())`
+fn is_plain(body: &Body, expr: ExprId) -> bool {
+    match &body.expr(expr).kind {
+        ExprKind::Lit(_) | ExprKind::Path(_) => true,
+        ExprKind::Tuple(parts) => parts.iter().all(|&part| is_plain(body, part)),
+        ExprKind::Call { callee, args } => {
+            let made = match &body.expr(*callee).kind {
+                ExprKind::Path(path) => path.last().map(|last| last.name),
+                _ => None,
+            };
+            made.is_some_and(|name| matches!(name.as_str(), "Ok" | "Some"))
+                && args.iter().all(|&arg| is_plain(body, arg))
+        }
+        _ => false,
+    }
 }
 
 /// Whether a call of this class stands in the same file.

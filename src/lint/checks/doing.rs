@@ -67,12 +67,14 @@ pub(super) struct Doing<'a> {
     world: &'a World<'a>,
     bodies: &'a Bodies<'a>,
     known: RefCell<FxHashMap<FnId, Does>>,
+    suspending: RefCell<FxHashMap<FnId, bool>>,
     depth: Cell<u32>,
 }
 
 impl<'a> Doing<'a> {
     pub(super) fn new(world: &'a World<'a>, bodies: &'a Bodies<'a>) -> Self {
-        Self { world, bodies, known: RefCell::default(), depth: Cell::new(0) }
+        let (known, suspending) = (RefCell::default(), RefCell::default());
+        Self { world, bodies, known, suspending, depth: Cell::new(0) }
     }
 
     /// What happens at this step.
@@ -113,10 +115,30 @@ impl<'a> Doing<'a> {
         let function = self.world.names.function(*id);
         // Whoever implements a trait may await.
         let plain = function.sig.is_async && function.of_trait.is_none();
-        plain && {
-            let does = self.function(*id);
-            !does.awaits && !does.unknown
+        plain && !self.suspends(*id)
+    }
+
+    /// Whether a function of the package may give up its turn while it runs. What it calls without
+    /// awaiting it cannot.
+    fn suspends(&self, id: FnId) -> bool {
+        if let Some(&known) = self.suspending.borrow().get(&id) {
+            return known;
         }
+        let Some(site) = self.bodies.of_function(id).filter(|_| self.depth.get() < DEEPEST) else {
+            return true;
+        };
+        self.suspending.borrow_mut().insert(id, false);
+        self.depth.set(self.depth.get() + 1);
+        let reached = site.graph.reached(site.graph.entry);
+        let suspends = site.graph.ids().any(|id| match &site.graph.node(id).kind {
+            _ if reached.get(id.0 as usize) != Some(&true) => false,
+            NodeKind::Await { what, .. } => !self.runs_through(&site, &origin(&site.graph, what)),
+            NodeKind::Select { .. } => true,
+            _ => false,
+        });
+        self.depth.set(self.depth.get() - 1);
+        self.suspending.borrow_mut().insert(id, suspends);
+        suspends
     }
 
     /// What awaiting this means.
