@@ -15,7 +15,7 @@ use crate::lint::flow::{Fate, How, Start, follow, holders};
 use crate::lint::interface::{Fresh, Offer};
 use crate::lint::ir::{Name, Path, Span};
 use crate::lint::names::{FileId, FnId, Names, TypeId};
-use crate::lint::types::{Evidence, OWN_TRANSACTION, Target, Ty, held};
+use crate::lint::types::{Evidence, OWN_TRANSACTION, Target, Ty, held, undoes};
 
 use super::callers::Callers;
 use super::failure::Attempts;
@@ -407,7 +407,11 @@ fn judge<'a>(
             checker.add(known, site, node, evidence, outcome);
             continue;
         }
-        let outcome = verdict(known.rule.when.paths.unwrap_or(Paths::Any), &fate);
+        let paths = match known.rule.when.paths.unwrap_or(Paths::Any) {
+            Paths::All if class == OWN_TRANSACTION && only_undone(site, &fate) => Paths::Some,
+            paths => paths,
+        };
+        let outcome = verdict(paths, &fate);
         let outcome = match outcome {
             Some(reason) => Outcome::Silent(reason),
             None if ends => Outcome::Silent(Reason::ProcessEnds),
@@ -421,6 +425,22 @@ fn judge<'a>(
         };
         checker.add(known, site, node, evidence, outcome);
     }
+}
+
+/// Whether a transaction is undone on some paths, kept on none, and left on one that succeeds:
+/// that it is undone elsewhere does not keep what was done here.
+fn only_undone(site: &Site, fate: &Fate) -> bool {
+    let graph = &site.graph;
+    let is_undo = |span: &Span| {
+        graph.nodes.iter().any(|node| match &node.kind {
+            NodeKind::Call(call) => node.span == *span && undoes(call.name.as_str()),
+            _ => false,
+        })
+    };
+    fate.escaped.is_empty()
+        && !fate.released.is_empty()
+        && fate.released.iter().all(is_undo)
+        && fate.lost.iter().any(|loss| !failure::is_failure(graph, loss.node))
 }
 
 /// An owner that was given up as a pointer, of which no path shows who gets it, while somebody of

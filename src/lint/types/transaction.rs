@@ -31,6 +31,11 @@ pub(crate) fn held(given: &Ty) -> (Ty, bool) {
     }
 }
 
+/// Whether a method of this name undoes what was done.
+pub(crate) fn undoes(name: &str) -> bool {
+    UNDOES.contains(&name)
+}
+
 impl World<'_> {
     /// The transaction that calling a function of the package begins, when it gives such a type,
     /// and whether all that ends it takes it by value.
