@@ -15,7 +15,7 @@ use crate::lint::flow::{Fate, How, Start, follow, holders};
 use crate::lint::interface::{Fresh, Offer};
 use crate::lint::ir::{Name, Path, Span};
 use crate::lint::names::{FileId, FnId, Names, TypeId};
-use crate::lint::types::{Evidence, OWN_TRANSACTION, Target, Ty, held, undoes};
+use crate::lint::types::{Evidence, OWN_TRANSACTION, Target, Ty, held, reads, undoes};
 
 use super::callers::Callers;
 use super::failure::Attempts;
@@ -358,8 +358,11 @@ fn judge<'a>(
     }
     let Some(call) = site.graph.call_at(node) else { return };
     let span = site.graph.node(node).span;
-    // A type of the package whose Drop undoes nothing is known as a transaction by its names alone.
-    let named = begin.own.is_some_and(|own| !checker.world.undoes_when_dropped(own));
+    // A type of the package whose Drop undoes nothing, and that wraps no other, is known as a transaction by its names alone.
+    let world = checker.world;
+    let named = begin
+        .own
+        .is_some_and(|own| !world.undoes_when_dropped(own) && !world.wraps_transaction(own));
     let evidence = if named { call.evidence.min(Evidence::Probable) } else { call.evidence };
     if let Some(id) = site.function
         && context::is_entry(checker.world.names, id)
@@ -389,6 +392,11 @@ fn judge<'a>(
     for known in of_class {
         if given_up {
             let outcome = Outcome::Silent(Reason::Context("`Drop` gives its owner up"));
+            checker.add(known, site, node, evidence, outcome);
+            continue;
+        }
+        if begin.own.is_some() && call.args.iter().any(|arg| asks_to_read(&site.graph, arg)) {
+            let outcome = Outcome::Silent(Reason::Context("it is begun to read only"));
             checker.add(known, site, node, evidence, outcome);
             continue;
         }
@@ -424,6 +432,21 @@ fn judge<'a>(
             },
         };
         checker.add(known, site, node, evidence, outcome);
+    }
+}
+
+/// `begin(Mode::Read)`
+fn asks_to_read(graph: &Graph, arg: &Operand) -> bool {
+    match arg {
+        Operand::Const(name) => reads(name.as_str()),
+        // A variant of the package stands in a place of its name.
+        arg => arg.place().is_some_and(|place| {
+            let local = graph.local(place.local);
+            local.kind == LocalKind::Captured
+                && local.name.is_some_and(|name| {
+                    name.as_str().starts_with(char::is_uppercase) && reads(name.as_str())
+                })
+        }),
     }
 }
 
