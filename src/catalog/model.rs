@@ -60,6 +60,9 @@ pub struct TypeFact {
     /// Methods of others that are given a reference to such a value, and tell it by that.
     #[serde(default)]
     pub lent_to: Vec<String>,
+    /// Types that functions ask for which are lent such a value: what it derefs to.
+    #[serde(default)]
+    pub lent_as: Vec<String>,
     /// A config struct: public fields that are bounds, with the name of the bound.
     #[serde(default)]
     pub fields: BTreeMap<String, String>,

@@ -429,7 +429,10 @@ impl<'a> Builder<'a> {
                 self.copy_marks(&place, to.local);
             }
         }
-        if !matches!(value, Operand::Unit | Operand::Lit(_))
+        // Texts are kept: a statement for a database says whether it changes anything.
+        let text = matches!(value, Operand::Lit(Lit::Str(_)));
+        if text
+            || !matches!(value, Operand::Unit | Operand::Lit(_))
             || !to.path.is_empty()
             || self.graph.local(to.local).kind == LocalKind::Binding
         {

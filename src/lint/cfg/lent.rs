@@ -109,7 +109,10 @@ impl Builder<'_> {
                     lent.any(|(number, _)| {
                         let param = number.checked_sub(skipped).and_then(|at| params.get(at));
                         let asked = param.map(|ty| self.world.ty(ty, self.world.scope(*id)));
-                        asked.is_some_and(|ty| ty.path() == Some(path))
+                        asked.and_then(|ty| ty.path()).is_some_and(|asked| {
+                            let of = |name: &String| name == asked.as_str();
+                            asked == path || fact.is_some_and(|fact| fact.lent_as.iter().any(of))
+                        })
                     })
                 }
                 _ => by_name && lent.next().is_some(),

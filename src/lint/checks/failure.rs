@@ -161,7 +161,7 @@ fn exit_of(graph: &Graph, from: NodeId) -> Option<(NodeId, Exit)> {
 }
 
 /// A `?`, or a return of which nothing but `Err` is seen.
-fn is_failure(graph: &Graph, from: NodeId) -> bool {
+pub(super) fn is_failure(graph: &Graph, from: NodeId) -> bool {
     match exit_of(graph, from) {
         Some((_, Exit::Try)) => true,
         Some((end, Exit::Return)) => {

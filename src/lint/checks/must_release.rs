@@ -15,7 +15,7 @@ use crate::lint::flow::{Fate, How, Start, follow, holders};
 use crate::lint::interface::{Fresh, Offer};
 use crate::lint::ir::{Name, Path, Span};
 use crate::lint::names::{FileId, FnId, Names, TypeId};
-use crate::lint::types::{Evidence, OWN_TRANSACTION, Target, Ty, held};
+use crate::lint::types::{Evidence, OWN_TRANSACTION, Target, Ty, held, reads, undoes};
 
 use super::callers::Callers;
 use super::failure::Attempts;
@@ -358,8 +358,11 @@ fn judge<'a>(
     }
     let Some(call) = site.graph.call_at(node) else { return };
     let span = site.graph.node(node).span;
-    // A type of the package whose Drop undoes nothing is known as a transaction by its names alone.
-    let named = begin.own.is_some_and(|own| !checker.world.undoes_when_dropped(own));
+    // A type of the package whose Drop undoes nothing, and that wraps no other, is known as a transaction by its names alone.
+    let world = checker.world;
+    let named = begin
+        .own
+        .is_some_and(|own| !world.undoes_when_dropped(own) && !world.wraps_transaction(own));
     let evidence = if named { call.evidence.min(Evidence::Probable) } else { call.evidence };
     if let Some(id) = site.function
         && context::is_entry(checker.world.names, id)
@@ -392,6 +395,11 @@ fn judge<'a>(
             checker.add(known, site, node, evidence, outcome);
             continue;
         }
+        if begin.own.is_some() && call.args.iter().any(|arg| asks_to_read(&site.graph, arg)) {
+            let outcome = Outcome::Silent(Reason::Context("it is begun to read only"));
+            checker.add(known, site, node, evidence, outcome);
+            continue;
+        }
         if known.rule.when.paths == Some(Paths::All) && only_reads(&site.graph, call.to) {
             let outcome = Outcome::Silent(Reason::Context("only questions are asked on it"));
             checker.add(known, site, node, evidence, outcome);
@@ -407,7 +415,11 @@ fn judge<'a>(
             checker.add(known, site, node, evidence, outcome);
             continue;
         }
-        let outcome = verdict(known.rule.when.paths.unwrap_or(Paths::Any), &fate);
+        let paths = match known.rule.when.paths.unwrap_or(Paths::Any) {
+            Paths::All if class == OWN_TRANSACTION && only_undone(site, &fate) => Paths::Some,
+            paths => paths,
+        };
+        let outcome = verdict(paths, &fate);
         let outcome = match outcome {
             Some(reason) => Outcome::Silent(reason),
             None if ends => Outcome::Silent(Reason::ProcessEnds),
@@ -421,6 +433,37 @@ fn judge<'a>(
         };
         checker.add(known, site, node, evidence, outcome);
     }
+}
+
+/// `begin(Mode::Read)`
+fn asks_to_read(graph: &Graph, arg: &Operand) -> bool {
+    match arg {
+        Operand::Const(name) => reads(name.as_str()),
+        // A variant of the package stands in a place of its name.
+        arg => arg.place().is_some_and(|place| {
+            let local = graph.local(place.local);
+            local.kind == LocalKind::Captured
+                && local.name.is_some_and(|name| {
+                    name.as_str().starts_with(char::is_uppercase) && reads(name.as_str())
+                })
+        }),
+    }
+}
+
+/// Whether a transaction is undone on some paths, kept on none, and left on one that succeeds:
+/// that it is undone elsewhere does not keep what was done here.
+fn only_undone(site: &Site, fate: &Fate) -> bool {
+    let graph = &site.graph;
+    let is_undo = |span: &Span| {
+        graph.nodes.iter().any(|node| match &node.kind {
+            NodeKind::Call(call) => node.span == *span && undoes(call.name.as_str()),
+            _ => false,
+        })
+    };
+    fate.escaped.is_empty()
+        && !fate.released.is_empty()
+        && fate.released.iter().all(is_undo)
+        && fate.lost.iter().any(|loss| !failure::is_failure(graph, loss.node))
 }
 
 /// An owner that was given up as a pointer, of which no path shows who gets it, while somebody of

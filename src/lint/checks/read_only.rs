@@ -58,12 +58,8 @@ pub(super) fn only_reads(graph: &Graph, made: LocalId) -> bool {
 fn is_question(graph: &Graph, call: &Call) -> bool {
     let mut at = call;
     for _ in 0..STEPS {
-        let text = at.args.iter().find_map(|arg| match arg {
-            Operand::Lit(Lit::Str(text)) => Some(text.as_str().trim_start().to_lowercase()),
-            _ => None,
-        });
-        if let Some(text) = text {
-            return text.starts_with(QUESTION.0) && text.contains(QUESTION.1);
+        if let Some(asks) = at.args.iter().find_map(|arg| asks(graph, arg, STEPS)) {
+            return asks;
         }
         let receiver = at.receiver.as_ref().and_then(|receiver| receiver.place());
         let made = receiver.and_then(|place| graph.call_at(graph.local(place.local).def?));
@@ -73,4 +69,30 @@ fn is_question(graph: &Graph, call: &Call) -> bool {
         }
     }
     false
+}
+
+/// Whether a text that is written here, or bound to a name before, is that of a question; None for
+/// what is no text.
+fn asks(graph: &Graph, operand: &Operand, steps: usize) -> Option<bool> {
+    let place = match operand {
+        Operand::Lit(Lit::Str(text)) => return Some(is_question_text(text.as_str())),
+        operand => operand.place().filter(|_| steps > 0)?,
+    };
+    if let Some(of) = &graph.local(place.local).alias {
+        return asks(graph, &Operand::Ref(of.clone()), steps - 1);
+    }
+    // One of several, as in both branches of an `if`: each counts.
+    let given = graph.nodes.iter().filter_map(|node| match &node.kind {
+        NodeKind::Assign { to, value: Value::Use(from) } if to == place => Some(from),
+        _ => None,
+    });
+    let mut texts = given.map(|from| asks(graph, from, steps - 1));
+    let first = texts.next()??;
+    Some(first && texts.all(|text| text == Some(true)))
+}
+
+fn is_question_text(text: &str) -> bool {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = words.join(" ").to_lowercase();
+    text.starts_with(QUESTION.0) && text.contains(QUESTION.1)
 }

@@ -31,6 +31,17 @@ pub(crate) fn held(given: &Ty) -> (Ty, bool) {
     }
 }
 
+/// Whether a method of this name undoes what was done.
+pub(crate) fn undoes(name: &str) -> bool {
+    UNDOES.contains(&name)
+}
+
+/// Whether what is asked for by this name only reads.
+pub(crate) fn reads(name: &str) -> bool {
+    let name = name.to_lowercase();
+    READS.iter().any(|word| name.contains(word)) && !name.contains("write")
+}
+
 impl World<'_> {
     /// The transaction that calling a function of the package begins, when it gives such a type,
     /// and whether all that ends it takes it by value.
@@ -107,6 +118,20 @@ impl World<'_> {
         }
         let mut all = self.names.types.iter().filter(|of| of.implements(def.name.as_str()));
         all.clone().next().is_some() && all.all(|of| self.undoes(of, WRAPPED))
+    }
+
+    /// Whether both its ends hand the same on to what it wraps: then it is a transaction by more
+    /// than its name.
+    pub(crate) fn wraps_transaction(&self, id: TypeId) -> bool {
+        let def = self.names.type_def(id);
+        let hands_on = |word: &str| {
+            let name = Name::new(word);
+            def.methods.get(&name).into_iter().flatten().any(|&id| {
+                let body = self.names.body_of(self.names.function(id));
+                body.is_some_and(|body| body.mentions.contains(&name))
+            })
+        };
+        hands_on(KEEPS) && UNDOES.iter().any(|word| hands_on(word))
     }
 
     /// Whether its Drop, or that of what is in one of its fields, undoes what was done.
