@@ -294,6 +294,9 @@ impl<'a> Builder<'a> {
         }
         let last = path.last().map_or_else(|| Name::new("?"), |last| last.name);
         match self.world.value(path, self.request.scope).0 {
+            Target::Static(id) if let Some(text) = self.world.names.statics[id.0 as usize].text => {
+                Operand::Lit(Lit::Str(text))
+            }
             Target::Static(id) => match self.world.names.statics[id.0 as usize].int {
                 Some(value) if value != 0 => Operand::Const(last),
                 Some(value) => Operand::Lit(Lit::Int(value)),

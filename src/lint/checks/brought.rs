@@ -15,8 +15,8 @@ use super::Checker;
 const MOST: usize = 60;
 
 /// Whether a function of a trait waits for what it was given as a parameter, and only others of the
-/// trait call it here. Of a trait of another crate only a stream counts: who brings an address
-/// there, such as an HTTP client, leaves the rest to the connector.
+/// trait call it here. Of a trait of another crate whose functions are not async only a stream
+/// counts: who brings an address there, such as an HTTP client, leaves the rest to the connector.
 pub(super) fn is_brought(checker: &Checker<'_>, site: &Rc<Site>, call: &Call) -> bool {
     let names = checker.world.names;
     let Some(id) = site.function else { return false };
@@ -28,10 +28,9 @@ pub(super) fn is_brought(checker: &Checker<'_>, site: &Rc<Site>, call: &Call) ->
     let brought = || call.args.last().is_some_and(|last| is_param(checker, site, last));
     // A server brings strangers.
     !classes.contains(&"server-handshake")
-        && (if own {
-            names.offers_trait(of_trait.name)
-        } else {
-            classes.contains(&"client-handshake")
+        && (match own {
+            true => names.offers_trait(of_trait.name),
+            false => classes.contains(&"client-handshake") || names.function(id).sig.is_async,
         })
         && brought()
         && only_delegated(checker, id, of_trait.name)

@@ -13,7 +13,7 @@ use super::Checker;
 use super::uses::{put_in, type_of};
 
 /// Steps back towards where an address was made.
-const STEPS: u32 = 14;
+const STEPS: u32 = 24;
 
 /// Places looked at in all.
 const MOST: u32 = 2_000;

@@ -157,6 +157,12 @@ fn set_later(checker: &Checker<'_>, site: &Site, made: LocalId) -> (BTreeMap<Str
                             sets.entry(name.clone()).or_insert(graph.node(id).span);
                         }
                     }
+                    // `client.execute(request)`
+                    for arg in &call.args {
+                        let mut given = Trace::new(checker, site);
+                        given.operand(Some(arg));
+                        sets.extend(given.sets);
+                    }
                 }
                 call.to
             }
