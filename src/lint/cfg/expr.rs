@@ -98,6 +98,16 @@ impl<'a> Builder<'a> {
                 let (place, _) = self.place(id);
                 Operand::Move(place)
             }
+            // A text that is lent stays known.
+            ExprKind::Ref { operand }
+                if let inner = body.expr(*operand)
+                    && matches!(inner.kind, ExprKind::Macro { .. } | ExprKind::Path(_)) =>
+            {
+                match self.value(*operand) {
+                    text @ Operand::Lit(Lit::Str(_)) => text,
+                    value => Operand::Ref(self.hold(value, inner.span).0),
+                }
+            }
             ExprKind::Ref { operand } => {
                 let (place, _) = self.place(*operand);
                 Operand::Ref(place)

@@ -4,12 +4,12 @@
 use std::rc::Rc;
 
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{Call, LocalId, LocalKind, NodeKind, Operand, Part, Place, Value};
+use crate::lint::cfg::{Call, Graph, LocalId, LocalKind, NodeKind, Operand, Part, Place, Value};
 use crate::lint::ir::{Name, Receiver};
 use crate::lint::names::{FnId, Names};
-use crate::lint::types::Target;
 
 use super::Checker;
+use super::doing::is_lazy;
 
 /// Values looked at on the ways back from what is waited for to where it came in.
 const MOST: usize = 60;
@@ -69,7 +69,8 @@ fn is_param(checker: &Checker<'_>, site: &Rc<Site>, operand: &Operand) -> bool {
             let parent = site.parent.as_ref().zip(outer);
             todo.extend(parent.map(|((parent, _), outer)| (Rc::clone(parent), Place::of(outer))));
         } else {
-            let from = site.graph.nodes.iter().flat_map(|node| made_of(&node.kind, &place));
+            let from =
+                site.graph.nodes.iter().flat_map(|node| made_of(&site.graph, &node.kind, &place));
             todo.extend(from.map(|from| (Rc::clone(&site), from.clone())));
         }
     }
@@ -77,7 +78,7 @@ fn is_param(checker: &Checker<'_>, site: &Rc<Site>, operand: &Operand) -> bool {
 }
 
 /// What a step makes this value of, where it goes on to be the same: moved, taken apart, wrapped.
-fn made_of<'n>(kind: &'n NodeKind, place: &Place) -> Vec<&'n Place> {
+fn made_of<'n>(graph: &Graph, kind: &'n NodeKind, place: &Place) -> Vec<&'n Place> {
     match kind {
         NodeKind::Assign { to, value } if to.local == place.local => match value {
             Value::Use(from) => from.place().into_iter().collect(),
@@ -92,9 +93,8 @@ fn made_of<'n>(kind: &'n NodeKind, place: &Place) -> Vec<&'n Place> {
         NodeKind::Call(call) if call.to == place.local => {
             match (&call.receiver, call.args.as_slice()) {
                 (Some(receiver), _) => receiver.place().into_iter().collect(),
-                (None, [only]) if !matches!(call.target, Target::Own(_)) => {
-                    only.place().into_iter().collect()
-                }
+                // Of an own function, such as `address_of(endpoint)`, only what it makes at once.
+                (None, [only]) if !is_lazy(graph, call) => only.place().into_iter().collect(),
                 _ => Vec::new(),
             }
         }
