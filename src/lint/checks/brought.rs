@@ -7,6 +7,7 @@ use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, Graph, LocalId, LocalKind, NodeKind, Operand, Part, Place, Value};
 use crate::lint::ir::{Name, Receiver};
 use crate::lint::names::{FnId, Names};
+use crate::lint::types::Ty;
 
 use super::Checker;
 use super::doing::is_lazy;
@@ -25,12 +26,15 @@ pub(super) fn is_brought(checker: &Checker<'_>, site: &Rc<Site>, call: &Call) ->
     };
     let own = names.declares_trait(of_trait.name);
     let classes = super::classes_of(checker.world, call);
-    let brought = || call.args.last().is_some_and(|last| is_param(checker, site, last));
+    let handshake = classes.contains(&"client-handshake");
+    // Of a type of the package its own settings may be all that is asked.
+    let by = |ty: &Ty| own || handshake || !matches!(ty.bare(), Ty::Own(..));
+    let brought = || call.args.last().is_some_and(|last| is_param(checker, site, last, &by));
     // A server brings strangers.
     !classes.contains(&"server-handshake")
         && (match own {
             true => names.offers_trait(of_trait.name),
-            false => classes.contains(&"client-handshake") || names.function(id).sig.is_async,
+            false => handshake || names.function(id).sig.is_async,
         })
         && brought()
         && only_delegated(checker, id, of_trait.name)
@@ -50,8 +54,14 @@ fn is_of(names: &Names, id: FnId, of_trait: Name) -> bool {
     of.is_some_and(|of| of.name == of_trait)
 }
 
-/// Whether it is a parameter of the function but `self`, or was taken out of one.
-fn is_param(checker: &Checker<'_>, site: &Rc<Site>, operand: &Operand) -> bool {
+/// Whether it is a parameter of the function but `self`, of a type that counts, or was taken out of
+/// one.
+fn is_param(
+    checker: &Checker<'_>,
+    site: &Rc<Site>,
+    operand: &Operand,
+    counts: &dyn Fn(&Ty) -> bool,
+) -> bool {
     let first = operand.place().map(|place| (Rc::clone(site), place.clone()));
     let mut todo: Vec<(Rc<Site>, Place)> = first.into_iter().collect();
     let mut seen = 0;
@@ -60,7 +70,7 @@ fn is_param(checker: &Checker<'_>, site: &Rc<Site>, operand: &Operand) -> bool {
         let local = site.graph.local(place.local);
         let given = local.kind == LocalKind::Param && site.parent.is_none();
         if seen > MOST || given && !is_receiver(checker, &site, place.local) {
-            return seen <= MOST;
+            return seen <= MOST && (!given || counts(&local.ty));
         }
         if let Some(from) = &local.alias {
             todo.push((Rc::clone(&site), from.clone()));
