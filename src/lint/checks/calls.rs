@@ -1,6 +1,7 @@
 //! call and forget: a call that is wrong by its class, alone or beside another one.
 
 use std::cell::OnceCell;
+use std::rc::Rc;
 
 use crate::catalog::model::{Context, Engine};
 use crate::lint::bodies::Site;
@@ -8,6 +9,7 @@ use crate::lint::cfg::{Call, Graph, LocalId, NodeId, NodeKind, Operand, Value};
 use crate::lint::ir::Span;
 use crate::lint::types::Target;
 
+use super::read_out::read_out;
 use super::startup::Startup;
 use super::track::moved_on;
 use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
@@ -22,6 +24,9 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     for site in checker.sites {
         for (node, call) in super::calls(site) {
             let classes = classes_of(checker.world, call);
+            if classes.is_empty() {
+                continue;
+            }
             for &known in &rules {
                 let rule = &known.rule;
                 if !classes.contains(&rule.class.as_str()) {
@@ -127,16 +132,17 @@ fn argument_of(checker: &Checker<'_>, site: &Site, call: &Call, class: &str) -> 
 }
 
 /// What stands beside the call: the class may be that of the value that is given away, of a call
-/// that made an argument, or of a call around.
+/// that made an argument or read out of a box in it, or of a call around.
 fn beside(
     checker: &Checker<'_>,
-    site: &Site,
+    site: &Rc<Site>,
     node: NodeId,
     call: &Call,
     class: &str,
 ) -> Result<String, Reason> {
-    if let Some(around) = around(checker, site, node, class) {
-        return Ok(around);
+    let named = around(checker, site, node, class);
+    if let Some(other) = named.or_else(|| read_out(checker, site, call, class)) {
+        return Ok(other);
     }
     let graph = &site.graph;
     for arg in &call.args {

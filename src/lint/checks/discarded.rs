@@ -13,7 +13,7 @@ use crate::lint::ir::{BlockKind, Body, ExprKind, PatKind, Span, Stmt};
 use crate::lint::names::FnId;
 use crate::lint::types::{Evidence, Target, Ty, World};
 
-use super::held::{begins, maker};
+use super::held::{begins, maker, may_begin};
 use super::track::{self, Turn};
 use super::{Checker, Outcome, Reason, Reported, classes_of, context, item, makes, named};
 
@@ -36,9 +36,12 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     }
     for site in checker.sites {
         for id in site.graph.ids() {
+            let may_begin = may_begin(checker, site, id);
             for &known in &rules {
                 let class = &known.rule.class;
-                let held = begins(checker, site, id, class)
+                let held = may_begin
+                    .then(|| begins(checker, site, id, class))
+                    .flatten()
                     .or_else(|| (class == GUARD).then(|| locked(checker, site, id))?);
                 let by_name = held.is_none() && named::let_go(checker, site, id, class);
                 if held.is_none() && !by_name {

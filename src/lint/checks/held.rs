@@ -9,6 +9,7 @@ use crate::finding::Role;
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, Graph, LocalId, NodeId, NodeKind, Operand, Place, Value};
 use crate::lint::flow::Holders;
+use crate::lint::names::FnId;
 use crate::lint::types::{Target, World};
 
 use super::doing::{Does, Doing, Origin, origin};
@@ -26,6 +27,9 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     let doing = Doing::new(checker.world, checker.bodies);
     for site in checker.sites {
         for id in site.graph.ids() {
+            if !may_begin(checker, site, id) {
+                continue;
+            }
             for &known in &rules {
                 let Some(held) = begins(checker, site, id, &known.rule.class) else { continue };
                 let Some(taken) = maker(&site.graph, id) else { continue };
@@ -47,17 +51,37 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     }
 }
 
+/// Where a step puts what it makes.
+fn made(graph: &Graph, id: NodeId) -> Option<LocalId> {
+    match &graph.node(id).kind {
+        NodeKind::Call(call) => Some(call.to),
+        NodeKind::Await { to, .. } => Some(to.local),
+        _ => None,
+    }
+}
+
+/// The function of the package that made what this step gives.
+fn own_maker(graph: &Graph, id: NodeId) -> Option<FnId> {
+    match graph.call_at(maker(graph, id)?)?.target {
+        Target::Own(own) => Some(own),
+        _ => None,
+    }
+}
+
+/// Whether it is worth asking for a class whether this step makes one of it.
+pub(super) fn may_begin(checker: &Checker<'_>, site: &Site, id: NodeId) -> bool {
+    made(&site.graph, id).is_some_and(|to| {
+        track::holds_any(checker.world, &site.graph.local(to).ty)
+            || own_maker(&site.graph, id).is_some()
+    })
+}
+
 /// Where the value is when this step makes one of the class.
 pub(super) fn begins(checker: &Checker<'_>, site: &Site, id: NodeId, class: &str) -> Option<Place> {
-    let to = match &site.graph.node(id).kind {
-        NodeKind::Call(call) => call.to,
-        NodeKind::Await { to, .. } => to.local,
-        _ => return None,
-    };
+    let to = made(&site.graph, id)?;
     let (world, ty) = (checker.world, &site.graph.local(to).ty);
     let of_own = || {
-        let call = maker(&site.graph, id).and_then(|call| site.graph.call_at(call))?;
-        let Target::Own(own) = call.target else { return None };
+        let own = own_maker(&site.graph, id)?;
         let guard = || track::gives_own_guard(world, own, class).then(Vec::new);
         track::wrapped(world, ty, class).or_else(guard)
     };

@@ -24,6 +24,7 @@ mod peer_wait;
 mod raw;
 mod reach;
 mod read_only;
+mod read_out;
 mod retry;
 mod startup;
 mod track;

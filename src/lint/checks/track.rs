@@ -57,6 +57,15 @@ pub(super) fn inside(world: &World<'_>, ty: &Ty, class: &str) -> Option<Vec<Part
     }
 }
 
+/// Whether anything of any class may be in a value of this type: in most there is nothing.
+pub(super) fn holds_any(world: &World<'_>, ty: &Ty) -> bool {
+    match ty {
+        Ty::Foreign(..) => !world.classes(ty).is_empty() || holds_any(world, &ty.payload()),
+        Ty::Tuple(parts) => parts.iter().any(|part| holds_any(world, part)),
+        _ => false,
+    }
+}
+
 /// The same in a type of the package that is there for the sake of what is in it: all else in it
 /// is referred to or counted.
 pub(super) fn wrapped(world: &World<'_>, given: &Ty, class: &str) -> Option<Vec<Part>> {

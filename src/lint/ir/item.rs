@@ -39,8 +39,9 @@ pub(crate) enum ItemKind {
 pub(crate) struct Mod {
     /// None for `mod name;`.
     pub(crate) items: Option<Vec<Item>>,
-    /// `#[path = "…"]`, also from `cfg_attr`.
-    pub(crate) file: Option<String>,
+    /// Where it may be, as far as conditions tell: `#[path = "…"]`, also from `cfg_attr`; none for
+    /// the usual place.
+    pub(crate) files: Vec<Option<String>>,
 }
 
 /// A function or method.

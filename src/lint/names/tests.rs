@@ -6,23 +6,29 @@ use crate::lint::syntax::{MacroGrammars, lower};
 
 /// A library of one file that depends on the crates `one` and `two`.
 fn library(text: &str) -> Names {
-    let path = std::path::PathBuf::from("/src/lib.rs");
-    let source = Source {
-        path: path.clone(),
-        shown: "src/lib.rs".into(),
+    of_files(&[("src/lib.rs", text)])
+}
+
+/// The same of several files, the root first.
+fn of_files(files: &[(&str, &str)]) -> Names {
+    let source = |&(shown, text): &(&str, &str)| Source {
+        path: std::path::Path::new("/").join(shown),
+        shown: shown.into(),
         reported: true,
         text: text.into(),
         mark: 0,
         file: lower(text, &MacroGrammars::default(), false),
     };
     let same = |name: &str| (name.to_owned(), name.to_owned());
+    let sources: Vec<Source> = files.iter().map(source).collect();
+    let path = sources[0].path.clone();
     let around = Surroundings {
         roots: vec![Root { path, side: Side::Lib, name: "own".to_owned() }],
         externs: vec![same("one"), same("two")],
         own: Some("own".to_owned()),
         edition_2015: false,
     };
-    build(vec![source], &around)
+    build(sources, &around)
 }
 
 fn function(names: &Names, name: &str) -> FnId {
@@ -61,6 +67,28 @@ fn value(names: &Names, within: &str, path: &str) -> String {
 
 fn ty(names: &Names, within: &str, path: &str) -> String {
     meant(names, within, path, Space::Type)
+}
+
+#[test]
+fn a_module_is_in_each_file_that_its_conditions_allow() {
+    let sides = |attributes: &str| {
+        let names = of_files(&[
+            ("src/lib.rs", &format!("{attributes} mod sys;")),
+            ("src/sys.rs", "fn usual() {}"),
+            ("src/small.rs", "fn small() {}"),
+        ]);
+        ["usual", "small"].map(|name| {
+            let id = function(&names, name);
+            names.module(names.function(id).module).side
+        })
+    };
+    let (lib, orphan) = (Side::Lib, Side::Orphan);
+    assert_eq!(sides(""), [lib, orphan]);
+    assert_eq!(sides("#[path = \"small.rs\"]"), [orphan, lib]);
+    // Features are not known.
+    assert_eq!(sides("#[cfg_attr(feature = \"small\", path = \"small.rs\")]"), [lib, lib]);
+    assert_eq!(sides("#[cfg_attr(unix, path = \"small.rs\")]"), [orphan, lib]);
+    assert_eq!(sides("#[cfg_attr(windows, path = \"small.rs\")]"), [lib, orphan]);
 }
 
 #[test]

@@ -99,25 +99,33 @@ impl Builder {
 
     fn fill(&mut self, id: ModId, items: Vec<Item>, folder: &FilePath) {
         for item in items {
-            let (file, side, test) = {
-                let module = self.names.module(id);
-                (module.file, module.side, module.test || item.attrs.test_only)
-            };
+            let file = self.names.module(id).file;
             match item.kind {
                 ItemKind::Mod(module) => {
-                    let child = self.names.add_module(item.name, Some(id), file, side, test);
-                    self.names.modules[child.0 as usize].public = item.public;
-                    self.declare(id, Space::Type, item.name, Def::Mod(child));
+                    let child = |tree: &mut Self| {
+                        tree.child(id, item.name, item.public, item.attrs.test_only)
+                    };
                     match module.items {
                         Some(items) => {
-                            let folder = match &module.file {
-                                Some(file) => folder.join(file),
-                                None => folder.join(item.name.as_str()),
-                            };
-                            self.fill(child, items, &folder);
+                            let child = child(self);
+                            let within = module.files.into_iter().next().flatten();
+                            let within = within.unwrap_or_else(|| item.name.to_string());
+                            self.fill(child, items, &folder.join(within));
                         }
                         None => {
-                            self.file_module(child, item.name, module.file.as_deref(), folder, file)
+                            let places = module.files.iter();
+                            let found: Vec<_> = places
+                                .filter_map(|given| {
+                                    self.place(item.name, given.as_deref(), folder, file)
+                                })
+                                .collect();
+                            if found.is_empty() {
+                                child(self);
+                            }
+                            for (at, folder) in found {
+                                let child = child(self);
+                                self.file_module(child, at, &folder);
+                            }
                         }
                     }
                 }
@@ -126,21 +134,29 @@ impl Builder {
         }
     }
 
+    fn child(&mut self, within: ModId, name: Name, public: bool, test_only: bool) -> ModId {
+        let around = self.names.module(within);
+        let (file, side, test) = (around.file, around.side, around.test || test_only);
+        let child = self.names.add_module(name, Some(within), file, side, test);
+        self.names.modules[child.0 as usize].public = public;
+        self.declare(within, Space::Type, name, Def::Mod(child));
+        child
+    }
+
     fn declare(&mut self, id: ModId, space: Space, name: Name, def: Def) {
         self.names.modules[id.0 as usize].names.entry((space, name)).or_default().push(def);
     }
 
-    /// `mod name;`: the file beside, unless another module has it already (cyclic `#[path]`).
-    fn file_module(
-        &mut self,
-        child: ModId,
+    /// The file of `mod name;` and the folder of the modules in it.
+    fn place(
+        &self,
         name: Name,
         given: Option<&str>,
         folder: &FilePath,
         from: FileId,
-    ) {
+    ) -> Option<(FileId, PathBuf)> {
         let name = name.as_str();
-        let found = match given {
+        match given {
             Some(given) => {
                 let beside = self.names.source(from).path.parent().map(|parent| parent.join(given));
                 let candidates = [beside, Some(folder.join(given))];
@@ -158,13 +174,16 @@ impl Builder {
                     .into_iter()
                     .find_map(|path| Some((*self.by_path.get(&path)?, folder.join(name))))
             }
-        };
-        let Some((file, folder)) = found else { return };
+        }
+    }
+
+    /// Fills a module from its file, unless another has that already (cyclic `#[path]`).
+    fn file_module(&mut self, child: ModId, file: FileId, folder: &FilePath) {
         if self.claimed[file.0 as usize] {
             return;
         }
         self.names.modules[child.0 as usize].file = file;
-        self.fill_file(child, file, &folder);
+        self.fill_file(child, file, folder);
     }
 }
 

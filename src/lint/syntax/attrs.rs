@@ -83,13 +83,13 @@ fn add(attrs: &mut Attrs, meta: &Meta) {
     }
 }
 
-/// The value of `#[path = "…"]`.
-pub(super) fn file_of(attributes: &[Attribute]) -> Option<String> {
-    fn value(meta: &Meta) -> Option<String> {
+/// The values of `#[path = "…"]` that may hold, and none for the usual place if that may.
+pub(super) fn files_of(attributes: &[Attribute]) -> Vec<Option<String>> {
+    fn value(meta: &Meta) -> Option<(Truth, String)> {
         match meta {
             Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
                 syn::Expr::Lit(literal) => match &literal.lit {
-                    Lit::Str(text) => Some(text.value()),
+                    Lit::Str(text) => Some((Truth::True, text.value())),
                     _ => None,
                 },
                 _ => None,
@@ -103,12 +103,28 @@ pub(super) fn file_of(attributes: &[Attribute]) -> Option<String> {
                     Ok((condition, meta))
                 };
                 let (condition, meta) = read.parse2(list.tokens.clone()).ok()?;
-                if condition.on(false) == Truth::False { None } else { value(&meta) }
+                let (within, text) = value(&meta)?;
+                match condition.on(false) {
+                    Truth::True => Some((within, text)),
+                    other => Some((other, text)),
+                }
             }
             _ => None,
         }
     }
-    attributes.iter().find_map(|attribute| value(&attribute.meta))
+    let mut files = Vec::new();
+    for (truth, text) in attributes.iter().filter_map(|attribute| value(&attribute.meta)) {
+        match truth {
+            Truth::True => {
+                files.push(Some(text));
+                return files;
+            }
+            Truth::Unknown => files.push(Some(text)),
+            Truth::False => {}
+        }
+    }
+    files.push(None);
+    files
 }
 
 fn cfg(attrs: &mut Attrs, tokens: TokenStream) {

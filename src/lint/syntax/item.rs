@@ -56,8 +56,8 @@ impl Lowering<'_> {
         match item {
             Syntax::Mod(item) => {
                 let items = item.content.as_ref().map(|(_, items)| self.items(items));
-                let file = attrs::file_of(&item.attrs);
-                push(Some(&item.ident), ItemKind::Mod(Mod { items, file }));
+                let files = attrs::files_of(&item.attrs);
+                push(Some(&item.ident), ItemKind::Mod(Mod { items, files }));
             }
             Syntax::Fn(item) => {
                 let function = self.function(&item.sig, Some(&item.block), false);
