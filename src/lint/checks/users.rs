@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, LocalId, NodeId, NodeKind, Operand, Value};
-use crate::lint::ir::Name;
+use crate::lint::ir::{Lit, Name};
 use crate::lint::names::FnId;
 use crate::lint::types::Target;
 
@@ -85,6 +85,14 @@ fn asks_only_near(checker: &Checker<'_>, site: &Rc<Site>, made: LocalId, depth: 
             let given = site.zip(param);
             given.is_some_and(|(site, param)| asks_only_near(checker, &site, param, depth - 1))
         })
+}
+
+/// Whether it never leaves its body, which asks for a stream of events: that stays open, however
+/// long nothing comes, and a limit on the whole would cut it.
+pub(super) fn asks_for_events(site: &Site, made: LocalId) -> bool {
+    let says = |operand: &Operand| matches!(operand, Operand::Lit(Lit::Str(text)) if text.as_str() == "text/event-stream");
+    within(site, made, None).is_some()
+        && site.graph.calls().any(|(_, call)| call.args.iter().any(says))
 }
 
 /// All locals that hold it in turn; nothing when it is returned, stored or given away. Functions of
