@@ -98,6 +98,16 @@ impl<'a> Builder<'a> {
                 let (place, _) = self.place(id);
                 Operand::Move(place)
             }
+            // A text that is lent stays known.
+            ExprKind::Ref { operand }
+                if let inner = body.expr(*operand)
+                    && matches!(inner.kind, ExprKind::Macro { .. } | ExprKind::Path(_)) =>
+            {
+                match self.value(*operand) {
+                    text @ Operand::Lit(Lit::Str(_)) => text,
+                    value => Operand::Ref(self.hold(value, inner.span).0),
+                }
+            }
             ExprKind::Ref { operand } => {
                 let (place, _) = self.place(*operand);
                 Operand::Ref(place)
@@ -294,6 +304,9 @@ impl<'a> Builder<'a> {
         }
         let last = path.last().map_or_else(|| Name::new("?"), |last| last.name);
         match self.world.value(path, self.request.scope).0 {
+            Target::Static(id) if let Some(text) = self.world.names.statics[id.0 as usize].text => {
+                Operand::Lit(Lit::Str(text))
+            }
             Target::Static(id) => match self.world.names.statics[id.0 as usize].int {
                 Some(value) if value != 0 => Operand::Const(last),
                 Some(value) => Operand::Lit(Lit::Int(value)),

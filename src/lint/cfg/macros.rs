@@ -176,14 +176,15 @@ impl<'a> Builder<'a> {
             self.looked_at(&seen, span);
             match (number, &seen) {
                 (0, Operand::Lit(_)) => text = seen,
-                (1, Operand::Ref(place)) => host = Some(place.clone()),
+                (1, Operand::Ref(_) | Operand::Lit(Lit::Str(_))) => host = Some(seen),
                 _ => {}
             }
         }
         // How a text begins is all that is known of it, and whom an address names.
         match (grammar, host) {
+            (MacroGrammar::Format, Some(known @ Operand::Lit(_))) if begins_with(&text) => known,
             (MacroGrammar::Format, Some(host)) if begins_with_host(&text) => {
-                let used = vec![Operand::Ref(host)];
+                let used = vec![host];
                 Operand::Move(Place::of(self.made(Value::Opaque(used), Ty::Unknown, span)))
             }
             (MacroGrammar::Format, _) => text,
@@ -343,10 +344,21 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// `{}/path` or `http://{}/path`: what is put in first says whom it names.
+fn begins_with(text: &Operand) -> bool {
+    let whole = |text: &str| {
+        let rest = text.strip_prefix('{').and_then(|text| text.split_once('}'));
+        rest.is_some_and(|(_, rest)| {
+            !rest.starts_with(|c: char| c.is_alphanumeric() || "._-".contains(c))
+        })
+    };
+    matches!(text, Operand::Lit(Lit::Str(text)) if whole(text.as_str())) || begins_with_host(text)
+}
+
 /// `http://{}/path`, where what follows is put in.
 fn begins_with_host(text: &Operand) -> bool {
     let Operand::Lit(Lit::Str(text)) = text else { return false };
     text.as_str().split_once("://").is_some_and(|(scheme, rest)| {
-        rest.starts_with("{}") && scheme.chars().all(|c| c.is_ascii_alphanumeric())
+        rest.starts_with('{') && scheme.chars().all(|c| c.is_ascii_alphanumeric())
     })
 }

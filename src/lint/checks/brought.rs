@@ -4,19 +4,20 @@
 use std::rc::Rc;
 
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{Call, LocalId, LocalKind, NodeKind, Operand, Part, Place, Value};
+use crate::lint::cfg::{Call, Graph, LocalId, LocalKind, NodeKind, Operand, Part, Place, Value};
 use crate::lint::ir::{Name, Receiver};
 use crate::lint::names::{FnId, Names};
-use crate::lint::types::Target;
+use crate::lint::types::Ty;
 
 use super::Checker;
+use super::doing::is_lazy;
 
 /// Values looked at on the ways back from what is waited for to where it came in.
 const MOST: usize = 60;
 
 /// Whether a function of a trait waits for what it was given as a parameter, and only others of the
-/// trait call it here. Of a trait of another crate only a stream counts: who brings an address
-/// there, such as an HTTP client, leaves the rest to the connector.
+/// trait call it here. Of a trait of another crate whose functions are not async only a stream
+/// counts: who brings an address there, such as an HTTP client, leaves the rest to the connector.
 pub(super) fn is_brought(checker: &Checker<'_>, site: &Rc<Site>, call: &Call) -> bool {
     let names = checker.world.names;
     let Some(id) = site.function else { return false };
@@ -25,13 +26,15 @@ pub(super) fn is_brought(checker: &Checker<'_>, site: &Rc<Site>, call: &Call) ->
     };
     let own = names.declares_trait(of_trait.name);
     let classes = super::classes_of(checker.world, call);
-    let brought = || call.args.last().is_some_and(|last| is_param(checker, site, last));
+    let handshake = classes.contains(&"client-handshake");
+    // Of a type of the package its own settings may be all that is asked.
+    let by = |ty: &Ty| own || handshake || !matches!(ty.bare(), Ty::Own(..));
+    let brought = || call.args.last().is_some_and(|last| is_param(checker, site, last, &by));
     // A server brings strangers.
     !classes.contains(&"server-handshake")
-        && (if own {
-            names.offers_trait(of_trait.name)
-        } else {
-            classes.contains(&"client-handshake")
+        && (match own {
+            true => names.offers_trait(of_trait.name),
+            false => handshake || names.function(id).sig.is_async,
         })
         && brought()
         && only_delegated(checker, id, of_trait.name)
@@ -51,8 +54,14 @@ fn is_of(names: &Names, id: FnId, of_trait: Name) -> bool {
     of.is_some_and(|of| of.name == of_trait)
 }
 
-/// Whether it is a parameter of the function but `self`, or was taken out of one.
-fn is_param(checker: &Checker<'_>, site: &Rc<Site>, operand: &Operand) -> bool {
+/// Whether it is a parameter of the function but `self`, of a type that counts, or was taken out of
+/// one.
+fn is_param(
+    checker: &Checker<'_>,
+    site: &Rc<Site>,
+    operand: &Operand,
+    counts: &dyn Fn(&Ty) -> bool,
+) -> bool {
     let first = operand.place().map(|place| (Rc::clone(site), place.clone()));
     let mut todo: Vec<(Rc<Site>, Place)> = first.into_iter().collect();
     let mut seen = 0;
@@ -61,7 +70,7 @@ fn is_param(checker: &Checker<'_>, site: &Rc<Site>, operand: &Operand) -> bool {
         let local = site.graph.local(place.local);
         let given = local.kind == LocalKind::Param && site.parent.is_none();
         if seen > MOST || given && !is_receiver(checker, &site, place.local) {
-            return seen <= MOST;
+            return seen <= MOST && (!given || counts(&local.ty));
         }
         if let Some(from) = &local.alias {
             todo.push((Rc::clone(&site), from.clone()));
@@ -70,7 +79,8 @@ fn is_param(checker: &Checker<'_>, site: &Rc<Site>, operand: &Operand) -> bool {
             let parent = site.parent.as_ref().zip(outer);
             todo.extend(parent.map(|((parent, _), outer)| (Rc::clone(parent), Place::of(outer))));
         } else {
-            let from = site.graph.nodes.iter().flat_map(|node| made_of(&node.kind, &place));
+            let from =
+                site.graph.nodes.iter().flat_map(|node| made_of(&site.graph, &node.kind, &place));
             todo.extend(from.map(|from| (Rc::clone(&site), from.clone())));
         }
     }
@@ -78,7 +88,7 @@ fn is_param(checker: &Checker<'_>, site: &Rc<Site>, operand: &Operand) -> bool {
 }
 
 /// What a step makes this value of, where it goes on to be the same: moved, taken apart, wrapped.
-fn made_of<'n>(kind: &'n NodeKind, place: &Place) -> Vec<&'n Place> {
+fn made_of<'n>(graph: &Graph, kind: &'n NodeKind, place: &Place) -> Vec<&'n Place> {
     match kind {
         NodeKind::Assign { to, value } if to.local == place.local => match value {
             Value::Use(from) => from.place().into_iter().collect(),
@@ -93,9 +103,8 @@ fn made_of<'n>(kind: &'n NodeKind, place: &Place) -> Vec<&'n Place> {
         NodeKind::Call(call) if call.to == place.local => {
             match (&call.receiver, call.args.as_slice()) {
                 (Some(receiver), _) => receiver.place().into_iter().collect(),
-                (None, [only]) if !matches!(call.target, Target::Own(_)) => {
-                    only.place().into_iter().collect()
-                }
+                // Of an own function, such as `address_of(endpoint)`, only what it makes at once.
+                (None, [only]) if !is_lazy(graph, call) => only.place().into_iter().collect(),
                 _ => Vec::new(),
             }
         }

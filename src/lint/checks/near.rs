@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{Call, LocalId, LocalKind, NodeKind, Operand, Part, Value};
+use crate::lint::cfg::{Call, Graph, LocalId, LocalKind, NodeKind, Operand, Part, Value};
 use crate::lint::ir::{Lit, Name};
 use crate::lint::names::{StaticId, TypeId};
 use crate::lint::types::{Target, Ty};
@@ -13,7 +13,7 @@ use super::Checker;
 use super::uses::{put_in, type_of};
 
 /// Steps back towards where an address was made.
-const STEPS: u32 = 14;
+const STEPS: u32 = 24;
 
 /// Places looked at in all.
 const MOST: u32 = 2_000;
@@ -78,8 +78,9 @@ impl Search<'_, '_> {
         let is_near = |operand: &Operand| self.operand(site, operand, depth);
         let made = graph.nodes.iter().filter_map(|node| match &node.kind {
             NodeKind::Assign { to, value } if to.local == id && to.path.is_empty() => match value {
-                Value::Use(from) => Some(is_near(from)),
                 // A failure is no address.
+                Value::Use(from) if is_failed(graph, from) => None,
+                Value::Use(from) => Some(is_near(from)),
                 Value::Parts { parts, .. } if is_failure(parts) => None,
                 Value::Parts { parts, .. } => Some(parts.iter().any(|(_, part)| is_near(part))),
                 Value::Opaque(used) => Some(used.iter().any(is_near)),
@@ -153,6 +154,14 @@ impl Search<'_, '_> {
 /// Whether all are near, and there is one.
 fn always(mut near: impl Iterator<Item = bool>) -> bool {
     near.next() == Some(true) && near.all(|near| near)
+}
+
+/// Whether a value is nothing but a failure.
+fn is_failed(graph: &Graph, operand: &Operand) -> bool {
+    let made = operand.place().filter(|place| place.path.is_empty());
+    let def = made.and_then(|place| graph.local(place.local).def);
+    matches!(def.map(|def| &graph.node(def).kind),
+        Some(NodeKind::Assign { value: Value::Parts { parts, .. }, .. }) if is_failure(parts))
 }
 
 fn is_failure(parts: &[(Part, Operand)]) -> bool {

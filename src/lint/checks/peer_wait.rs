@@ -25,6 +25,9 @@ use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
 /// Values, bodies and callers followed one after the other.
 const DEPTH: u32 = 24;
 
+/// Blocks and variables that a future goes through in a function that is given it.
+const NESTED: u32 = 6;
+
 /// Callers shown at most.
 const CALLERS: usize = 6;
 
@@ -251,7 +254,7 @@ impl<'a> Search<'a> {
                 NodeKind::Call(call)
                     if call.receiver.iter().chain(&call.args).any(|at| is(at, local)) =>
                 {
-                    if self.bounds(call) {
+                    if self.bounds(call) || self.limits(call, local) {
                         return bounded;
                     }
                     match self.value(site, call.to, depth - 1) {
@@ -279,19 +282,29 @@ impl<'a> Search<'a> {
         taken: LocalId,
         depth: u32,
     ) -> Result<Option<Way>, Reason> {
-        let graph = &site.graph;
-        let inside = graph.local(closure).closure.and_then(|body| inner(self.bodies, site, body));
-        let (Some(inside), Some(name)) = (inside, graph.local(taken).name) else { return Ok(None) };
-        let captured = (0..)
-            .zip(&inside.graph.locals)
-            .find(|(_, local)| local.kind == LocalKind::Captured && local.name == Some(name));
-        let Some((number, _)) = captured else { return Ok(None) };
-        match self.value(&inside, LocalId(number), depth - 1) {
+        let Some((inside, taken)) = self.captured(site, closure, taken) else { return Ok(None) };
+        match self.value(&inside, taken, depth - 1) {
             Ok(way) => Ok(Some(way)),
             Err(Reason::UnknownOrigin) => Ok(None),
             Err(Reason::Bounded(_)) => Err(Reason::Context("the block that takes it bounds it")),
             Err(other) => Err(other),
         }
+    }
+
+    /// The body of a closure or async block, and what it calls a value that it takes in.
+    fn captured(
+        &self,
+        site: &Rc<Site>,
+        closure: LocalId,
+        taken: LocalId,
+    ) -> Option<(Rc<Site>, LocalId)> {
+        let graph = &site.graph;
+        let body = graph.local(closure).closure?;
+        let (inside, name) = (inner(self.bodies, site, body)?, graph.local(taken).name?);
+        let (number, _) = (0..)
+            .zip(&inside.graph.locals)
+            .find(|(_, local)| local.kind == LocalKind::Captured && local.name == Some(name))?;
+        Some((inside, LocalId(number)))
     }
 
     /// A call that puts a limit on what it is given.
@@ -315,6 +328,37 @@ impl<'a> Search<'a> {
             Target::Foreign(path) => says(super::short(path.as_str()).as_str()),
             _ => named(),
         }
+    }
+
+    /// Whether a function of the package puts a limit around the future that it is given.
+    fn limits(&self, call: &Call, given: LocalId) -> bool {
+        let Target::Own(id) = &call.target else { return false };
+        let Some(site) = self.bodies.of_function(*id) else { return false };
+        let mut operands = call.receiver.iter().chain(&call.args).zip(&site.graph.params);
+        let param = operands.find(|(operand, _)| is(operand, given)).map(|(_, param)| *param);
+        param.is_some_and(|param| self.is_limited(&site, param, NESTED))
+    }
+
+    /// Whether a body, or a block in it that takes the future in, puts it under a limit.
+    fn is_limited(&self, site: &Rc<Site>, future: LocalId, depth: u32) -> bool {
+        let graph = &site.graph;
+        depth > 0
+            && graph.nodes.iter().any(|node| match &node.kind {
+                NodeKind::Assign { to, value: Value::Use(from) } if is(from, future) => {
+                    to.path.is_empty() && self.is_limited(site, to.local, depth - 1)
+                }
+                NodeKind::Assign { to, value: value @ Value::Closure { .. } }
+                    if value.uses(future) =>
+                {
+                    let taken = self.captured(site, to.local, future);
+                    taken.is_some_and(|(inside, taken)| self.is_limited(&inside, taken, depth - 1))
+                }
+                NodeKind::Call(call) => {
+                    call.receiver.iter().chain(&call.args).any(|at| is(at, future))
+                        && self.bounds(call)
+                }
+                _ => false,
+            })
     }
 
     /// Bounds around the whole body: of the closure that it is, or in all that call it.

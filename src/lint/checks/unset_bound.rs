@@ -20,7 +20,7 @@ use super::near::is_near;
 use super::on_uses::{Made, OnUses};
 use super::peer_wait::Search;
 use super::track::moved_on;
-use super::users::{asks_near, users};
+use super::users::{asks_for_events, asks_near, users};
 use super::{Checker, Outcome, Reason, Reported, context, item};
 
 pub(super) fn check(checker: &mut Checker<'_>) {
@@ -157,6 +157,12 @@ fn set_later(checker: &Checker<'_>, site: &Site, made: LocalId) -> (BTreeMap<Str
                             sets.entry(name.clone()).or_insert(graph.node(id).span);
                         }
                     }
+                    // `client.execute(request)`
+                    for arg in &call.args {
+                        let mut given = Trace::new(checker, site);
+                        given.operand(Some(arg));
+                        sets.extend(given.sets);
+                    }
                 }
                 call.to
             }
@@ -284,6 +290,7 @@ fn judge(
     let thought_of = when.milder_with.iter().any(|name| trace.sets.contains_key(name));
     let milder = match () {
         () if thought_of => Some("what is set notices that the other side is gone"),
+        () if asks_for_events(site, call.to) => Some("it asks for a stream of events, which lasts"),
         () if is_replaced(&site.graph, call.to) => {
             Some("another path puts something else in its place")
         }

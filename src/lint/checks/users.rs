@@ -6,10 +6,15 @@ use rustc_hash::FxHashSet;
 
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, LocalId, NodeId, NodeKind, Operand, Value};
-use crate::lint::ir::Name;
+use crate::lint::ir::{Lit, Name};
+use crate::lint::names::FnId;
+use crate::lint::types::Target;
 
 use super::Checker;
 use super::near::is_near;
+
+/// Functions followed into one after the other.
+const DEPTH: u32 = 3;
 
 /// Methods called on values of the type, anywhere in the package; nothing when what a call makes
 /// never leaves its body.
@@ -18,7 +23,7 @@ pub(super) fn users(
     site: &Site,
     made: LocalId,
 ) -> Option<Vec<(Rc<Site>, NodeId)>> {
-    if within(site, made).is_some() {
+    if within(site, made, None).is_some() {
         return None;
     }
     let Some(ty) = type_name(site, made) else { return Some(Vec::new()) };
@@ -58,19 +63,45 @@ pub(super) fn type_name(site: &Site, local: LocalId) -> Option<Name> {
     ty.payload().path().or_else(|| ty.path())
 }
 
-/// Whether it never leaves its body, and asks nobody but this machine there.
+/// Whether it is never kept, and asks nobody but this machine, neither here nor in functions of the
+/// package that it is lent to.
 pub(super) fn asks_near(checker: &Checker<'_>, site: &Rc<Site>, made: LocalId) -> bool {
-    let Some(same) = within(site, made) else { return false };
+    asks_only_near(checker, site, made, DEPTH)
+}
+
+fn asks_only_near(checker: &Checker<'_>, site: &Rc<Site>, made: LocalId, depth: u32) -> bool {
+    let mut lent: Vec<(FnId, usize)> = Vec::new();
+    let Some(same) = within(site, made, Some(&mut lent)) else { return false };
     let asks = |call: &&Call| {
         let on_it = call.receiver.as_ref().and_then(|receiver| receiver.place());
         on_it.is_some_and(|at| same.contains(&at.local)) && !call.args.is_empty()
     };
     let mut asked = site.graph.calls().map(|(_, call)| call).filter(asks).peekable();
-    asked.peek().is_some() && asked.all(|call| is_near(checker, site, call))
+    let used = asked.peek().is_some() || !lent.is_empty();
+    used && asked.all(|call| is_near(checker, site, call))
+        && lent.into_iter().all(|(id, number)| {
+            let site = checker.bodies.of_function(id).filter(|_| depth > 0);
+            let param = site.as_ref().and_then(|site| site.graph.params.get(number).copied());
+            let given = site.zip(param);
+            given.is_some_and(|(site, param)| asks_only_near(checker, &site, param, depth - 1))
+        })
 }
 
-/// All locals that hold it in turn; nothing when it is returned, stored or given away.
-fn within(site: &Site, made: LocalId) -> Option<FxHashSet<LocalId>> {
+/// Whether it never leaves its body, which asks for a stream of events: that stays open, however
+/// long nothing comes, and a limit on the whole would cut it.
+pub(super) fn asks_for_events(site: &Site, made: LocalId) -> bool {
+    let says = |operand: &Operand| matches!(operand, Operand::Lit(Lit::Str(text)) if text.as_str() == "text/event-stream");
+    within(site, made, None).is_some()
+        && site.graph.calls().any(|(_, call)| call.args.iter().any(says))
+}
+
+/// All locals that hold it in turn; nothing when it is returned, stored or given away. Functions of
+/// the package that it is lent to, and as which parameter, are only noted where somebody asks.
+fn within(
+    site: &Site,
+    made: LocalId,
+    mut lent: Option<&mut Vec<(FnId, usize)>>,
+) -> Option<FxHashSet<LocalId>> {
     let graph = &site.graph;
     let ty = type_name(site, made);
     let mut same: FxHashSet<LocalId> = FxHashSet::from_iter([made]);
@@ -86,7 +117,14 @@ fn within(site: &Site, made: LocalId) -> Option<FxHashSet<LocalId>> {
                 to.local
             }
             NodeKind::Await { to, what } if is(what) => to.local,
-            NodeKind::Call(call) if call.args.iter().any(is) => return None,
+            NodeKind::Call(call) if call.args.iter().any(is) => {
+                let (Target::Own(function), Some(lent)) = (&call.target, &mut lent) else {
+                    return None;
+                };
+                let given = call.receiver.iter().chain(&call.args).enumerate();
+                lent.extend(given.filter(|(_, arg)| is(arg)).map(|(at, _)| (*function, at)));
+                continue;
+            }
             NodeKind::Call(call) if call.receiver.as_ref().is_some_and(is) => {
                 if type_name(site, call.to) != ty {
                     continue;

@@ -114,6 +114,8 @@ pub(crate) struct Static {
     pub(crate) constant: bool,
     /// Its value, when it is a whole number.
     pub(crate) int: Option<i128>,
+    /// Its value, when it is a text.
+    pub(crate) text: Option<Name>,
 }
 
 /// One name that a `use` brings in.

@@ -117,6 +117,7 @@ pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
                 ty: lowered.ty,
                 body: lowered.body,
                 int: lowered.int,
+                text: lowered.text,
                 constant: lowered.constant,
             });
             let values = names.modules[at].names.entry((Space::Value, item.name)).or_default();

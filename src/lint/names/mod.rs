@@ -190,6 +190,7 @@ pub(crate) struct StaticDef {
     pub(crate) ty: TypeRef,
     pub(crate) body: Option<BodyId>,
     pub(crate) int: Option<i128>,
+    pub(crate) text: Option<Name>,
     pub(crate) constant: bool,
 }
 

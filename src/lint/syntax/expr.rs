@@ -426,6 +426,16 @@ pub(super) fn int_of(expr: &Expr) -> Option<i128> {
     }
 }
 
+pub(super) fn text_of(expr: &Expr) -> Option<Name> {
+    match expr {
+        Expr::Lit(expr) => match literal(&expr.lit) {
+            Lit::Str(text) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Attributes of an expression statement, where cfg can stand.
 fn attributes(expr: &Expr) -> &[syn::Attribute] {
     match expr {

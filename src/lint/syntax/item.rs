@@ -164,7 +164,8 @@ impl Lowering<'_> {
                 self.body(Span::default(), false, false, |this| (Vec::new(), this.expr(value))),
             ),
         };
-        Static { ty: path::type_ref(ty), body, constant, int }
+        let text = super::expr::text_of(value);
+        Static { ty: path::type_ref(ty), body, constant, int, text }
     }
 
     pub(super) fn function(

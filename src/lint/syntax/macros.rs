@@ -7,7 +7,7 @@ use syn::{Expr, Token};
 
 use crate::catalog::model::MacroGrammar;
 use crate::lint::ir::{
-    BlockKind, Branch, ExprId, ExprKind, Item, Lit, MacroBody, MacroDef, Name, Span,
+    BlockKind, Branch, ExprId, ExprKind, Item, Lit, MacroBody, MacroDef, Name, Path, Span,
 };
 
 use super::{Lowering, attrs, expr, json, name, path, span};
@@ -94,29 +94,35 @@ impl Lowering<'_> {
 
     /// A body that only borrows names: nothing of it can matter but that it mentions them.
     fn looks_at(&mut self, grammar: MacroGrammar, tokens: &TokenStream) -> MacroBody {
-        for name in idents(tokens) {
+        let names = idents(tokens);
+        for &name in &names {
             self.mention(name);
         }
-        let text = (grammar == MacroGrammar::Format).then(|| self.address(tokens)).flatten();
-        MacroBody::Known { grammar, args: text.into_iter().collect() }
+        let text = (grammar == MacroGrammar::Format).then(|| self.address(tokens, names.first()));
+        MacroBody::Known { grammar, args: text.into_iter().flatten().collect() }
     }
 
-    /// The text that a format macro starts with, where it could be an address: of others nobody asks.
-    fn address(&mut self, tokens: &TokenStream) -> Option<ExprId> {
+    /// The text that a format macro starts with, and the constant that is put in first, where they
+    /// could be an address: of others nobody asks.
+    fn address(&mut self, tokens: &TokenStream, put_in: Option<&Name>) -> Vec<ExprId> {
         let Some(TokenTree::Literal(first)) = tokens.clone().into_iter().next() else {
-            return None;
+            return Vec::new();
         };
         let shown = first.to_string();
-        let text = shown.strip_prefix('"')?;
+        let Some(text) = shown.strip_prefix('"') else { return Vec::new() };
+        let put_in = put_in.filter(|name| text.contains('{') && is_constant(name.as_str()));
         let address = text.starts_with(|c: char| c.is_ascii_digit() || c == '[')
             || text.starts_with("localhost")
-            || text.contains("://");
-        if !address {
-            return None;
-        }
-        let literal: syn::LitStr = syn::parse2(TokenTree::from(first).into()).ok()?;
+            || text.contains("://")
+            || text.starts_with('{') && put_in.is_some();
+        let literal = address.then(|| syn::parse2::<syn::LitStr>(TokenTree::from(first).into()));
+        let Some(Ok(literal)) = literal else { return Vec::new() };
         let at = span(literal.span());
-        Some(self.push(ExprKind::Lit(expr::literal(&syn::Lit::Str(literal))), at))
+        let mut args = vec![self.push(ExprKind::Lit(expr::literal(&syn::Lit::Str(literal))), at)];
+        args.extend(
+            put_in.map(|&name| self.push(ExprKind::Path(Box::new(Path::single(name))), at)),
+        );
+        args
     }
 
     fn matches(&mut self, tokens: &TokenStream) -> Option<MacroBody> {
@@ -397,6 +403,11 @@ fn select(lowering: &mut Lowering<'_>, tokens: &TokenStream) -> Option<MacroBody
 /// `macro_rules!`: what its bodies name.
 pub(super) fn definition(tokens: &TokenStream) -> MacroDef {
     MacroDef { idents: idents(tokens) }
+}
+
+/// How constants are written: `MAX_SIZE`.
+fn is_constant(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
 fn idents(tokens: &TokenStream) -> Vec<Name> {
