@@ -7,7 +7,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::catalog::model::Effect;
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{
-    Call, Edge, Exit, Graph, LocalId, NodeId, NodeKind, Operand, Part, Place, Test, Value, Visit,
+    Call, Edge, Exit, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place, Test,
+    Value, Visit,
 };
 use crate::lint::flow::Loss;
 use crate::lint::ir::{ExprKind, Span};
@@ -161,23 +162,57 @@ fn exit_of(graph: &Graph, from: NodeId) -> Option<(NodeId, Exit)> {
 }
 
 /// A `?`, or a return of which nothing but `Err` is seen.
-pub(super) fn is_failure(graph: &Graph, from: NodeId) -> bool {
+fn is_failure(graph: &Graph, from: NodeId) -> bool {
     match exit_of(graph, from) {
         Some((_, Exit::Try)) => true,
         Some((end, Exit::Return)) => {
-            let mut given = graph.ids().filter_map(|id| match &graph.node(id).kind {
-                NodeKind::Assign { to, value: Value::Use(Operand::Move(from)) }
-                    if to.local == graph.result
-                        && exit_of(graph, id).is_some_and(|(exit, _)| exit == end) =>
-                {
-                    Some(is_error(graph, from.local))
-                }
-                _ => None,
-            });
-            given.next() == Some(true) && given.all(|error| error)
+            let mut errors = given_at(graph, end).map(|given| is_error(graph, given));
+            errors.next() == Some(true) && errors.all(|error| error)
         }
         _ => false,
     }
+}
+
+/// Whether the function plainly ends well behind a step: it gives no error, nor a variable of which
+/// nobody can tell what it says.
+pub(super) fn ends_well(graph: &Graph, from: NodeId) -> bool {
+    let Some((end, exit)) = exit_of(graph, from) else { return false };
+    let hands_on = || given_at(graph, end).any(|given| is_variable(graph, given));
+    !matches!(exit, Exit::Try | Exit::Never) && !is_failure(graph, from) && !hands_on()
+}
+
+/// Whether a value is that of a variable, as it is.
+fn is_variable(graph: &Graph, local: LocalId) -> bool {
+    let mut at = local;
+    for _ in 0..STEPS {
+        if graph.local(at).kind == LocalKind::Binding {
+            return true;
+        }
+        let mut made = graph.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Assign { to, value: Value::Use(Operand::Move(from)) } if to.local == at => {
+                Some(from.local)
+            }
+            _ => None,
+        });
+        match (made.next(), made.next()) {
+            (Some(from), None) => at = from,
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// The values that may be returned at an exit.
+fn given_at(graph: &Graph, end: NodeId) -> impl Iterator<Item = LocalId> {
+    graph.ids().filter_map(move |id| match &graph.node(id).kind {
+        NodeKind::Assign { to, value: Value::Use(Operand::Move(from)) }
+            if to.local == graph.result
+                && exit_of(graph, id).is_some_and(|(exit, _)| exit == end) =>
+        {
+            Some(from.local)
+        }
+        _ => None,
+    })
 }
 
 /// `Err(…)`

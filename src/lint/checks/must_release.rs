@@ -463,7 +463,7 @@ fn only_undone(site: &Site, fate: &Fate) -> bool {
     fate.escaped.is_empty()
         && !fate.released.is_empty()
         && fate.released.iter().all(is_undo)
-        && fate.lost.iter().any(|loss| !failure::is_failure(graph, loss.node))
+        && fate.lost.iter().any(|loss| failure::ends_well(graph, loss.node))
 }
 
 /// An owner that was given up as a pointer, of which no path shows who gets it, while somebody of
