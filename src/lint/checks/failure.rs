@@ -107,44 +107,73 @@ pub(super) fn is_final(checker: &Checker<'_>, site: &Rc<Site>, losses: &[Loss]) 
 
 /// Whether the process is over after every loss, here or in all that call the function.
 pub(super) fn is_last(callers: &Callers<'_>, site: &Rc<Site>, losses: &[Loss]) -> bool {
-    !losses.is_empty() && losses.iter().all(|loss| ends_after(callers, site, loss.node, DEPTH))
+    let (in_callers, inside) = <(FxHashMap<FnId, bool>, FxHashMap<FnId, bool>)>::default();
+    let mut ends = Ends { callers, in_callers, inside };
+    !losses.is_empty() && losses.iter().all(|loss| ends.after(site, loss.node, DEPTH))
 }
 
-/// Whether all ways from a step lead to the end of the process, those of all callers included.
-fn ends_after(callers: &Callers<'_>, site: &Rc<Site>, from: NodeId, depth: u32) -> bool {
-    let graph = &site.graph;
-    let (mut ends, mut returns) = (false, false);
-    let goes_on = graph.leads([from], |id| match &graph.node(id).kind {
-        NodeKind::Call(call) if exits(callers, graph, id, call, depth) => {
-            ends = true;
-            Visit::Ends
-        }
-        NodeKind::Exit(Exit::Never) => Visit::Found,
-        NodeKind::Exit(_) => {
-            returns = true;
-            Visit::Ends
-        }
-        _ => Visit::On,
-    });
-    let of_callers = || {
-        let id = site.function.filter(|_| site.parent.is_none() && depth > 0)?;
-        let all = callers.of(id).filter(|_| !callers.world.names.is_offered(id))?;
-        let end = all.iter().all(|(caller, node)| ends_after(callers, caller, *node, depth - 1));
-        Some(!all.is_empty() && end)
-    };
-    !goes_on && if returns { of_callers() == Some(true) } else { ends }
+/// Looks for the end of the process, and remembers what it found; what only leads round in a circle
+/// does not end.
+struct Ends<'c, 'a> {
+    callers: &'c Callers<'a>,
+    /// Whether it ends behind all calls of a function.
+    in_callers: FxHashMap<FnId, bool>,
+    /// Whether it ends in a function.
+    inside: FxHashMap<FnId, bool>,
 }
 
-/// Whether a call ends the process, itself or as all that a function of the package comes to.
-fn exits(callers: &Callers<'_>, graph: &Graph, at: NodeId, call: &Call, depth: u32) -> bool {
-    let Target::Own(id) = call.target else { return call.effects.contains(&Effect::Exits) };
-    let never = |next: NodeId| matches!(graph.node(next).kind, NodeKind::Exit(Exit::Never));
-    depth > 0
-        && graph.node(at).next.iter().all(|&(_, next)| never(next))
-        && callers
-            .bodies
-            .of_function(id)
-            .is_some_and(|inner| ends_after(callers, &inner, inner.graph.entry, depth - 1))
+impl Ends<'_, '_> {
+    /// Whether all ways from a step lead there, those of all callers included.
+    fn after(&mut self, site: &Rc<Site>, from: NodeId, depth: u32) -> bool {
+        let graph = &site.graph;
+        let (mut ends, mut returns) = (false, false);
+        let goes_on = graph.leads([from], |id| match &graph.node(id).kind {
+            NodeKind::Call(call) if self.exits(graph, id, call, depth) => {
+                ends = true;
+                Visit::Ends
+            }
+            NodeKind::Exit(Exit::Never) => Visit::Found,
+            NodeKind::Exit(_) => {
+                returns = true;
+                Visit::Ends
+            }
+            _ => Visit::On,
+        });
+        !goes_on && if returns { self.in_callers(site, depth) } else { ends }
+    }
+
+    /// The same behind every call of the function.
+    fn in_callers(&mut self, site: &Site, depth: u32) -> bool {
+        let function = site.function.filter(|_| site.parent.is_none() && depth > 0);
+        let Some(id) = function.filter(|&id| !self.callers.world.names.is_offered(id)) else {
+            return false;
+        };
+        if let Some(&known) = self.in_callers.get(&id) {
+            return known;
+        }
+        self.in_callers.insert(id, false);
+        let all = self.callers.of(id).unwrap_or_default();
+        let ends = all.iter().all(|(caller, node)| self.after(caller, *node, depth - 1));
+        self.in_callers.insert(id, ends && !all.is_empty());
+        ends && !all.is_empty()
+    }
+
+    /// Whether a call ends the process, itself or as all that a function of the package comes to.
+    fn exits(&mut self, graph: &Graph, at: NodeId, call: &Call, depth: u32) -> bool {
+        let Target::Own(id) = call.target else { return call.effects.contains(&Effect::Exits) };
+        let never = |next: NodeId| matches!(graph.node(next).kind, NodeKind::Exit(Exit::Never));
+        if depth == 0 || !graph.node(at).next.iter().all(|&(_, next)| never(next)) {
+            return false;
+        }
+        if let Some(&known) = self.inside.get(&id) {
+            return known;
+        }
+        self.inside.insert(id, false);
+        let inner = self.callers.bodies.of_function(id);
+        let ends = inner.is_some_and(|inner| self.after(&inner, inner.graph.entry, depth - 1));
+        self.inside.insert(id, ends);
+        ends
+    }
 }
 
 /// The exit that a step leads to without a choice.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalog::model::{Context, Effect, Engine, When};
 use crate::lint::bodies::{Bodies, Site};
@@ -336,22 +336,31 @@ impl<'a> Search<'a> {
         let Some(site) = self.bodies.of_function(*id) else { return false };
         let mut operands = call.receiver.iter().chain(&call.args).zip(&site.graph.params);
         let param = operands.find(|(operand, _)| is(operand, given)).map(|(_, param)| *param);
-        param.is_some_and(|param| self.is_limited(&site, param, NESTED))
+        param.is_some_and(|param| self.is_limited(&site, param, NESTED, &mut FxHashSet::default()))
     }
 
     /// Whether a body, or a block in it that takes the future in, puts it under a limit.
-    fn is_limited(&self, site: &Rc<Site>, future: LocalId, depth: u32) -> bool {
+    fn is_limited(
+        &self,
+        site: &Rc<Site>,
+        future: LocalId,
+        depth: u32,
+        seen: &mut FxHashSet<(*const Site, LocalId)>,
+    ) -> bool {
         let graph = &site.graph;
         depth > 0
+            && seen.insert((Rc::as_ptr(site), future))
             && graph.nodes.iter().any(|node| match &node.kind {
                 NodeKind::Assign { to, value: Value::Use(from) } if is(from, future) => {
-                    to.path.is_empty() && self.is_limited(site, to.local, depth - 1)
+                    to.path.is_empty() && self.is_limited(site, to.local, depth - 1, seen)
                 }
                 NodeKind::Assign { to, value: value @ Value::Closure { .. } }
                     if value.uses(future) =>
                 {
                     let taken = self.captured(site, to.local, future);
-                    taken.is_some_and(|(inside, taken)| self.is_limited(&inside, taken, depth - 1))
+                    taken.is_some_and(|(inside, taken)| {
+                        self.is_limited(&inside, taken, depth - 1, seen)
+                    })
                 }
                 NodeKind::Call(call) => {
                     call.receiver.iter().chain(&call.args).any(|at| is(at, future))

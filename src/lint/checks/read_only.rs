@@ -58,7 +58,8 @@ pub(super) fn only_reads(graph: &Graph, made: LocalId) -> bool {
 fn is_question(graph: &Graph, call: &Call) -> bool {
     let mut at = call;
     for _ in 0..STEPS {
-        if let Some(asks) = at.args.iter().find_map(|arg| asks(graph, arg, STEPS)) {
+        let mut seen = FxHashSet::default();
+        if let Some(asks) = at.args.iter().find_map(|arg| asks(graph, arg, &mut seen)) {
             return asks;
         }
         let receiver = at.receiver.as_ref().and_then(|receiver| receiver.place());
@@ -73,20 +74,27 @@ fn is_question(graph: &Graph, call: &Call) -> bool {
 
 /// Whether a text that is written here, or bound to a name before, is that of a question; None for
 /// what is no text.
-fn asks(graph: &Graph, operand: &Operand, steps: usize) -> Option<bool> {
+fn asks(graph: &Graph, operand: &Operand, seen: &mut FxHashSet<LocalId>) -> Option<bool> {
     let place = match operand {
         Operand::Lit(Lit::Str(text)) => return Some(is_question_text(text.as_str())),
-        operand => operand.place().filter(|_| steps > 0)?,
+        operand => operand.place()?,
     };
+    if seen.len() >= STEPS {
+        return None;
+    }
+    if !seen.insert(place.local) {
+        // It was asked already, and has its say there.
+        return Some(true);
+    }
     if let Some(of) = &graph.local(place.local).alias {
-        return asks(graph, &Operand::Ref(of.clone()), steps - 1);
+        return asks(graph, &Operand::Ref(of.clone()), seen);
     }
     // One of several, as in both branches of an `if`: each counts.
     let given = graph.nodes.iter().filter_map(|node| match &node.kind {
         NodeKind::Assign { to, value: Value::Use(from) } if to == place => Some(from),
         _ => None,
     });
-    let mut texts = given.map(|from| asks(graph, from, steps - 1));
+    let mut texts = given.map(|from| asks(graph, from, seen));
     let first = texts.next()??;
     Some(first && texts.all(|text| text == Some(true)))
 }

@@ -66,10 +66,17 @@ pub(super) fn type_name(site: &Site, local: LocalId) -> Option<Name> {
 /// Whether it is never kept, and asks nobody but this machine, neither here nor in functions of the
 /// package that it is lent to.
 pub(super) fn asks_near(checker: &Checker<'_>, site: &Rc<Site>, made: LocalId) -> bool {
-    asks_only_near(checker, site, made, DEPTH)
+    asks_only_near(checker, site, made, DEPTH, &mut FxHashSet::default())
 }
 
-fn asks_only_near(checker: &Checker<'_>, site: &Rc<Site>, made: LocalId, depth: u32) -> bool {
+/// What was looked at once has to hold, so it need not be looked at again.
+fn asks_only_near(
+    checker: &Checker<'_>,
+    site: &Rc<Site>,
+    made: LocalId,
+    depth: u32,
+    seen: &mut FxHashSet<(FnId, usize)>,
+) -> bool {
     let mut lent: Vec<(FnId, usize)> = Vec::new();
     let Some(same) = within(site, made, Some(&mut lent)) else { return false };
     let asks = |call: &&Call| {
@@ -80,10 +87,14 @@ fn asks_only_near(checker: &Checker<'_>, site: &Rc<Site>, made: LocalId, depth: 
     let used = asked.peek().is_some() || !lent.is_empty();
     used && asked.all(|call| is_near(checker, site, call))
         && lent.into_iter().all(|(id, number)| {
+            if !seen.insert((id, number)) {
+                return true;
+            }
             let site = checker.bodies.of_function(id).filter(|_| depth > 0);
             let param = site.as_ref().and_then(|site| site.graph.params.get(number).copied());
             let given = site.zip(param);
-            given.is_some_and(|(site, param)| asks_only_near(checker, &site, param, depth - 1))
+            given
+                .is_some_and(|(site, param)| asks_only_near(checker, &site, param, depth - 1, seen))
         })
 }
 
