@@ -144,7 +144,16 @@ fn is_last(checker: &Checker<'_>, site: &Site, taken: NodeId) -> bool {
                 Some(Stmt::Let { init: Some(init), .. } | Stmt::Expr(init)) => *init,
                 _ => return false,
             };
-            around(body.expr(init).span) && tail.is_none_or(|tail| is_plain(body, tail))
+            let init = body.expr(init);
+            // Of a block or loop around it, other statements may come behind.
+            let itself = matches!(
+                init.kind,
+                ExprKind::Method { .. }
+                    | ExprKind::Call { .. }
+                    | ExprKind::Try(_)
+                    | ExprKind::Await(_)
+            );
+            itself && around(init.span) && tail.is_none_or(|tail| is_plain(body, tail))
         })
 }
 
