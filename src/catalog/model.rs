@@ -635,6 +635,10 @@ pub struct When {
     /// held-across: what must not happen meanwhile.
     #[serde(default)]
     pub across: Vec<Effect>,
+    /// held-across: one degree lower where all that is awaited meanwhile is of other crates, and
+    /// nobody knows whether it ever suspends the task.
+    #[serde(default)]
+    pub milder_unknown: bool,
     /// The class that must be there beside the first one. owner-without-release: a Drop that makes
     /// only such calls with what is in the field does not release it.
     #[serde(default)]

@@ -118,6 +118,20 @@ impl<'a> Doing<'a> {
         plain && !self.suspends(*id)
     }
 
+    /// Whether what is awaited at this step is known: of the package, or an API that there are facts
+    /// about. A future of another crate may be ready at once.
+    pub(super) fn is_known(&self, site: &Site, id: NodeId) -> bool {
+        let NodeKind::Await { what, .. } = &site.graph.node(id).kind else { return true };
+        match origin(&site.graph, what) {
+            Origin::Call(call) => {
+                let call = site.graph.call_at(call);
+                call.is_some_and(|call| matches!(call.target, Target::Own(_) | Target::Api(..)))
+            }
+            Origin::Body(_) => true,
+            Origin::Unknown => false,
+        }
+    }
+
     /// Whether a function of the package may give up its turn while it runs. What it calls without
     /// awaiting it cannot.
     fn suspends(&self, id: FnId) -> bool {

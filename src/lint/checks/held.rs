@@ -7,14 +7,19 @@ use rustc_hash::FxHashSet;
 use crate::catalog::model::{Effect, Engine};
 use crate::finding::Role;
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{Call, Graph, LocalId, NodeId, NodeKind, Operand, Place, Value};
+use crate::lint::cfg::{Call, Graph, LocalId, NodeId, NodeKind, Operand, Part, Place, Value};
 use crate::lint::flow::Holders;
+use crate::lint::ir::Receiver;
 use crate::lint::names::FnId;
-use crate::lint::types::{Target, World};
+use crate::lint::types::{Target, Ty, World};
 
 use super::doing::{Does, Doing, Origin, origin};
 use super::track::{self, Turn};
+use super::uses::type_of;
 use super::{Checker, Outcome, Reason, Reported, context, item};
+
+/// What others have clones of.
+const SHARED: &[&str] = &["::Arc", "::Rc", "::Weak"];
 
 /// More states than this in one body, and it is given up.
 const STATES: usize = 20_000;
@@ -41,7 +46,11 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                         let contexts = context::contexts(checker.world, site, id);
                         match context::fits(&known.rule.when, &contexts) {
                             Err(reason) => Outcome::Silent(Reason::Context(reason)),
-                            Ok(()) => reported(checker, site, call, slow),
+                            Ok(()) => {
+                                let unknown =
+                                    known.rule.when.milder_unknown && !doing.is_known(site, slow);
+                                reported(checker, site, call, slow, unknown)
+                            }
                         }
                     }
                 };
@@ -101,7 +110,16 @@ pub(super) fn maker(graph: &Graph, id: NodeId) -> Option<NodeId> {
     }
 }
 
-fn reported(checker: &Checker<'_>, site: &Site, call: &Call, slow: NodeId) -> Outcome {
+fn reported(
+    checker: &Checker<'_>,
+    site: &Site,
+    call: &Call,
+    slow: NodeId,
+    unknown: bool,
+) -> Outcome {
+    if is_nobody_elses(checker, site, call) {
+        return Outcome::Silent(Reason::Context("nobody else can reach what it locks meanwhile"));
+    }
     let graph = &site.graph;
     let other = maker(graph, slow).and_then(|id| graph.call_at(id));
     let other = other.map_or_else(|| "an async block".to_owned(), |call| item(checker.world, call));
@@ -110,8 +128,33 @@ fn reported(checker: &Checker<'_>, site: &Site, call: &Call, slow: NodeId) -> Ou
         item: item(checker.world, call),
         other,
         related: vec![step],
+        milder: unknown.then_some("what it awaits is of another crate, and may be ready at once"),
         ..Reported::default()
     }))
+}
+
+/// Whether it is called on what lies, by value, in something that this body alone has: behind
+/// `&mut self` no other task gets to a field.
+fn is_nobody_elses(checker: &Checker<'_>, site: &Site, call: &Call) -> bool {
+    let graph = &site.graph;
+    let Some(place) = call.receiver.as_ref().and_then(|receiver| receiver.place()) else {
+        return false;
+    };
+    let alone = site.function.filter(|_| site.parent.is_none()).is_some_and(|id| {
+        checker.world.names.function(id).sig.receiver == Receiver::RefMut
+            && graph.params.first() == Some(&place.local)
+    });
+    let fields = place.path.iter().all(|part| matches!(part, Part::Field(_)));
+    alone
+        && fields
+        && (1..=place.path.len()).all(|end| {
+            let ty = type_of(checker.world, graph, place.local, &place.path[..end]);
+            match ty {
+                Ty::Own(..) => true,
+                Ty::Foreign(path, _) => !SHARED.iter().any(|of| path.as_str().ends_with(of)),
+                _ => false,
+            }
+        })
 }
 
 /// The first step at which something of the kind happens while the value is alive.
@@ -174,7 +217,7 @@ fn across(
             pause || !goes_through(graph, id, &own)
         });
     }
-    slow.sort_by_key(|&id| (graph.node(id).span, id));
+    slow.sort_by_key(|&id| (!doing.is_known(site, id), graph.node(id).span, id));
     let after = ended.unwrap_or(Reason::ProcessEnds);
     slow.first().copied().ok_or(after)
 }

@@ -400,7 +400,9 @@ fn judge<'a>(
             checker.add(known, site, node, evidence, outcome);
             continue;
         }
-        if known.rule.when.paths == Some(Paths::All) && only_reads(&site.graph, call.to) {
+        if known.rule.when.paths == Some(Paths::All)
+            && only_reads(checker.bodies, &site.graph, call.to)
+        {
             let outcome = Outcome::Silent(Reason::Context("only questions are asked on it"));
             checker.add(known, site, node, evidence, outcome);
             continue;

@@ -2,18 +2,49 @@
 
 use rustc_hash::FxHashSet;
 
+use crate::lint::bodies::Bodies;
 use crate::lint::cfg::{Call, Graph, LocalId, NodeKind, Operand, Value};
 use crate::lint::ir::Lit;
+use crate::lint::names::FnId;
+use crate::lint::types::Target;
 
 /// How a statement begins that changes nothing, and how it goes on where it calls no function for
 /// what it does.
 const QUESTION: (&str, &str) = ("select ", " from ");
 
+/// Methods that give rows back. Where the text is put together elsewhere they are taken for questions.
+const FETCHES: &[&str] = &[
+    "fetch",
+    "fetch_all",
+    "fetch_one",
+    "fetch_optional",
+    "query_as",
+    "query_map",
+    "query_one",
+    "query_opt",
+    "query_row",
+];
+
 /// Steps back from a statement to its text.
 const STEPS: usize = 12;
 
-/// Whether each statement that gets the value is a question, by its text, and there is one.
-pub(super) fn only_reads(graph: &Graph, made: LocalId) -> bool {
+/// Functions followed into one after the other.
+const DEPTH: u32 = 3;
+
+/// Whether each statement that gets the value is a question, by its text, and there is one; also in
+/// functions of the package that it is lent to.
+pub(super) fn only_reads(bodies: &Bodies<'_>, graph: &Graph, made: LocalId) -> bool {
+    reads(bodies, graph, made, DEPTH, &mut FxHashSet::default())
+}
+
+/// What was looked at once has had its say, so it need not be looked at again.
+fn reads(
+    bodies: &Bodies<'_>,
+    graph: &Graph,
+    made: LocalId,
+    depth: u32,
+    seen: &mut FxHashSet<(FnId, usize)>,
+) -> bool {
     let mut same: FxHashSet<LocalId> = FxHashSet::from_iter([made]);
     let mut asked = false;
     // Steps stand in the order of the text: one pass follows what is bound and awaited.
@@ -42,6 +73,20 @@ pub(super) fn only_reads(graph: &Graph, made: LocalId) -> bool {
                 // What it derefs to is the connection itself.
                 if matches!(call.name.as_str(), "as_mut" | "deref_mut" | "borrow_mut") {
                     same.insert(call.to);
+                } else if let Target::Own(function) = call.target {
+                    let given = call.receiver.iter().chain(&call.args).enumerate();
+                    for (at, _) in given.filter(|(_, operand)| is(operand)) {
+                        if !seen.insert((function, at)) {
+                            continue;
+                        }
+                        let site = bodies.of_function(function).filter(|_| depth > 0);
+                        let Some(site) = site else { return false };
+                        let Some(&param) = site.graph.params.get(at) else { return false };
+                        if !reads(bodies, &site.graph, param, depth - 1, seen) {
+                            return false;
+                        }
+                    }
+                    asked = true;
                 } else if is_question(graph, call) {
                     asked = true;
                 } else {
@@ -66,10 +111,10 @@ fn is_question(graph: &Graph, call: &Call) -> bool {
         let made = receiver.and_then(|place| graph.call_at(graph.local(place.local).def?));
         match made {
             Some(made) => at = made,
-            None => return false,
+            None => break,
         }
     }
-    false
+    FETCHES.contains(&call.name.as_str())
 }
 
 /// Whether a text that is written here, or bound to a name before, is that of a question; None for

@@ -67,7 +67,6 @@ const SERVING: &[&str] = &[
     "repl",
     "server",
     "service",
-    "shell",
     "tui",
     "tunnel",
     "ui",
