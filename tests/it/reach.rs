@@ -24,6 +24,7 @@ fn in_package(file: &str, about: &str, rule: &str, source: &str) -> Vec<(u32, Se
         ("reqwest", "0.12.9"),
         ("tokio-native-tls", "0.3.1"),
         ("tower", "0.5.0"),
+        ("dashmap", "6.0.0"),
     ];
     let deps = deps.map(|(name, version)| (name.to_owned(), version.to_owned()));
     let manifest = manifest("a", &deps.into_iter().collect());
@@ -108,6 +109,54 @@ fn open(url: &str) {
         let found = severities("child-not-waited", &format!("{shared}{main}"));
         assert_eq!(found, [(4, severity)], "{main}");
     }
+}
+
+#[test]
+fn what_no_program_of_the_package_calls_is_milder() {
+    let offered = "pub async fn install(from: &str) -> Option<String> {
+    reqwest::Client::new().get(from).send().await.ok()?.text().await.ok()
+}
+";
+    let found = |main: &str| {
+        let tree = Tree::new();
+        let deps = [("reqwest".to_owned(), "0.12.9".to_owned())];
+        tree.write("a/Cargo.toml", manifest("a", &deps.into_iter().collect()));
+        tree.write("a/src/lib.rs", offered);
+        if !main.is_empty() {
+            tree.write("a/src/main.rs", main);
+        }
+        let report = tree.lint("a", &["http-client-without-timeout"]);
+        report.findings.iter().map(|found| found.severity).collect::<Vec<_>>()
+    };
+    assert_eq!(found(""), [WARNING]);
+    assert_eq!(found("fn main() {}"), [NOTE]);
+    assert_eq!(found("fn main() { loop { tokio::spawn(a::install(\"\")); } }"), [WARNING]);
+}
+
+#[test]
+fn a_part_of_a_map_is_held_while_something_known_is_awaited() {
+    let source = |of: &str, receiver: &str, value: &str| {
+        format!(
+            "use dashmap::DashMap;
+use tokio::sync::mpsc::Sender;
+pub struct Rooms {{ rooms: {of} }}
+impl Rooms {{
+    pub async fn tell({receiver}) {{
+        for room in self.rooms.iter() {{ room.{value}.send(1).await.ok(); }}
+    }}
+}}"
+        )
+    };
+    let (known, shared) =
+        ("DashMap<u64, Sender<u32>>", "std::sync::Arc<DashMap<u64, Sender<u32>>>");
+    let found =
+        |of, receiver, value| library("shard-guard-across-await", &source(of, receiver, value));
+    assert_eq!(found(known, "&self", "value()"), [(6, WARNING)]);
+    assert_eq!(found(known, "&self", "pair().1"), [(6, WARNING)]);
+    // Nobody knows what a mixer of another crate does when it sends.
+    assert_eq!(found("DashMap<u64, mixing::Mixer>", "&self", "value()"), [(6, NOTE)]);
+    assert_eq!(found(known, "&mut self", "value()"), []);
+    assert_eq!(found(shared, "&mut self", "value()"), [(6, WARNING)]);
 }
 
 #[test]

@@ -36,7 +36,7 @@ mod uses;
 use std::rc::Rc;
 
 use crate::catalog::LintRule;
-use crate::catalog::model::{Effect, Engine};
+use crate::catalog::model::{Context, Effect, Engine};
 use crate::finding::{Region, Role};
 
 use callers::Callers;
@@ -261,7 +261,12 @@ impl<'a> Checker<'a> {
             true => Reach::Command,
             false => places.iter().map(|(site, node)| self.callers.reach(site, *node)).max()?,
         };
-        reach.milder(milder)
+        // A lock is held whoever calls; what waits or is left over may never come up.
+        let aside = reach == Reach::Offered
+            && rule.rule.engine != Engine::HeldAcross
+            && milder.contains(&Context::Command)
+            && self.world.names.has_program();
+        aside.then_some("none of the package's programs calls it").or_else(|| reach.milder(milder))
     }
 
     /// Why the function is a milder place for the rule, by its name.

@@ -19,6 +19,11 @@ impl Names {
         self.is_reachable(name, module)
     }
 
+    /// Whether the package has a program of its own.
+    pub(crate) fn has_program(&self) -> bool {
+        self.modules.iter().any(|module| module.side == Side::Bin)
+    }
+
     /// Whether users of the library can name a trait of this name.
     pub(crate) fn offers_trait(&self, name: Name) -> bool {
         self.types.iter().any(|def| {
