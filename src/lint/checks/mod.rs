@@ -265,7 +265,10 @@ impl<'a> Checker<'a> {
         let aside = reach == Reach::Offered
             && rule.rule.engine != Engine::HeldAcross
             && milder.contains(&Context::Command)
-            && self.world.names.has_program();
+            && self.world.names.has_program()
+            && places.iter().all(|(site, _)| {
+                site.function.is_some_and(|id| self.world.names.is_of_library(id))
+            });
         aside.then_some("none of the package's programs calls it").or_else(|| reach.milder(milder))
     }
 
