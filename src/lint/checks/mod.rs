@@ -261,9 +261,9 @@ impl<'a> Checker<'a> {
             true => Reach::Command,
             false => places.iter().map(|(site, node)| self.callers.reach(site, *node)).max()?,
         };
-        // A lock is held whoever calls; what waits or is left over may never come up.
+        // What is left over or locked is so whoever calls; a limit is for who waits.
         let aside = reach == Reach::Offered
-            && rule.rule.engine != Engine::HeldAcross
+            && rule.rule.engine == Engine::UnsetBound
             && milder.contains(&Context::Command)
             && self.world.names.has_program()
             && places.iter().all(|(site, _)| {
