@@ -10,6 +10,9 @@ use super::{Checker, Reason, facts_of};
 /// Values followed.
 const MOST: usize = 200;
 
+/// Methods of a path that make one of something in it: who moves that leaves the rest behind.
+const INSIDE: &[&str] = &["join", "with_extension", "with_file_name"];
+
 /// Functions of the package looked into for a removal.
 const DEPTH: u32 = 3;
 
@@ -25,14 +28,16 @@ pub(super) fn stays(checker: &Checker<'_>, site: &Site, call: &Call) -> Result<(
         let returned = world.ty(&world.names.function(id).sig.returns, world.scope(id));
         !may_hold(returned.yielded())
     });
-    let mut made = vec![call.to];
+    // With whether it is the path itself, and not one of something in there.
+    let mut made = vec![(call.to, true)];
     let mut next = 0;
-    while let Some(&at) = made.get(next) {
+    while let Some(&(at, whole)) = made.get(next) {
         next += 1;
         if made.len() > MOST {
             return Err(Reason::TooComplex);
         }
         for node in &graph.nodes {
+            let mut itself = whole;
             let to = match &node.kind {
                 NodeKind::Assign { to, value } if value.uses(at) => {
                     if (to.local != graph.result || !silent) && leaves(site, to, value) {
@@ -46,7 +51,7 @@ pub(super) fn stays(checker: &Checker<'_>, site: &Site, call: &Call) -> Result<(
                     if !given.any(|operand| is(operand, at)) {
                         continue;
                     }
-                    if removes(checker, other, &begun, DEPTH) {
+                    if whole && removes(checker, other, &begun, DEPTH) {
                         return Err(Reason::Released(node.span));
                     }
                     if takes(other, at) {
@@ -54,28 +59,31 @@ pub(super) fn stays(checker: &Checker<'_>, site: &Site, call: &Call) -> Result<(
                     }
                     // `command.arg(path)`: what it is said to may say it on.
                     let told = other.receiver.iter().filter_map(Operand::place);
-                    let told = told.map(|place| place.local).find(|local| !made.contains(local));
+                    let known = |local| made.iter().any(|&(known, _)| known == local);
+                    let told = told.map(|place| place.local).find(|&local| !known(local));
                     if let Some(told) = told {
                         if graph.local(told).kind == LocalKind::Captured || is_param(site, told) {
-                            if !matches!(other.target, Target::Own(_)) {
+                            if whole || !matches!(other.target, Target::Own(_)) {
                                 return Err(kept(node.span));
                             }
                         } else {
-                            made.push(told);
+                            made.push((told, whole));
                         }
                     }
+                    itself &= !INSIDE.contains(&other.name.as_str());
                     other.to
                 }
                 _ => continue,
             };
             let back = to == graph.result;
-            if made.contains(&to) || back && silent || !may_hold(graph.local(to).ty.yielded()) {
+            let known = made.contains(&(to, itself));
+            if known || back && silent || !may_hold(graph.local(to).ty.yielded()) {
                 continue;
             }
             if back {
                 return Err(Reason::Escapes(node.span, "it is returned or stored"));
             }
-            made.push(to);
+            made.push((to, itself));
         }
     }
     Ok(())
