@@ -1,7 +1,7 @@
 //! Whether a path, and all that is made of it, stays in the function that got it, and nothing here removes what is there.
 
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{Call, LocalId, LocalKind, NodeKind, Operand, Place, Value};
+use crate::lint::cfg::{Call, LocalId, LocalKind, NodeKind, Operand, Part, Place, Value};
 use crate::lint::ir::Span;
 use crate::lint::types::{Target, Ty};
 
@@ -21,15 +21,9 @@ pub(super) fn stays(checker: &Checker<'_>, site: &Site, call: &Call) -> Result<(
     let facts = facts_of(checker.world, call);
     let begun: Vec<&str> = facts.iter().filter_map(|fact| fact.acquires.as_deref()).collect();
     let graph = &site.graph;
-    let world = checker.world;
-    // A closure may give it to whoever runs it.
-    let own = site.function.filter(|_| site.parent.is_none());
-    let silent = own.is_some_and(|id| {
-        let returned = world.ty(&world.names.function(id).sig.returns, world.scope(id));
-        !may_hold(returned.yielded())
-    });
     // With whether it is the path itself, and not one of something in there.
     let mut made = vec![(call.to, true)];
+    let mut used = false;
     let mut next = 0;
     while let Some(&(at, whole)) = made.get(next) {
         next += 1;
@@ -40,7 +34,7 @@ pub(super) fn stays(checker: &Checker<'_>, site: &Site, call: &Call) -> Result<(
             let mut itself = whole;
             let to = match &node.kind {
                 NodeKind::Assign { to, value } if value.uses(at) => {
-                    if (to.local != graph.result || !silent) && leaves(site, to, value) {
+                    if leaves(site, to, value, at) {
                         return Err(Reason::Escapes(node.span, "it is returned or stored"));
                     }
                     to.local
@@ -51,8 +45,14 @@ pub(super) fn stays(checker: &Checker<'_>, site: &Site, call: &Call) -> Result<(
                     if !given.any(|operand| is(operand, at)) {
                         continue;
                     }
+                    used = true;
                     if whole && removes(checker, other, &begun, DEPTH) {
                         return Err(Reason::Released(node.span));
+                    }
+                    // Only a text has it: a log, or the message of an error.
+                    let in_text = || !graph.nodes.iter().any(|node| node.kind.uses(other.to));
+                    if other.name.as_str() == "display" && in_text() {
+                        return Err(Reason::Escapes(node.span, "somebody is told of it"));
                     }
                     if takes(other, at) {
                         return Err(kept(node.span));
@@ -75,18 +75,21 @@ pub(super) fn stays(checker: &Checker<'_>, site: &Site, call: &Call) -> Result<(
                 }
                 _ => continue,
             };
-            let back = to == graph.result;
             let known = made.contains(&(to, itself));
-            if known || back && silent || !may_hold(graph.local(to).ty.yielded()) {
+            if known || !may_hold(graph.local(to).ty.yielded()) {
                 continue;
             }
-            if back {
+            if to == graph.result {
                 return Err(Reason::Escapes(node.span, "it is returned or stored"));
             }
             made.push((to, itself));
         }
     }
-    Ok(())
+    match used {
+        true => Ok(()),
+        // Whoever does not even look at it means to keep what is there.
+        false => Err(Reason::Context("nothing is done with the path")),
+    }
 }
 
 fn kept(span: Span) -> Reason {
@@ -101,11 +104,23 @@ fn is_param(site: &Site, local: LocalId) -> bool {
     site.graph.local(local).kind == LocalKind::Param
 }
 
-/// What is put into a value that was written out, into a closure, or where others see it.
-fn leaves(site: &Site, to: &Place, value: &Value) -> bool {
-    let outside = matches!(site.graph.local(to.local).kind, LocalKind::Captured | LocalKind::Param)
-        || !to.path.is_empty();
-    outside || matches!(value, Value::Closure { .. } | Value::Parts { written: true, .. })
+/// What is put into a value that was written out, into an error, into a closure, or where others see
+/// it.
+fn leaves(site: &Site, to: &Place, value: &Value, local: LocalId) -> bool {
+    let taken = site.graph.local(to.local);
+    let outside = matches!(taken.kind, LocalKind::Captured | LocalKind::Param);
+    let told = |parts: &[(Part, Operand)]| {
+        let mut with = parts.iter().filter(|(_, operand)| is(operand, local));
+        taken.ty.is_result() && with.any(|(part, _)| *part != Part::Payload)
+    };
+    outside
+        || !to.path.is_empty()
+        || match value {
+            Value::Closure { .. } => true,
+            Value::Parts { parts, written, .. } => *written || told(parts),
+            Value::Opaque(_) => taken.ty.is_result(),
+            Value::Use(_) => false,
+        }
 }
 
 /// A function of the package, or one that nobody knows, that gets the value itself.
@@ -115,7 +130,7 @@ fn takes(call: &Call, local: LocalId) -> bool {
         .iter()
         .any(|arg| matches!(arg, Operand::Move(place) if place.local == local));
     match call.target {
-        Target::Own(_) | Target::Constructor(_) | Target::Unknown(_) | Target::Failure => by_value,
+        Target::Own(_) | Target::Constructor(_) | Target::Unknown(_) => by_value,
         _ => false,
     }
 }
