@@ -45,7 +45,7 @@ pub(super) fn stays(checker: &Checker<'_>, site: &Site, call: &Call) -> Result<(
                     if !given.any(|operand| is(operand, at)) {
                         continue;
                     }
-                    used = true;
+                    used |= other.name.as_str() != "drop";
                     if whole && removes(checker, other, &begun, DEPTH) {
                         return Err(Reason::Released(node.span));
                     }
