@@ -143,7 +143,7 @@ impl<'a> Builder<'a> {
                 self.never(span);
                 Operand::Unit
             }
-            MacroGrammar::Call => self.system_call(args, true, span),
+            MacroGrammar::Call => self.system_call(args, true, Evidence::Probable, span),
             MacroGrammar::List => {
                 let values: Vec<Operand> = args.iter().map(|&arg| self.value(arg)).collect();
                 self.list(values, span)
@@ -205,10 +205,14 @@ impl<'a> Builder<'a> {
             let only = self.peeled(only);
             let idents = &self.world.names.function(id).macro_idents;
             let has = |word: &str| idents.iter().any(|name| name.as_str() == word);
-            let named = has("libc") && self.names_function(*only);
-            if named || self.acquired_class(*only).is_some_and(|class| self.hands_on(idents, class))
-            {
-                return self.system_call(std::slice::from_ref(only), has("Ok") || has("Err"), span);
+            let checked = has("Ok") || has("Err");
+            let only = std::slice::from_ref(only);
+            // Its own body says into what it is a call.
+            if has("libc") && self.names_function(only[0]) {
+                return self.system_call(only, checked, Evidence::Resolved, span);
+            }
+            if self.acquired_class(only[0]).is_some_and(|class| self.hands_on(idents, class)) {
+                return self.system_call(only, checked, Evidence::Probable, span);
             }
         }
         // In which statement one of our own puts an argument is not seen: not in that of the call.
@@ -293,7 +297,13 @@ impl<'a> Builder<'a> {
     }
 
     /// `syscall!(close(fd))`: a call into libc whose failure becomes an error.
-    fn system_call(&mut self, args: &'a [ExprId], checked: bool, span: Span) -> Operand {
+    fn system_call(
+        &mut self,
+        args: &'a [ExprId],
+        checked: bool,
+        known: Evidence,
+        span: Span,
+    ) -> Operand {
         let body = self.body();
         let (function, inner): (ExprId, &'a [ExprId]) = match args {
             [only] => match &body.expr(*only).kind {
@@ -311,7 +321,7 @@ impl<'a> Builder<'a> {
             let path = Name::new(&format!("libc::{name}"));
             target = Target::Api(self.world.facts.apis(path), path);
         }
-        let evidence = evidence.max(Evidence::Probable);
+        let evidence = evidence.max(known);
         let values: Vec<Operand> = inner.iter().map(|&arg| self.value(arg)).collect();
         let value = self.call_target(target, evidence, path, values, span);
         if !checked {

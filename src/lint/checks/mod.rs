@@ -262,11 +262,14 @@ impl<'a> Checker<'a> {
             true => Reach::Command,
             false => places.iter().map(|(site, node)| self.callers.reach(site, *node)).max()?,
         };
-        // A lock is held whoever calls; what waits or is left over may never come up.
+        // What is left over or locked is so whoever calls; a limit is for who waits.
         let aside = reach == Reach::Offered
-            && rule.rule.engine != Engine::HeldAcross
+            && rule.rule.engine == Engine::UnsetBound
             && milder.contains(&Context::Command)
-            && self.world.names.has_program();
+            && self.world.names.has_program()
+            && places.iter().all(|(site, _)| {
+                site.function.is_some_and(|id| self.world.names.is_of_library(id))
+            });
         aside.then_some("none of the package's programs calls it").or_else(|| reach.milder(milder))
     }
 

@@ -428,7 +428,8 @@ fn judge<'a>(
             None => match fits(checker, callers, &known.rule.when, site, node) {
                 Err(reason) => Outcome::Silent(Reason::Context(reason)),
                 Ok(()) => Outcome::Reported(Box::new(Reported {
-                    milder: unseen_owner(site, begin, &fate),
+                    milder: unseen_owner(site, begin, &fate)
+                        .or_else(|| unsure_owner(site, begin, &fate)),
                     ..reported(checker, call, begin, &fate)
                 })),
             },
@@ -471,12 +472,26 @@ fn only_undone(site: &Site, fate: &Fate) -> bool {
 /// An owner that was given up as a pointer, of which no path shows who gets it, while somebody of
 /// the package takes such pointers back: perhaps a copy of it goes there.
 fn unseen_owner(site: &Site, begin: &Begin, fate: &Fate) -> Option<&'static str> {
-    let ty = &site.graph.local(begin.held.local).ty;
     // A number of a descriptor that nobody has is plainly lost.
-    let number = *ty.bare() == Ty::Int || ty.payload() == Ty::Int;
+    let number = is_number(site, begin);
     let given_up = !number && begin.copied && begin.fails.is_none() && begin.status.is_none();
     let unseen = fate.released.is_empty() && fate.escaped.is_empty();
     (given_up && unseen).then_some("no path shows who gets the pointer, but somebody takes it back")
+}
+
+/// The number of a descriptor that goes to who may only want to look at it: whose it is, where it
+/// is lost, no path shows.
+fn unsure_owner(site: &Site, begin: &Begin, fate: &Fate) -> Option<&'static str> {
+    let sure = |how: How| matches!(how, How::Owned | How::Returned);
+    let owned = !fate.released.is_empty() || fate.escaped.iter().any(|escape| sure(escape.how));
+    let unsure = is_number(site, begin) && !owned && !fate.escaped.is_empty();
+    unsure.then_some("no path shows who closes it")
+}
+
+/// A number that names something, such as a descriptor: anybody can copy it.
+fn is_number(site: &Site, begin: &Begin) -> bool {
+    let ty = &site.graph.local(begin.held.local).ty;
+    *ty.bare() == Ty::Int || ty.payload() == Ty::Int
 }
 
 /// Whether the function makes a call of the class, or may be given what one of its callers made so.

@@ -317,6 +317,10 @@ impl Walk<'_> {
                         continue;
                     }
                     let Operand::Move(from) = operand else { continue };
+                    // `Ok(status)`: opened, it tells the same.
+                    if *part == Part::Payload && state.status.contains(from) {
+                        hold::add(&mut state.status, to.clone());
+                    }
                     if !hold::touches(&state.held, from) {
                         continue;
                     }

@@ -8,7 +8,7 @@ impl Names {
     /// modules or a public `use` lead to them.
     pub(crate) fn is_offered(&self, id: FnId) -> bool {
         let function = self.function(id);
-        if !function.public || self.module(function.module).side != Side::Lib {
+        if !function.public || !self.is_of_library(id) {
             return false;
         }
         let (name, module) = match function.of_type.map(|of| self.type_def(of)) {
@@ -17,6 +17,11 @@ impl Names {
             None => (function.name, function.module),
         };
         self.is_reachable(name, module)
+    }
+
+    /// Whether the function is in the library, and not only in a program.
+    pub(crate) fn is_of_library(&self, id: FnId) -> bool {
+        self.module(self.function(id).module).side == Side::Lib
     }
 
     /// Whether the package has a program of its own.

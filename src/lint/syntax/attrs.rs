@@ -258,6 +258,8 @@ fn predicate(input: ParseStream<'_>) -> syn::Result<Predicate> {
         // Names that build scripts give to such targets.
         (name, None) if name.starts_with("wasm") => Predicate::Is(Truth::False),
         ("target_arch", Some(arch)) if arch.starts_with("wasm") => Predicate::Is(Truth::False),
+        // Others' vendors are those of systems that are not Linux.
+        ("target_vendor", Some(vendor)) if vendor != "unknown" => Predicate::Is(Truth::False),
         ("target_family", Some("unix")) | ("target_pointer_width", Some("64")) => {
             Predicate::Is(Truth::True)
         }
