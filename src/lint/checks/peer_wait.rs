@@ -151,7 +151,8 @@ fn is_called_in_loop(
 
 /// Whether the body itself awaits a future, and nothing else gets it.
 fn is_awaited(graph: &Graph, future: LocalId) -> bool {
-    let awaited = |node: &NodeKind| matches!(node, NodeKind::Await { what, .. } if is(what, future));
+    let awaited =
+        |node: &NodeKind| matches!(node, NodeKind::Await { what, .. } if is(what, future));
     graph.nodes.iter().any(|node| awaited(&node.kind))
 }
 

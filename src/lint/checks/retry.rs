@@ -104,15 +104,17 @@ fn hands_on(checker: &Checker<'_>, doing: &Doing<'_>, id: FnId, class: &str, dep
     graph.calls().any(|(node, call)| {
         let mut around = graph.loops_around(node);
         match (around.next(), around.next()) {
-            (None, _) => is_of(checker, doing, call, class, depth) && {
-                let results = results(graph, call);
-                results.contains(&graph.result)
-                    || graph.nodes.iter().any(|node| match &node.kind {
-                        NodeKind::Branch(test) => failure_edge(test, &results)
-                            .is_some_and(|edge| leaves(graph, node.next.as_slice(), edge)),
-                        _ => false,
-                    })
-            },
+            (None, _) => {
+                is_of(checker, doing, call, class, depth) && {
+                    let results = results(graph, call);
+                    results.contains(&graph.result)
+                        || graph.nodes.iter().any(|node| match &node.kind {
+                            NodeKind::Branch(test) => failure_edge(test, &results)
+                                .is_some_and(|edge| leaves(graph, node.next.as_slice(), edge)),
+                            _ => false,
+                        })
+                }
+            }
             (Some(round), None) if round.kind == LoopKind::For => {
                 is_of(checker, doing, call, class, depth) && ends_with_success(graph, node, call)
             }

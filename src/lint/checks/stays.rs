@@ -125,10 +125,8 @@ fn leaves(site: &Site, to: &Place, value: &Value, local: LocalId) -> bool {
 
 /// A function of the package, or one that nobody knows, that gets the value itself.
 fn takes(call: &Call, local: LocalId) -> bool {
-    let by_value = call
-        .args
-        .iter()
-        .any(|arg| matches!(arg, Operand::Move(place) if place.local == local));
+    let by_value =
+        call.args.iter().any(|arg| matches!(arg, Operand::Move(place) if place.local == local));
     match call.target {
         Target::Own(_) | Target::Constructor(_) | Target::Unknown(_) => by_value,
         _ => false,
