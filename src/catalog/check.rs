@@ -365,6 +365,9 @@ fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place
     if when.milder_unknown && !when.across.contains(&Effect::Awaits) {
         wrong("when", "'milder_unknown' is about what is awaited".to_owned());
     }
+    if rule.engine != Engine::Call && when.stays {
+        wrong("when", "'stays' belongs to call, and only there".to_owned());
+    }
     if rule.engine != Engine::OwnerWithoutRelease && when.endless {
         wrong("when", "'endless' belongs to owner-without-release, and only there".to_owned());
     }

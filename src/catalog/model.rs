@@ -651,6 +651,10 @@ pub struct When {
     /// started more than once.
     #[serde(default)]
     pub endless: bool,
+    /// call: only where the path that it gives, and what is made of it, stays in the function, and
+    /// nothing there ends what the call begins.
+    #[serde(default)]
+    pub stays: bool,
     /// call: only when a loop around it makes a call of this class, too.
     #[serde(default)]
     pub loop_with: Option<String>,

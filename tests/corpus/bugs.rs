@@ -44,10 +44,15 @@ fn read(text: &str) -> Vec<Case> {
     cases.case
 }
 
-/// Prints a line a case of the second list, which is no gate, and what was found of each degree.
-pub(crate) fn score_second() {
+/// Prints a line a case of a list that is no gate, and what was found of each degree; `None` for no such list.
+pub(crate) fn score_listed(name: &str) -> Option<()> {
+    let text = match name {
+        "second" => include_str!("bugs-second.toml"),
+        "third" => include_str!("bugs-third.toml"),
+        _ => return None,
+    };
     let mut counts: BTreeMap<String, [usize; 3]> = BTreeMap::new();
-    for case in read(include_str!("bugs-second.toml")) {
+    for case in read(text) {
         match judge(&case) {
             Ok((reported, fixed, rules)) => {
                 show(&case, reported, fixed, &rules);
@@ -62,6 +67,7 @@ pub(crate) fn score_second() {
     for (detectable, [all, found, fixed]) in counts {
         println!("{detectable:9} {found:3} of {all:3} found, {fixed:3} with their fix");
     }
+    Some(())
 }
 
 fn show(case: &Case, reported: bool, fixed: bool, rules: &str) {

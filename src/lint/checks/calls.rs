@@ -7,12 +7,12 @@ use crate::catalog::model::{Context, Engine};
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{Call, Graph, LocalId, NodeId, NodeKind, Operand, Value};
 use crate::lint::ir::Span;
-use crate::lint::types::Target;
 
 use super::read_out::read_out;
 use super::startup::Startup;
+use super::stays::stays;
 use super::track::moved_on;
-use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
+use super::{Checker, Outcome, Reason, Reported, classes_of, context, facts_of, item};
 
 pub(super) fn check(checker: &mut Checker<'_>) {
     let mut rules = checker.of_engine(Engine::Call);
@@ -65,6 +65,10 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     }
                     _ => other,
                 };
+                let other = match rule.when.stays {
+                    true => other.and_then(|other| stays(checker, site, call).map(|()| other)),
+                    false => other,
+                };
                 let other = other.and_then(|other| match ended(checker, site, call) {
                     Some(span) => Err(Reason::Released(span)),
                     None => Ok(other),
@@ -86,10 +90,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
 /// Where the body itself ends what the call begins, such as a task that it aborts.
 fn ended(checker: &Checker<'_>, site: &Site, call: &Call) -> Option<Span> {
     let graph = &site.graph;
-    let facts = |call: &Call| match &call.target {
-        Target::Api(ids, _) => ids.iter().map(|&id| &checker.world.facts.api(id).fact).collect(),
-        _ => Vec::new(),
-    };
+    let facts = |call: &Call| facts_of(checker.world, call);
     let begun: Vec<&str> = facts(call).iter().filter_map(|fact| fact.acquires.as_deref()).collect();
     let held = moved_on(graph, vec![call.to], |_| true);
     let on_it = |other: &Call| {

@@ -27,6 +27,7 @@ mod read_only;
 mod read_out;
 mod retry;
 mod startup;
+mod stays;
 mod track;
 mod unreaped;
 mod unset_bound;
@@ -36,7 +37,7 @@ mod uses;
 use std::rc::Rc;
 
 use crate::catalog::LintRule;
-use crate::catalog::model::{Context, Effect, Engine};
+use crate::catalog::model::{ApiFact, Context, Effect, Engine};
 use crate::finding::{Region, Role};
 
 use callers::Callers;
@@ -299,10 +300,15 @@ pub(crate) fn item(world: &World<'_>, call: &Call) -> String {
     format!("`{shown}`")
 }
 
+/// What is known of what a call leads to.
+fn facts_of<'a>(world: &World<'a>, call: &Call) -> Vec<&'a ApiFact> {
+    let Target::Api(ids, _) = &call.target else { return Vec::new() };
+    ids.iter().map(|&id| &*world.facts.api(id).fact).collect()
+}
+
 /// The classes of what a call leads to.
 fn classes_of<'a>(world: &World<'a>, call: &Call) -> Vec<&'a str> {
-    let Target::Api(ids, _) = &call.target else { return Vec::new() };
-    let facts = ids.iter().map(|&id| &world.facts.api(id).fact);
+    let facts = facts_of(world, call).into_iter();
     facts.flat_map(|fact| fact.classes.iter().map(String::as_str)).collect()
 }
 

@@ -28,6 +28,9 @@ const DEPTH: u32 = 24;
 /// Blocks and variables that a future goes through in a function that is given it.
 const NESTED: u32 = 6;
 
+/// Functions between a loop and what it waits for.
+const OUTWARDS: u32 = 3;
+
 /// Callers shown at most.
 const CALLERS: usize = 6;
 
@@ -44,7 +47,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 if !classes.contains(&known.rule.class.as_str()) {
                     continue;
                 }
-                let fits = fits(checker, site, id, &known.rule.when);
+                let fits = fits(checker, &search.callers, site, id, &known.rule.when);
                 let far = fits.and_then(|()| match is_near(checker, site, call) {
                     true => Err(Reason::Context("the other side is on this machine")),
                     false => Ok(()),
@@ -60,7 +63,9 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 });
                 let milder = |way: &Way| {
                     let offered = || site.function.is_some_and(|id| search.is_offered(id, 4));
-                    let left_to_users = !is_forgotten(way.as_deref()) && offered();
+                    // Whoever bounds a whole loop does not bound one turn of it.
+                    let one_turn = known.rule.when.with.is_some();
+                    let left_to_users = !one_turn && !is_forgotten(way.as_deref()) && offered();
                     match () {
                         () if left_to_users || is_brought(checker, site, call) => {
                             Some("who calls it has the future, and may bound it")
@@ -86,19 +91,69 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     }
 }
 
-/// Whether the rule is about this place. What is spawned in a loop does not run in it.
-fn fits(checker: &Checker<'_>, site: &Site, id: NodeId, when: &When) -> Result<(), Reason> {
-    let graph = &site.graph;
+/// Whether the rule is about this place. What is spawned in a loop does not run in it; what a
+/// function does that the loop waits for does.
+fn fits(
+    checker: &Checker<'_>,
+    callers: &Callers<'_>,
+    site: &Rc<Site>,
+    id: NodeId,
+    when: &When,
+) -> Result<(), Reason> {
     let mut contexts = context::contexts(checker.world, site, id);
-    if graph.loops_around(id).next().is_none() {
+    if site.graph.loops_around(id).next().is_none() {
         contexts.retain(|context| *context != Context::Loop);
     }
-    context::fits(when, &contexts).map_err(Reason::Context)?;
-    let Some(with) = when.with.as_deref() else { return Ok(()) };
-    if context::shares_loop(checker, site, id, with) {
+    if let Some(with) = when.with.as_deref()
+        && is_called_in_loop(checker, callers, site, with, OUTWARDS)
+    {
         return Ok(());
     }
-    Err(Reason::Context("the loop does nothing of the other kind"))
+    context::fits(when, &contexts).map_err(Reason::Context)?;
+    match when.with.as_deref() {
+        Some(with) if !context::shares_loop(checker, site, id, with) => {
+            Err(Reason::Context("the loop does nothing of the other kind"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a loop with such a call waits for what this body gives it: a function of its own that
+/// does no more than that is a part of the turn.
+fn is_called_in_loop(
+    checker: &Checker<'_>,
+    callers: &Callers<'_>,
+    site: &Site,
+    with: &str,
+    depth: u32,
+) -> bool {
+    let Some(id) = site.function.filter(|_| site.parent.is_none() && depth > 0) else {
+        return false;
+    };
+    // Who gives nothing back serves the peer to its end, one after the other.
+    let world = checker.world;
+    let given = world.ty(&world.names.function(id).sig.returns, world.scope(id)).payload();
+    if given.is_unknown() || matches!(&given, Ty::Tuple(parts) if parts.is_empty()) {
+        return false;
+    }
+    let calls = callers.of(id).unwrap_or_default();
+    calls.iter().any(|(caller, node)| {
+        let graph = &caller.graph;
+        let waits = graph.call_at(*node).is_some_and(|call| {
+            matches!(call.target, Target::Own(_))
+                && (!is_lazy(graph, call) || is_awaited(graph, call.to))
+        });
+        waits
+            && (context::shares_loop(checker, caller, *node, with)
+                || is_called_in_loop(checker, callers, caller, with, depth - 1))
+    })
+}
+
+/// Whether the body itself awaits a future, and nothing else gets it.
+fn is_awaited(graph: &Graph, future: LocalId) -> bool {
+    let awaited =
+        |node: &NodeKind| matches!(node, NodeKind::Await { what, .. } if is(what, future));
+    graph.nodes.iter().any(|node| awaited(&node.kind))
 }
 
 /// A call that leads to the wait, and how it is called itself.

@@ -102,16 +102,53 @@ fn hands_on(checker: &Checker<'_>, doing: &Doing<'_>, id: FnId, class: &str, dep
     let Some(site) = site.filter(|_| !doing.function(id).sleeps) else { return false };
     let graph = &site.graph;
     graph.calls().any(|(node, call)| {
-        graph.loops_around(node).next().is_none() && is_of(checker, doing, call, class, depth) && {
-            let results = results(graph, call);
-            results.contains(&graph.result)
-                || graph.nodes.iter().any(|node| match &node.kind {
-                    NodeKind::Branch(test) => failure_edge(test, &results)
-                        .is_some_and(|edge| leaves(graph, node.next.as_slice(), edge)),
-                    _ => false,
-                })
+        let mut around = graph.loops_around(node);
+        match (around.next(), around.next()) {
+            (None, _) => {
+                is_of(checker, doing, call, class, depth) && {
+                    let results = results(graph, call);
+                    results.contains(&graph.result)
+                        || graph.nodes.iter().any(|node| match &node.kind {
+                            NodeKind::Branch(test) => failure_edge(test, &results)
+                                .is_some_and(|edge| leaves(graph, node.next.as_slice(), edge)),
+                            _ => false,
+                        })
+                }
+            }
+            (Some(round), None) if round.kind == LoopKind::For => {
+                is_of(checker, doing, call, class, depth) && ends_with_success(graph, node, call)
+            }
+            _ => false,
         }
     })
+}
+
+/// Whether a `for` tries one after the other until one works: when none does, all have failed.
+fn ends_with_success(graph: &Graph, node: NodeId, call: &Call) -> bool {
+    let results = results(graph, call);
+    graph.ids().any(|at| {
+        let NodeKind::Branch(test) = &graph.node(at).kind else { return false };
+        failure_edge(test, &results).is_some_and(|failing| {
+            let success = if failing == Edge::False { Edge::True } else { Edge::False };
+            leads_to(graph, at, failing, node) && !leads_to(graph, at, success, node)
+        })
+    })
+}
+
+/// Whether a way leads from this side of a branch to a step.
+fn leads_to(graph: &Graph, from: NodeId, side: Edge, to: NodeId) -> bool {
+    let first = graph.node(from).next.iter().filter(|(edge, _)| *edge == side);
+    let mut stack: Vec<NodeId> = first.map(|&(_, next)| next).collect();
+    let mut seen: FxHashSet<NodeId> = FxHashSet::default();
+    while let Some(at) = stack.pop() {
+        if at == to {
+            return true;
+        }
+        if seen.insert(at) {
+            stack.extend(graph.node(at).next.iter().map(|&(_, next)| next));
+        }
+    }
+    false
 }
 
 /// Whether this side of a branch is a `?`.
