@@ -417,7 +417,8 @@ fn judge<'a>(
             checker.add(known, site, node, evidence, outcome);
             continue;
         }
-        let unasked = with.is_some() && site.graph.local(site.graph.result).ty == Ty::Tuple(Vec::new());
+        let unasked =
+            with.is_some() && site.graph.local(site.graph.result).ty == Ty::Tuple(Vec::new());
         let without = known.rule.when.without.as_ref();
         if without.is_some_and(|class| makes_or_gets(checker, callers, site, class)) {
             let outcome = Outcome::Silent(Reason::Context("the rule leaves such functions alone"));
