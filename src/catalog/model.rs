@@ -640,7 +640,8 @@ pub struct When {
     #[serde(default)]
     pub milder_unknown: bool,
     /// The class that must be there beside the first one. owner-without-release: a Drop that makes
-    /// only such calls with what is in the field does not release it.
+    /// only such calls with what is in the field does not release it. must-release: only what such a
+    /// call is made with, and one degree lower where the function gives nothing back.
     #[serde(default)]
     pub with: Option<String>,
     /// call: not when an argument comes from a call of this class. must-release: not in a function

@@ -80,6 +80,21 @@ impl Place<'_> {
         }
     }
 
+    /// Whether the last that was written before came from a copy, which flushes at its end.
+    fn is_flushed_before(&self, call: &Call) -> bool {
+        let Some(name) = call.receiver.as_ref().map(|receiver| root(self.at(receiver))) else {
+            return false;
+        };
+        let writes = self.function.calls.iter().filter(|other| {
+            let receives = other.receiver.as_ref().is_some_and(|at| root(self.at(at)) == name);
+            other.bytes.start < call.bytes.start
+                && (receives && other.name.starts_with("write")
+                    || other.arguments.iter().any(|at| root(self.at(at)) == name))
+        });
+        let last = writes.max_by_key(|other| other.bytes.start);
+        last.is_some_and(|last| last.name.starts_with("copy"))
+    }
+
     /// The local a call is about: its receiver, or its first argument.
     fn subject(&self, call: &Call) -> Option<&Local> {
         let text = self.at(call.receiver.as_ref().or(call.arguments.first())?);
@@ -98,6 +113,7 @@ impl Place<'_> {
                 || release.kind == "task-set-collect" && !self.collects_in_turn(call)
                 || release.kind == "child-wait"
                     && (call.awaited.is_some() || self.is_given_away(call))
+                || release.kind == "writer-flush" && self.is_flushed_before(call)
             {
                 continue;
             }

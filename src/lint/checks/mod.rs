@@ -9,6 +9,7 @@ mod context;
 mod detached;
 mod discarded;
 mod doing;
+mod done;
 mod endless;
 mod failure;
 mod growing;

@@ -20,7 +20,7 @@ use crate::lint::types::{Evidence, OWN_TRANSACTION, Target, Ty, held, reads, und
 use super::callers::Callers;
 use super::failure::Attempts;
 use super::read_only::only_reads;
-use super::{Checker, Outcome, Reason, Reported, context, failure, in_tests, item, makes};
+use super::{Checker, Outcome, Reason, Reported, context, done, failure, in_tests, item, makes};
 
 /// Rounds of finding functions that return what they acquire.
 const ROUNDS: usize = 4;
@@ -411,6 +411,14 @@ fn judge<'a>(
             checker.add(known, site, node, evidence, Outcome::Silent(Reason::OtherRule));
             continue;
         }
+        let with = known.rule.when.with.as_deref();
+        if with.is_some_and(|class| !done::with(checker.world, &site.graph, call.to, class)) {
+            let outcome = Outcome::Silent(Reason::Context("nothing is done that has to be ended"));
+            checker.add(known, site, node, evidence, outcome);
+            continue;
+        }
+        let unasked =
+            with.is_some() && site.graph.local(site.graph.result).ty == Ty::Tuple(Vec::new());
         let without = known.rule.when.without.as_ref();
         if without.is_some_and(|class| makes_or_gets(checker, callers, site, class)) {
             let outcome = Outcome::Silent(Reason::Context("the rule leaves such functions alone"));
@@ -429,7 +437,8 @@ fn judge<'a>(
                 Err(reason) => Outcome::Silent(Reason::Context(reason)),
                 Ok(()) => Outcome::Reported(Box::new(Reported {
                     milder: unseen_owner(site, begin, &fate)
-                        .or_else(|| unsure_owner(site, begin, &fate)),
+                        .or_else(|| unsure_owner(site, begin, &fate))
+                        .or(unasked.then_some("it tells nobody whether all went well")),
                     ..reported(checker, call, begin, &fate)
                 })),
             },

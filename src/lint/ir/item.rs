@@ -28,6 +28,8 @@ pub(crate) enum ItemKind {
     Static(Static),
     Import(Vec<Import>),
     Macro(MacroDef),
+    /// `plugins! { first; second; }`: a macro that may declare anything.
+    Expanded(MacroCall),
     /// `extern "C" { … }`: functions without bodies.
     Foreign(Vec<Item>),
     /// `extern crate a as b`: the crate.
@@ -134,6 +136,13 @@ pub(crate) struct Import {
 #[derive(Debug)]
 pub(crate) struct MacroDef {
     /// Names used in its bodies: what it may call.
+    pub(crate) idents: Vec<Name>,
+}
+
+/// A macro in the place of items, of which nothing else is known.
+#[derive(Debug)]
+pub(crate) struct MacroCall {
+    /// The names that it is given.
     pub(crate) idents: Vec<Name>,
 }
 

@@ -9,8 +9,8 @@ pub(crate) use body::{
     MacroBody, Param, Pat, PatId, PatKind, Stmt, UnaryOp,
 };
 pub(crate) use item::{
-    Attrs, Enum, Fn, FnSig, Impl, Import, Item, ItemKind, MacroDef, Mod, Receiver, Static, Struct,
-    Trait, Variant,
+    Attrs, Enum, Fn, FnSig, Impl, Import, Item, ItemKind, MacroCall, MacroDef, Mod, Receiver,
+    Static, Struct, Trait, Variant,
 };
 pub(crate) use name::Name;
 

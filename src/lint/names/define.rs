@@ -23,7 +23,7 @@ struct Owner {
 pub(super) fn item(names: &mut Names, module: ModId, item: Item) {
     let at = module.0 as usize;
     match item.kind {
-        ItemKind::Mod(_) => {}
+        ItemKind::Mod(_) | ItemKind::Expanded(_) => {}
         ItemKind::Fn(_) => {
             let name = item.name;
             if let Some(id) = function(names, module, item, &Owner::default()) {

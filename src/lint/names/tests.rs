@@ -92,6 +92,24 @@ fn a_module_is_in_each_file_that_its_conditions_allow() {
 }
 
 #[test]
+fn a_macro_of_the_package_may_declare_modules() {
+    let side = |body: &str| {
+        let names = of_files(&[
+            (
+                "src/lib.rs",
+                &format!(
+                    "macro_rules! plug {{ ($($name:ident;)*) => {{ $({body})* }} }} plug! {{ ftp; }}"
+                ),
+            ),
+            ("src/ftp.rs", "fn attempt() {}"),
+        ]);
+        names.module(names.function(function(&names, "attempt")).module).side
+    };
+    assert_eq!(side("mod $name;"), Side::Lib);
+    assert_eq!(side("fn $name() {}"), Side::Orphan);
+}
+
+#[test]
 fn an_import_in_a_body_is_seen_there_alone() {
     let names = library(
         "fn first() { use one::Connector; }

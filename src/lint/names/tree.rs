@@ -129,9 +129,27 @@ impl Builder {
                         }
                     }
                 }
+                ItemKind::Expanded(call) if self.declares_modules(item.name) => {
+                    for name in call.idents {
+                        let found = self.place(name, None, folder, file);
+                        let found = found.filter(|(at, _)| !self.claimed[at.0 as usize]);
+                        if let Some((at, folder)) = found {
+                            let child = self.child(id, name, true, item.attrs.test_only);
+                            self.file_module(child, at, &folder);
+                        }
+                    }
+                }
                 _ => super::define::item(&mut self.names, id, item),
             }
         }
+    }
+
+    /// Whether a macro that was met so far has `mod` in its bodies: what it is given may be modules.
+    fn declares_modules(&self, name: Name) -> bool {
+        let known = self.names.by_name.get(&name).into_iter().flatten();
+        known
+            .map(|&id| self.names.function(id))
+            .any(|function| function.macro_idents.iter().any(|word| word.as_str() == "mod"))
     }
 
     fn child(&mut self, within: ModId, name: Name, public: bool, test_only: bool) -> ModId {

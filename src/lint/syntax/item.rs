@@ -135,7 +135,7 @@ impl Lowering<'_> {
                 Some(ident) => {
                     push(Some(ident), ItemKind::Macro(macros::definition(&item.mac.tokens)));
                 }
-                None => self.macro_items(&item.mac, into),
+                None => self.macro_items(&item.mac, attrs, into),
             },
             _ => {}
         }

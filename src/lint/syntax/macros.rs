@@ -7,7 +7,8 @@ use syn::{Expr, Token};
 
 use crate::catalog::model::MacroGrammar;
 use crate::lint::ir::{
-    BlockKind, Branch, ExprId, ExprKind, Item, Lit, MacroBody, MacroDef, Name, Path, Span,
+    Attrs, BlockKind, Branch, ExprId, ExprKind, Item, ItemKind, Lit, MacroBody, MacroCall,
+    MacroDef, Name, Path, Span,
 };
 
 use super::{Lowering, attrs, expr, json, name, path, span};
@@ -160,15 +161,18 @@ impl Lowering<'_> {
 
     /// A macro where items stand: those in its body that parse as items. One that nobody told us
     /// about and that holds nothing else only puts attributes on them (`cfg_net! { mod tcp; }`).
-    pub(super) fn macro_items(&mut self, mac: &syn::Macro, into: &mut Vec<Item>) {
+    pub(super) fn macro_items(&mut self, mac: &syn::Macro, attrs: Attrs, into: &mut Vec<Item>) {
         let Some(last) = mac.path.segments.last() else { return };
         match self.grammars.get(&name(&last.ident)) {
             Some(MacroGrammar::Items) => {}
             Some(_) => return,
             None => {
-                if let Some(items) = plain_items(mac) {
-                    for item in items {
-                        self.item(&item, into);
+                match plain_items(mac) {
+                    Some(items) => items.iter().for_each(|item| self.item(item, into)),
+                    None => {
+                        let kind = ItemKind::Expanded(MacroCall { idents: idents(&mac.tokens) });
+                        let (name, span) = (name(&last.ident), span(last.ident.span()));
+                        into.push(Item { name, kind, attrs, public: false, span });
                     }
                 }
                 return;
