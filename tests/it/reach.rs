@@ -112,6 +112,35 @@ fn open(url: &str) {
 }
 
 #[test]
+fn what_may_be_dead_and_nobody_calls_is_milder() {
+    let source = |attribute: &str, visible: &str, caller: &str| {
+        format!(
+            "mod inner {{
+    {attribute}
+    {visible} fn client() -> reqwest::Client {{
+        made()
+    }}
+    fn made() -> reqwest::Client {{
+        reqwest::Client::new()
+    }}
+    {caller}
+}}"
+        )
+    };
+    let found = |attribute, visible, caller| {
+        let found = library("http-client-without-timeout", &source(attribute, visible, caller));
+        found.into_iter().map(|(_, severity)| severity).collect::<Vec<_>>()
+    };
+    let allowed = "#[allow(dead_code)]";
+    assert_eq!(found(allowed, "pub(crate)", ""), [NOTE]);
+    // Nobody is seen, but nothing says that there is nobody.
+    assert_eq!(found("", "pub(crate)", ""), [WARNING]);
+    assert_eq!(found(allowed, "pub(crate)", "fn run() -> reqwest::Client { client() }"), [WARNING]);
+    let tested = "#[test] fn works() { client(); }";
+    assert_eq!(found(allowed, "pub(crate)", tested), [NOTE]);
+}
+
+#[test]
 fn what_no_program_of_the_package_calls_is_milder() {
     let offered = "pub async fn install(from: &str) -> Option<String> {
     reqwest::Client::new().get(from).send().await.ok()?.text().await.ok()

@@ -118,6 +118,43 @@ impl Callers<'_> {
         found.unwrap_or(Reach::Unseen)
     }
 
+    /// Whether nothing calls it, nor can, and the package says that this may be; or only such
+    /// functions do.
+    pub(super) fn is_dead(&self, id: FnId) -> bool {
+        let names = self.world.names;
+        // What only calls itself in a circle is not said to be dead.
+        let mut said = false;
+        let mut seen: FxHashSet<FnId> = FxHashSet::default();
+        let mut stack = vec![id];
+        while let Some(id) = stack.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let function = names.function(id);
+            let by_others = context::is_entry(names, id)
+                || function.test
+                || function.sig.foreign
+                || function.of_trait.is_some()
+                || !function.meanings.is_empty()
+                || names.is_offered(id);
+            if by_others || seen.len() > MOST {
+                return false;
+            }
+            let calls = self.of(id).zip(self.values(function.name));
+            let Some((calls, _)) = calls.filter(|(_, values)| values.is_empty()) else {
+                return false;
+            };
+            let callers = calls.iter().map(|(site, _)| site.function);
+            let Some(callers) = callers.collect::<Option<Vec<FnId>>>() else { return false };
+            if callers.is_empty() && !function.may_be_dead {
+                return false;
+            }
+            said |= callers.is_empty();
+            stack.extend(callers);
+        }
+        said
+    }
+
     /// The function around a step that runs at most as often as the function is called, and that
     /// is waited for; nothing when it is of a service. In an initialiser there is no function.
     fn outwards(&self, site: &Site, node: NodeId) -> Option<Option<FnId>> {

@@ -150,4 +150,6 @@ pub(crate) struct Attrs {
     pub(crate) paths: Vec<Path>,
     /// `#[macro_export]`, `#[macro_use]`
     pub(crate) macro_use: bool,
+    /// `#[allow(dead_code)]`: perhaps nobody calls it.
+    pub(crate) may_be_dead: bool,
 }

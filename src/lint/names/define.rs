@@ -177,6 +177,7 @@ fn blank(names: &Names, module: ModId, name: Name, sig: Signature) -> Function {
         test: names.module(module).test,
         meanings: Vec::new(),
         attributes: Vec::new(),
+        may_be_dead: false,
         macro_idents: Vec::new(),
     }
 }
@@ -215,6 +216,7 @@ fn function(names: &mut Names, module: ModId, item: Item, owner: &Owner) -> Opti
     function.public = item.public;
     function.test |= item.attrs.test_only;
     function.attributes = item.attrs.paths;
+    function.may_be_dead = item.attrs.may_be_dead;
     let (file, test) = (function.file, function.test);
     names.fns.push(function);
     names.by_name.entry(item.name).or_default().push(id);

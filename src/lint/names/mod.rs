@@ -127,6 +127,8 @@ pub(crate) struct Function {
     pub(crate) test: bool,
     pub(crate) meanings: Vec<AttributeMeaning>,
     pub(crate) attributes: Vec<Path>,
+    /// The package says that perhaps nobody calls it.
+    pub(crate) may_be_dead: bool,
     /// Names in the bodies of a macro.
     pub(crate) macro_idents: Vec<Name>,
 }

@@ -1,6 +1,6 @@
 //! Lowers attributes, and decides cfg as far as it can be: Linux, x86-64, not a test.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Ident, Lit, Meta, Token};
 
@@ -61,14 +61,16 @@ fn add(attrs: &mut Attrs, meta: &Meta) {
             }
         }
         ("macro_use" | "macro_export", _) => attrs.macro_use = true,
+        ("allow" | "expect", Meta::List(list)) => {
+            let lints = |token| matches!(token, TokenTree::Ident(name) if name == "dead_code" || name == "unused");
+            attrs.may_be_dead |= list.tokens.clone().into_iter().any(lints);
+        }
         (
             "derive"
             | "automatically_derived"
             | "doc"
-            | "allow"
             | "warn"
             | "deny"
-            | "expect"
             | "forbid"
             | "inline"
             | "must_use"
