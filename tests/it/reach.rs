@@ -112,6 +112,27 @@ fn open(url: &str) {
 }
 
 #[test]
+fn a_client_beside_a_person_is_milder() {
+    let source = |before: &str, after: &str| {
+        format!(
+            "pub async fn run(name: &mut String) {{
+    {before}
+    let client = reqwest::Client::new();
+    {after}
+}}
+fn ask(name: &mut String) {{ let _ = std::io::stdin().read_line(name); }}"
+        )
+    };
+    let found = |before, after| library("http-client-without-timeout", &source(before, after));
+    let get = "let _ = client.get(name.as_str()).send().await;";
+    assert_eq!(found("", get), [(3, WARNING)]);
+    assert_eq!(found("ask(name);", get), [(3, NOTE)]);
+    // Lines that come one after the other are a protocol.
+    let lines = "for _ in 0..2 { let _ = std::io::stdin().read_line(name); }";
+    assert_eq!(found(lines, get), [(3, WARNING)]);
+}
+
+#[test]
 fn what_may_be_dead_and_nobody_calls_is_milder() {
     let source = |attribute: &str, visible: &str, caller: &str| {
         format!(

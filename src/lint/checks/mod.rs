@@ -22,6 +22,7 @@ mod on_uses;
 mod own_bound;
 mod owner;
 mod peer_wait;
+mod person;
 mod raw;
 mod reach;
 mod read_only;

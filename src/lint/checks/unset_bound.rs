@@ -19,6 +19,7 @@ use crate::lint::types::{Target, Ty, World};
 use super::near::is_near;
 use super::on_uses::{Made, OnUses};
 use super::peer_wait::Search;
+use super::person::takes_part;
 use super::track::moved_on;
 use super::users::{asks_for_events, asks_near, users};
 use super::{Checker, Outcome, Reason, Reported, context, item};
@@ -291,6 +292,7 @@ fn judge(
     let milder = match () {
         () if thought_of => Some("what is set notices that the other side is gone"),
         () if asks_for_events(site, call.to) => Some("it asks for a stream of events, which lasts"),
+        () if takes_part(checker, site) => Some("a person takes part, and ends it"),
         () if is_replaced(&site.graph, call.to) => {
             Some("another path puts something else in its place")
         }

@@ -2,7 +2,7 @@
 
 use std::path::{Path as FilePath, PathBuf};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::lint::ir::{Item, ItemKind, Name};
 
@@ -31,6 +31,8 @@ struct Builder {
     names: Names,
     by_path: FxHashMap<PathBuf, FileId>,
     claimed: Vec<bool>,
+    /// Macros met so far that have `mod` in their bodies: what they are given may be modules.
+    declaring: FxHashSet<Name>,
 }
 
 /// Builds the tree and registers what it declares. Files in no tree become roots of their own.
@@ -50,7 +52,7 @@ pub(crate) fn build(sources: Vec<Source>, around: &Surroundings) -> Names {
         sources,
         ..Names::default()
     };
-    let mut builder = Builder { names, by_path, claimed };
+    let mut builder = Builder { names, by_path, claimed, declaring: FxHashSet::default() };
     for root in &around.roots {
         let Some(&file) = builder.by_path.get(&root.path) else { continue };
         if builder.claimed[file.0 as usize] {
@@ -129,7 +131,7 @@ impl Builder {
                         }
                     }
                 }
-                ItemKind::Expanded(call) if self.declares_modules(item.name) => {
+                ItemKind::Expanded(call) if self.declaring.contains(&item.name) => {
                     for name in call.idents {
                         let found = self.place(name, None, folder, file);
                         let found = found.filter(|(at, _)| !self.claimed[at.0 as usize]);
@@ -139,17 +141,16 @@ impl Builder {
                         }
                     }
                 }
-                _ => super::define::item(&mut self.names, id, item),
+                _ => {
+                    if let ItemKind::Macro(def) = &item.kind
+                        && def.idents.iter().any(|word| word.as_str() == "mod")
+                    {
+                        self.declaring.insert(item.name);
+                    }
+                    super::define::item(&mut self.names, id, item);
+                }
             }
         }
-    }
-
-    /// Whether a macro that was met so far has `mod` in its bodies: what it is given may be modules.
-    fn declares_modules(&self, name: Name) -> bool {
-        let known = self.names.by_name.get(&name).into_iter().flatten();
-        known
-            .map(|&id| self.names.function(id))
-            .any(|function| function.macro_idents.iter().any(|word| word.as_str() == "mod"))
     }
 
     fn child(&mut self, within: ModId, name: Name, public: bool, test_only: bool) -> ModId {
