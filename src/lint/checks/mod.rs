@@ -246,7 +246,9 @@ impl<'a> Checker<'a> {
         {
             let here = [(Rc::clone(site), node)];
             let places = reported.used.as_deref().unwrap_or(&here);
-            let dead = || site.function.is_some_and(|id| self.callers.is_dead(id));
+            // What is lost there is so on other systems, too, where it may be called.
+            let lost = rule.rule.engine == Engine::MustRelease;
+            let dead = || !lost && site.function.is_some_and(|id| self.callers.is_dead(id));
             reported.milder = self
                 .reach(rule, places)
                 .or_else(|| self.named_as_meant(rule, site.function?))
