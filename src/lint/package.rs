@@ -92,7 +92,7 @@ pub(crate) fn analyse<'r>(
         let summaries = Summaries::new(&world, &bodies);
         let count = sites.len() as u64;
         let mut checker = Checker::new(&bodies, &summaries, rules, &sites);
-        if purpose == Some(Purpose::Commands) {
+        if matches!(purpose, Some(Purpose::Commands | Purpose::PartsOfCommands)) {
             checker.take_for_commands();
         }
         if reported {
@@ -120,7 +120,7 @@ pub(crate) fn analyse<'r>(
     Analysed { names, candidates, bodies, told, why, times }
 }
 
-/// What only tests and builds use is one degree lower: what is left over ends with them. A guard that
+/// What only tests, builds and learners use is one degree lower: what is left over ends with them. A guard that
 /// guards nothing is as wrong there.
 fn heed_purpose(names: &Names, purpose: Option<Purpose>, candidates: &mut [Candidate<'_>]) {
     let over_with_it =
@@ -131,7 +131,8 @@ fn heed_purpose(names: &Names, purpose: Option<Purpose>, candidates: &mut [Candi
         reported.milder = reported.milder.or_else(|| match purpose {
             Some(Purpose::Tests) => Some("the package is there for tests"),
             Some(Purpose::Builds) => Some("the package is there for builds"),
-            Some(Purpose::Commands) | None => {
+            Some(Purpose::Learning) => Some("the package is there to be learned from"),
+            Some(Purpose::Commands | Purpose::PartsOfCommands) | None => {
                 aside().then_some("by its name it is there for tests")
             }
         });

@@ -571,11 +571,11 @@ struct Unread {
 }
 
 /// The purpose that counts: what is for builds may have a program that serves, such as a cache, and
-/// a library without a program is for whoever uses it.
+/// a library without a program is for whoever uses it, unless it is said to be part of a command.
 fn of_whom(package: &Package) -> Option<Purpose> {
     let has_program = package.targets.iter().any(|target| target.kind == TargetKind::Bin);
     package.purpose.filter(|purpose| match purpose {
-        Purpose::Tests => true,
+        Purpose::Tests | Purpose::Learning | Purpose::PartsOfCommands => true,
         Purpose::Builds => !has_program,
         Purpose::Commands => has_program,
     })

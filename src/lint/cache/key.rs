@@ -79,6 +79,8 @@ impl Key {
             Some(Purpose::Tests) => "tests",
             Some(Purpose::Builds) => "builds",
             Some(Purpose::Commands) => "commands",
+            Some(Purpose::PartsOfCommands) => "parts of commands",
+            Some(Purpose::Learning) => "learning",
         });
     }
 

@@ -419,14 +419,16 @@ impl<'a> Builder<'a> {
                 Operand::Move(place) if place.path.is_empty() => Some(place.clone()),
                 _ => None,
             };
+            let test = if ty == Ty::Bool { self.test_of(&value) } else { None };
             let local = &mut self.graph.locals[to.local.0 as usize];
             if local.ty.is_unknown()
                 || matches!(&local.ty, Ty::Foreign(_, args) if args.is_empty()) && !ty.is_unknown()
             {
                 local.ty = ty;
             }
-            if let Some(place) = marks {
-                self.copy_marks(&place, to.local);
+            match marks {
+                Some(place) => self.copy_marks(&place, to.local),
+                None => local.test = local.test.take().or(test),
             }
         }
         // Texts are kept: a statement for a database says whether it changes anything.

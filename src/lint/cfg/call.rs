@@ -225,7 +225,7 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn moves_receiver(&self, target: &Target, name: Name) -> bool {
+    pub(super) fn moves_receiver(&self, target: &Target, name: Name) -> bool {
         if let Some(own) = self.world.own_function(target) {
             return self.world.receiver_of(own) == Receiver::Value;
         }

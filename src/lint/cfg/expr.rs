@@ -11,6 +11,9 @@ use super::{
     Value,
 };
 
+/// Blocks around the expression that puts a tuple together.
+const BLOCKS: u32 = 4;
+
 impl<'a> Builder<'a> {
     /// The place that an expression names, or that its value is put into.
     pub(super) fn place(&mut self, id: ExprId) -> (Place, bool) {
@@ -173,6 +176,10 @@ impl<'a> Builder<'a> {
                             place
                         }
                     }
+                    ExprKind::Path(path) => match self.static_of(path) {
+                        Some(outside) => Place::of(outside),
+                        None => self.place(*target).0,
+                    },
                     _ => self.place(*target).0,
                 };
                 self.store(place, value, span);
@@ -281,13 +288,52 @@ impl<'a> Builder<'a> {
 
     pub(super) fn test_of(&self, value: &Operand) -> Option<Test> {
         let place = value.place()?;
-        if place.path.is_empty() { self.graph.local(place.local).test.clone() } else { None }
+        match place.path.as_slice() {
+            [] => self.graph.local(place.local).test.clone(),
+            [part] => self.test_in(place.local, part, BLOCKS),
+            _ => None,
+        }
+    }
+
+    /// That of what was put into a part, as long as that was done once: `(result == 0, fds)`.
+    fn test_in(&self, local: LocalId, part: &Part, blocks: u32) -> Option<Test> {
+        if !matches!(self.graph.local(local).ty, Ty::Tuple(_)) {
+            return None;
+        }
+        let mut made = self.graph.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Assign { to, value } if to.local == local => Some((to, value)),
+            _ => None,
+        });
+        match (made.next()?, made.next()) {
+            ((to, Value::Parts { parts, .. }), None) if to.path.is_empty() => {
+                let (_, put) = parts.iter().find(|(known, _)| known == part)?;
+                self.test_of(put)
+            }
+            ((to, Value::Use(Operand::Move(from))), None)
+                if to.path.is_empty() && from.path.is_empty() && blocks > 0 =>
+            {
+                self.test_in(from.local, part, blocks - 1)
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn comparison(&mut self, op: BinaryOp, left: ExprId, right: ExprId) -> Test {
         let left = self.look(left);
         let right = self.look(right);
         Test::Compare(op, left, right)
+    }
+
+    /// A static as something to write to, whatever is known of the value that it begins with.
+    fn static_of(&mut self, path: &Path) -> Option<LocalId> {
+        if path.as_name().is_some_and(|name| self.find(name).is_some()) {
+            return None;
+        }
+        let target = self.world.value(path, self.request.scope).0;
+        let Target::Static(_) = target else { return None };
+        let ty = self.world.returns(&target, &Ty::Unknown, &[]);
+        let name = path.last().map(|last| last.name);
+        Some(self.local(name, ty, LocalKind::Captured, Span::default()))
     }
 
     fn path_value(&mut self, path: &Path) -> Operand {

@@ -3,10 +3,22 @@
 use crate::catalog::model::{Handle, MacroGrammar};
 use crate::lint::ir::{Branch, ExprId, ExprKind, Lit, MacroBody, Name, Path, Span};
 use crate::lint::names::FnId;
-use crate::lint::types::{Evidence, Target, Ty};
+use crate::lint::types::{Evidence, KEEPS, Target, Ty, undoes};
 
 use super::build::Builder;
+use super::call::Ready;
 use super::{Exit, NodeKind, Operand, Part, Place, Test, Value};
+
+/// A variable that a macro undoes before it returns, and how.
+#[derive(Clone)]
+struct Undone {
+    arg: ExprId,
+    place: Place,
+    ty: Ty,
+    name: Name,
+    target: Target,
+    evidence: Evidence,
+}
 
 impl<'a> Builder<'a> {
     pub(super) fn macro_call(
@@ -36,7 +48,7 @@ impl<'a> Builder<'a> {
                         used.push(Operand::Move(self.place_of(local)));
                     }
                 }
-                self.may_return(self.own_macro(path), &used, span);
+                self.may_return(self.own_macro(path), &used, &[], span);
                 let made = self.made(Value::Opaque(used), Ty::Unknown, span);
                 Operand::Move(Place::of(made))
             }
@@ -215,19 +227,50 @@ impl<'a> Builder<'a> {
                 return self.system_call(only, checked, Evidence::Probable, span);
             }
         }
+        let undone: Vec<Undone> = match own {
+            Some(id) => args.iter().filter_map(|&arg| self.undone_by(id, arg)).collect(),
+            None => Vec::new(),
+        };
         // In which statement one of our own puts an argument is not seen: not in that of the call.
-        let values = args.iter().map(|&arg| match own {
+        let others = args.iter().filter(|&&arg| undone.iter().all(|undone| undone.arg != arg));
+        let values = others.map(|&arg| match own {
             Some(_) => self.scoped_value(span, |this| this.value(arg)),
             None => self.value(arg),
         });
         let values: Vec<Operand> = values.collect();
-        self.may_return(own, &values, span);
+        self.may_return(own, &values, &undone, span);
         let made = self.made(Value::Opaque(values), Ty::Unknown, span);
         Operand::Move(Place::of(made))
     }
 
+    /// Whether a macro of the package undoes what a variable does when it returns:
+    /// `attempt!(transaction, work)`. One that also keeps it ends it on the other path, too, and
+    /// what becomes of it is not seen.
+    fn undone_by(&self, id: FnId, arg: ExprId) -> Option<Undone> {
+        let ExprKind::Path(path) = &self.body().expr(arg).kind else { return None };
+        let place = self.place_of(self.find(path.as_name()?)?);
+        let idents = &self.world.names.function(id).macro_idents;
+        let has = |word: &str| idents.iter().any(|name| name.as_str() == word);
+        if !has("return") || has(KEEPS) {
+            return None;
+        }
+        let ty = self.place_ty(&place);
+        idents.iter().filter(|name| undoes(name.as_str())).find_map(|&name| {
+            let (target, evidence) = self.world.method(&ty, name);
+            let known = !matches!(target, Target::Unknown(_) | Target::Shape(_));
+            known.then(|| Undone {
+                arg,
+                place: place.clone(),
+                ty: ty.clone(),
+                name,
+                target,
+                evidence,
+            })
+        })
+    }
+
     /// A macro of the package that names `return`: perhaps it does, going by what it is given.
-    fn may_return(&mut self, own: Option<FnId>, given: &[Operand], span: Span) {
+    fn may_return(&mut self, own: Option<FnId>, given: &[Operand], undone: &[Undone], span: Span) {
         let Some(id) = own else { return };
         let idents = &self.world.names.function(id).macro_idents;
         let has = |word: &str| idents.iter().any(|name| name.as_str() == word);
@@ -242,6 +285,23 @@ impl<'a> Builder<'a> {
         }
         let (returns, stays) = self.branch(Test::Given(asked), span);
         self.tails = returns;
+        for Undone { place, ty, name, target, evidence, .. } in undone.iter().cloned() {
+            let on = if self.moves_receiver(&target, name) {
+                Operand::Move(place)
+            } else {
+                Operand::Ref(place)
+            };
+            self.finish(Ready {
+                target,
+                evidence,
+                receiver: Some(on),
+                receiver_ty: ty,
+                args: Vec::new(),
+                generics: Vec::new(),
+                name,
+                span,
+            });
+        }
         self.leave(Exit::Return, span);
         self.tails = stays;
     }

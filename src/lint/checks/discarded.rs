@@ -6,7 +6,7 @@ use crate::catalog::model::Engine;
 use crate::finding::Role;
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{
-    Exit, Graph, LocalId, LocalKind, NodeId, NodeKind, Part, Place, Value, Visit,
+    Call, Exit, Graph, LocalId, LocalKind, NodeId, NodeKind, Part, Place, Value, Visit,
 };
 use crate::lint::flow::Holders;
 use crate::lint::ir::{BlockKind, Body, ExprId, ExprKind, PatKind, Span, Stmt};
@@ -73,7 +73,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                         Some(_) if own && !let_go() => {
                             Err(Reason::Context("it may be called for what else it does"))
                         }
-                        Some(held) => dropped_at_once(checker, site, id, held, with, own),
+                        Some(held) => dropped_at_once(checker, site, id, held, with),
                     }
                 };
                 let judged = judged.and_then(|end| match goes_on(&site.graph, end) {
@@ -102,9 +102,13 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     (Ok(_), Err(reason)) => Outcome::Silent(Reason::Context(reason)),
                     (Ok(end), Ok(())) => {
                         let span = site.graph.node(end).span;
+                        let milder = is_barrier(checker.world, call).then_some(
+                            "it locks nothing: to wait for the others may be all it is for",
+                        );
                         Outcome::Reported(Box::new(Reported {
                             item: item(checker.world, call),
                             related: vec![(Role::Exit, span, "it is dropped here".to_owned())],
+                            milder,
                             ..Reported::default()
                         }))
                     }
@@ -215,6 +219,17 @@ pub(super) fn any_statement(
     })
 }
 
+/// Whether it waits until nobody reads, where there is nothing to write: `RwLock<()>`.
+fn is_barrier(world: &World<'_>, call: &Call) -> bool {
+    let is_empty_lock = |ty: &Ty| match ty {
+        Ty::Foreign(path, args) => {
+            path.as_str().ends_with("::RwLock") && *args == [Ty::Tuple(Vec::new())]
+        }
+        _ => false,
+    };
+    call.name.as_str() == "write" && world.reach(&call.receiver_ty).iter().any(is_empty_lock)
+}
+
 /// Whether it is a type of the package that says so and does something when it is dropped.
 fn is_own_guard(world: &World<'_>, ty: &Ty) -> bool {
     let Ty::Own(id, _) = ty else { return false };
@@ -269,7 +284,6 @@ fn dropped_at_once(
     start: NodeId,
     held: Place,
     with: Option<&str>,
-    own: bool,
 ) -> Result<NodeId, Reason> {
     let (world, graph) = (checker.world, &site.graph);
     let mut end = None;
@@ -332,9 +346,9 @@ fn dropped_at_once(
         }
     }
     match end {
-        // Without anything taken out of it, a value that is merely dropped counts, too; of a function
-        // of the package, what else it does may be all that was wanted.
-        Some(end) if kept || taken.is_empty() && !own => Ok(end),
+        // Where something has to be taken out of it first, whoever makes it and drops it at once may
+        // only want to know whether that works.
+        Some(end) if kept => Ok(end),
         Some(end) => Err(Reason::Released(graph.node(end).span)),
         None => Err(Reason::UnknownOrigin),
     }

@@ -38,6 +38,8 @@ mod uses;
 
 use std::rc::Rc;
 
+use rustc_hash::FxHashSet;
+
 use crate::catalog::LintRule;
 use crate::catalog::model::{ApiFact, Context, Effect, Engine};
 use crate::finding::{Region, Role};
@@ -51,7 +53,7 @@ use super::fix::Planned;
 use super::flow::Summaries;
 use super::interface::Fresh;
 use super::ir::Span;
-use super::names::{FileId, FnId};
+use super::names::{FileId, FnId, ModId, Module, Side};
 use super::types::{Evidence, Target, World};
 
 pub(crate) use context::in_tests;
@@ -158,6 +160,9 @@ impl Reason {
 /// Classes of calls that only what runs on makes.
 const SERVES: [&str; 2] = ["listen", "accept"];
 
+/// How programs are called that somebody waits for.
+const COMMANDS: [&str; 2] = ["cli", "ctl"];
+
 /// What engines work on.
 pub(crate) struct Checker<'a> {
     pub(crate) world: &'a World<'a>,
@@ -170,6 +175,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) fresh: Fresh,
     /// Whether the package is there for commands that somebody waits for.
     of_commands: bool,
+    /// The roots of programs that are.
+    commands: FxHashSet<ModId>,
     /// Looked up once for all engines.
     callers: Rc<Callers<'a>>,
 }
@@ -186,19 +193,25 @@ impl<'a> Checker<'a> {
         let callers = Rc::new(Callers::new(world, bodies));
         let (candidates, fresh) = (Vec::new(), Fresh::default());
         let of_commands = false;
-        Self { world, bodies, summaries, rules, sites, candidates, fresh, of_commands, callers }
+        let commands = commands(world, sites);
+        Self {
+            world,
+            bodies,
+            summaries,
+            rules,
+            sites,
+            candidates,
+            fresh,
+            of_commands,
+            commands,
+            callers,
+        }
     }
 
     /// Takes the package for one of commands that somebody waits for, unless it listens for
     /// connections or waits for what never ends.
     pub(crate) fn take_for_commands(&mut self) {
-        let runs_on = |site: &Rc<Site>| {
-            calls(site).any(|(_, call)| {
-                call.effects.contains(&Effect::Endless)
-                    || classes_of(self.world, call).iter().any(|class| SERVES.contains(class))
-            })
-        };
-        self.of_commands = !self.sites.iter().any(runs_on);
+        self.of_commands = !self.sites.iter().any(|site| runs_on(self.world, site));
     }
 
     /// Looks only for what functions give their callers to look after.
@@ -250,7 +263,7 @@ impl<'a> Checker<'a> {
             let lost = rule.rule.engine == Engine::MustRelease;
             let dead = || !lost && site.function.is_some_and(|id| self.callers.is_dead(id));
             reported.milder = self
-                .reach(rule, places)
+                .reach(rule, site, places)
                 .or_else(|| self.named_as_meant(rule, site.function?))
                 .or_else(|| {
                     dead().then_some("on Linux nothing calls it, and it is allowed to be dead code")
@@ -262,12 +275,21 @@ impl<'a> Checker<'a> {
     }
 
     /// Why the places are all milder ones for the rule.
-    fn reach(&self, rule: &LintRule, places: &[(Rc<Site>, NodeId)]) -> Option<&'static str> {
+    fn reach(
+        &self,
+        rule: &LintRule,
+        site: &Site,
+        places: &[(Rc<Site>, NodeId)],
+    ) -> Option<&'static str> {
         let milder = &rule.rule.when.milder_within;
         if milder.is_empty() {
             return None;
         }
-        let reach = match self.of_commands && !places.is_empty() {
+        let by_name = site.function.is_some_and(|id| {
+            let names = self.world.names;
+            self.commands.contains(&names.module(names.function(id).module).root)
+        });
+        let reach = match by_name || self.of_commands && !places.is_empty() {
             true => Reach::Command,
             false => places.iter().map(|(site, node)| self.callers.reach(site, *node)).max()?,
         };
@@ -292,6 +314,34 @@ impl<'a> Checker<'a> {
         let named = name.split('_').any(|word| words.iter().any(|known| known == word));
         named.then_some("its name says that it is meant")
     }
+}
+
+/// Whether it listens for connections or waits for what never ends.
+fn runs_on(world: &World<'_>, site: &Rc<Site>) -> bool {
+    calls(site).any(|(_, call)| {
+        call.effects.contains(&Effect::Endless)
+            || classes_of(world, call).iter().any(|class| SERVES.contains(class))
+    })
+}
+
+/// The roots of programs that are called like commands, and do nothing that runs on.
+fn commands(world: &World<'_>, sites: &[Rc<Site>]) -> FxHashSet<ModId> {
+    let names = world.names;
+    let is_command = |module: &Module| {
+        let name = module.name.as_str();
+        module.parent.is_none()
+            && module.side == Side::Bin
+            && COMMANDS.iter().any(|end| name.ends_with(end))
+    };
+    let roots = (0..).map(ModId).zip(&names.modules).filter(|(_, module)| is_command(module));
+    let mut roots: FxHashSet<ModId> = roots.map(|(id, _)| id).collect();
+    if !roots.is_empty() {
+        let serving = sites.iter().filter(|site| runs_on(world, site));
+        for id in serving.filter_map(|site| site.function) {
+            roots.remove(&names.module(names.function(id).module).root);
+        }
+    }
+    roots
 }
 
 /// `Command::spawn`, as shown.

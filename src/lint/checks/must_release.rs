@@ -25,6 +25,10 @@ use super::{Checker, Outcome, Reason, Reported, context, done, failure, in_tests
 /// Rounds of finding functions that return what they acquire.
 const ROUNDS: usize = 4;
 
+/// The classes of what finds the program that runs, and of what finds its arguments.
+const OWN_EXECUTABLE: &str = "own-executable";
+const OWN_ARGUMENTS: &str = "own-arguments";
+
 /// Steps taken in one body; what begins behind them is not followed.
 const STEPS: usize = 50_000_000;
 
@@ -271,10 +275,22 @@ fn own_transaction(checker: &Checker<'_>, site: &Site, call: &Call, id: FnId) ->
     let value = Place::of(call.to);
     let held = if inside { value.part(Part::Payload) } else { value };
     let (own, by_value) = checker.world.own_transaction(id, &ty)?;
+    if checker.bodies.of_function(id).is_some_and(|inner| begins_to_read(checker, &inner)) {
+        return None;
+    }
     let class = OWN_TRANSACTION.to_owned();
     let (copied, fails, status) = (false, None, None);
     let (own, from) = (Some(own), From::Call);
     Some(Begin { class, held, copied, fails, status, by_value, own, from })
+}
+
+/// Whether what a body begins is only read.
+fn begins_to_read(checker: &Checker<'_>, site: &Site) -> bool {
+    site.graph.calls().any(|(_, call)| {
+        let Target::Own(id) = call.target else { return false };
+        let (given, _) = held(&site.graph.local(call.to).ty);
+        is_read(site, call) && checker.world.own_transaction(id, &given).is_some()
+    })
 }
 
 /// Whether nothing ever uses it: `let _ = owner.into_raw()` is another way to forget the owner,
@@ -300,6 +316,9 @@ fn raw(ty: &Ty) -> bool {
 /// Functions that give what they acquire to their callers acquire it for them.
 fn note_returned(site: &Site, node: NodeId, begin: &Begin, fate: &Fate, fresh: &mut Fresh) {
     let Some(id) = site.function.filter(|_| site.parent.is_none()) else { return };
+    if begin.own.is_some() && site.graph.call_at(node).is_some_and(|call| is_read(site, call)) {
+        return;
+    }
     // A raw value that may also be kept somewhere is, in the hands of the caller, only lent.
     let kept = begin.copied && fate.escaped.iter().any(|escape| escape.how != How::Returned);
     if fate.gave_up || kept {
@@ -395,7 +414,7 @@ fn judge<'a>(
             checker.add(known, site, node, evidence, outcome);
             continue;
         }
-        if begin.own.is_some() && call.args.iter().any(|arg| asks_to_read(&site.graph, arg)) {
+        if begin.own.is_some() && is_read(site, call) {
             let outcome = Outcome::Silent(Reason::Context("it is begun to read only"));
             checker.add(known, site, node, evidence, outcome);
             continue;
@@ -448,6 +467,10 @@ fn judge<'a>(
 }
 
 /// `begin(Mode::Read)`
+fn is_read(site: &Site, call: &Call) -> bool {
+    call.args.iter().any(|arg| asks_to_read(&site.graph, arg))
+}
+
 fn asks_to_read(graph: &Graph, arg: &Operand) -> bool {
     match arg {
         Operand::Const(name) => reads(name.as_str()),
@@ -510,7 +533,14 @@ fn makes_or_gets(checker: &Checker<'_>, callers: &Callers<'_>, site: &Site, clas
         callers.of(id)
     };
     makes(checker, site, class)
+        || class == OWN_EXECUTABLE && hands_on_arguments(checker, site)
         || given().is_some_and(|all| all.iter().any(|(caller, _)| makes(checker, caller, class)))
+}
+
+/// Whether it starts something with the arguments of this process: its successor.
+fn hands_on_arguments(checker: &Checker<'_>, site: &Site) -> bool {
+    makes(checker, site, OWN_ARGUMENTS)
+        && site.graph.calls().any(|(_, call)| call.name.as_str() == "args" && !call.args.is_empty())
 }
 
 /// Whether the rule is about this place; what `main` leads to just once runs once, too.

@@ -50,7 +50,14 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 let owner = checker.world.names.type_def(field.owner).name;
                 let item = format!("`{owner}::{}`", field.name);
                 said.insert((field.owner, field.name));
-                Outcome::Reported(Box::new(Reported { item, related, ..Reported::default() }))
+                let ended = field.rule.rule.when.with.is_some() && !related.is_empty();
+                let milder = ended.then_some("its Drop ends it, and little is left over");
+                Outcome::Reported(Box::new(Reported {
+                    item,
+                    related,
+                    milder,
+                    ..Reported::default()
+                }))
             }
         };
         found.push(Candidate {

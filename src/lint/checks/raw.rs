@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::catalog::LintRule;
 use crate::catalog::model::{Engine, Handle};
 use crate::lint::bodies::Site;
-use crate::lint::cfg::{Call, LocalId, NodeId, NodeKind, Operand, Value};
+use crate::lint::cfg::{Call, LocalId, LocalKind, NodeId, NodeKind, Operand, Value};
 use crate::lint::flow::{How, Start, follow, holders};
 use crate::lint::ir::{ExprKind, MacroBody};
 use crate::lint::types::{Target, Ty};
@@ -176,7 +176,9 @@ fn trusted(checker: &Checker<'_>, site: &Site, first: LocalId) -> Option<Reason>
             };
             match &graph.node(id).kind {
                 NodeKind::Assign { to, value: Value::Use(operand) } if has(operand) => {
-                    if !to.path.is_empty() || to.local == graph.result {
+                    // A static is what this body has from outside.
+                    let outside = graph.local(to.local).kind == LocalKind::Captured;
+                    if !to.path.is_empty() || to.local == graph.result || outside {
                         return Some(Reason::Escapes(span, How::Stored.as_str()));
                     }
                     same.insert(to.local);

@@ -97,6 +97,16 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     }
 }
 
+/// Whether a type of the package connects for it: it may have limits of its own.
+fn has_own_connector(graph: &Graph, call: &Call) -> bool {
+    let is_own = |operand: &Operand| {
+        operand.place().is_some_and(|place| {
+            place.path.is_empty() && matches!(graph.local(place.local).ty, Ty::Own(..))
+        })
+    };
+    call.name.as_str().contains("connector") && call.args.iter().any(is_own)
+}
+
 /// Silent where it has a limit itself, or all that it is used for has.
 fn limit_of_uses(
     search: &Search<'_>,
@@ -292,6 +302,9 @@ fn judge(
     let milder = match () {
         () if thought_of => Some("what is set notices that the other side is gone"),
         () if asks_for_events(site, call.to) => Some("it asks for a stream of events, which lasts"),
+        () if has_own_connector(&site.graph, call) => {
+            Some("a connector of the package is what connects")
+        }
         () if takes_part(checker, site) => Some("a person takes part, and ends it"),
         () if is_replaced(&site.graph, call.to) => {
             Some("another path puts something else in its place")

@@ -13,7 +13,7 @@ use super::names::TypeId;
 
 pub(crate) use known::is_same_pointer;
 pub(crate) use lookup::{Evidence, Scope, Target, World, is_type_name};
-pub(crate) use transaction::{CLASS as OWN_TRANSACTION, held, reads, undoes};
+pub(crate) use transaction::{CLASS as OWN_TRANSACTION, KEEPS, held, reads, undoes};
 pub(crate) use written::Written;
 
 /// What is known about the type of a value.

@@ -9,7 +9,7 @@ use super::{Ty, World};
 pub(crate) const CLASS: &str = "transaction";
 
 /// The method that keeps what was done.
-const KEEPS: &str = "commit";
+pub(crate) const KEEPS: &str = "commit";
 
 /// Methods that undo it; a type without one is no transaction.
 const UNDOES: [&str; 4] = ["rollback", "abort", "cancel", "discard"];

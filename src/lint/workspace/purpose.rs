@@ -14,6 +14,10 @@ pub enum Purpose {
     Builds,
     /// Commands that somebody waits for; what they leave behind ends with them.
     Commands,
+    /// Parts of commands: said to be used by one.
+    PartsOfCommands,
+    /// For who learns by reading it.
+    Learning,
 }
 
 /// A description, keywords or categories; written in another way they say nothing.
@@ -30,7 +34,11 @@ const WORDS: &[&str] =
     &["test", "tests", "testing", "loadtesting", "mock", "mocks", "mocking", "simulator"];
 
 /// How descriptions say it beyond doubt.
-const PHRASES: &[&str] = &["for testing", "for tests", "enables testing", "to test "];
+const PHRASES: &[&str] =
+    &["for testing", "for tests", "enables testing", "to test ", "load generator"];
+
+/// How descriptions say that there is something to learn.
+const LESSONS: &[&str] = &["example of", "tutorial", "educational", "for learning"];
 
 /// Categories of what runs while others are built.
 const BUILDS: &[&str] = &[
@@ -80,7 +88,8 @@ const BUILD_SCRIPTS: &[&str] = &["build.rs", "build script"];
 
 /// What the manifest says: of tests when its description does, and keywords or categories, or one
 /// sentence; of commands by a category, the name or the description, unless anything says that it
-/// runs on; of builds by a category, or when its description names build scripts.
+/// runs on; of builds by a category, or when its description names build scripts; of lessons when its
+/// description says so.
 pub(super) fn purpose(
     package: &PackageTable,
     shared: Option<&WorkspacePackage>,
@@ -101,22 +110,27 @@ pub(super) fn purpose(
     let commands = || {
         let name = package.name.as_deref().unwrap_or_default();
         let named = name.ends_with("-cli") || name.ends_with("_cli") || name.starts_with("cargo-");
-        let said = |text: &String| {
-            names(text, &["cli"])
-                || ["command line", "command-line"].iter().any(|s| text.contains(s))
-        };
-        let described = description.iter().any(said);
+        let described = description.iter().any(|text| is_command(text));
         let among = |known: &[&str]| categories.iter().any(|text| known.contains(&text.as_str()));
         let serves = description.iter().chain(&keywords).any(|text| names(text, SERVING));
         (named || described || among(COMMANDS)) && !serves && !among(SERVICES)
     };
+    let part = |text: &String| text.split_once("used by").is_some_and(|(_, by)| is_command(by));
+    let lesson = |text: &String| LESSONS.iter().any(|phrase| text.contains(phrase));
     if tests {
         Some(Purpose::Tests)
+    } else if description.iter().any(lesson) {
+        Some(Purpose::Learning)
     } else if commands() {
-        Some(Purpose::Commands)
+        let part = description.iter().any(part);
+        Some(if part { Purpose::PartsOfCommands } else { Purpose::Commands })
     } else {
         builds().then_some(Purpose::Builds)
     }
+}
+
+fn is_command(text: &str) -> bool {
+    names(text, &["cli"]) || ["command line", "command-line"].iter().any(|said| text.contains(said))
 }
 
 /// In lower case: its own, else those of the workspace where it refers to them.
@@ -178,10 +192,16 @@ mod tests {
             "categories = ['command-line-utilities', 'development-tools::ffi']",
             "name = 'registry-cli'\ndescription = 'Registry CLI'",
             "name = 'cargo-fetches'",
-            "name = 'forge-term'\ndescription = 'Terminal library used by the Forge CLI'",
+            "name = 'forge-term'\ndescription = 'Terminal library for the Forge CLI'",
             "description = 'A command-line client for forges'",
         ] {
             assert_eq!(said(package), Some(Purpose::Commands), "{package}");
+        }
+        for package in [
+            "description = 'Terminal library used by the Forge CLI'",
+            "description = 'Prompts. Used by command-line tools.'",
+        ] {
+            assert_eq!(said(package), Some(Purpose::PartsOfCommands), "{package}");
         }
         for package in [
             "categories = ['command-line-utilities', 'network-programming']",
@@ -190,6 +210,19 @@ mod tests {
             "name = 'clipper'\ndescription = 'Clips'",
             "description = 'A command line and a server'",
         ] {
+            assert_eq!(said(package), None, "{package}");
+        }
+    }
+
+    #[test]
+    fn a_lesson_by_its_description() {
+        for package in [
+            "description = 'A store with a client. Used as a larger example of an application.'",
+            "description = 'The server of the tutorial'",
+        ] {
+            assert_eq!(said(package), Some(Purpose::Learning), "{package}");
+        }
+        for package in ["description = 'Serves, for example, files'", "name = 'examples'"] {
             assert_eq!(said(package), None, "{package}");
         }
     }
