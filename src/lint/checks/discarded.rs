@@ -23,6 +23,9 @@ const GUARD: &str = "guard";
 /// The class of what a semaphore gives.
 const PERMIT: &str = "permit";
 
+/// Words in the names of functions that wait for others to be done.
+const ENDS: [&str; 6] = ["shutdown", "close", "stop", "drain", "quiesce", "wait"];
+
 /// How methods begin that do not wait for their turn.
 const TRY: &str = "try_";
 
@@ -102,7 +105,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     (Ok(_), Err(reason)) => Outcome::Silent(Reason::Context(reason)),
                     (Ok(end), Ok(())) => {
                         let span = site.graph.node(end).span;
-                        let milder = is_barrier(checker.world, call).then_some(
+                        let milder = is_barrier(checker.world, site, call).then_some(
                             "it locks nothing: to wait for the others may be all it is for",
                         );
                         Outcome::Reported(Box::new(Reported {
@@ -219,15 +222,22 @@ pub(super) fn any_statement(
     })
 }
 
-/// Whether it waits until nobody reads, where there is nothing to write: `RwLock<()>`.
-fn is_barrier(world: &World<'_>, call: &Call) -> bool {
+/// Whether it waits until nobody reads, where there is nothing to write, `RwLock<()>`, and the
+/// function is there to end something.
+fn is_barrier(world: &World<'_>, site: &Site, call: &Call) -> bool {
     let is_empty_lock = |ty: &Ty| match ty {
         Ty::Foreign(path, args) => {
             path.as_str().ends_with("::RwLock") && *args == [Ty::Tuple(Vec::new())]
         }
         _ => false,
     };
-    call.name.as_str() == "write" && world.reach(&call.receiver_ty).iter().any(is_empty_lock)
+    let ends = |id: FnId| {
+        let name = world.names.function(id).name.as_str();
+        name.split('_').any(|word| ENDS.contains(&word))
+    };
+    call.name.as_str() == "write"
+        && site.function.is_some_and(ends)
+        && world.reach(&call.receiver_ty).iter().any(is_empty_lock)
 }
 
 /// Whether it is a type of the package that says so and does something when it is dropped.

@@ -1,5 +1,7 @@
 //! unbalanced-raw: ownership given up as a raw value that the package never takes back.
 
+use std::rc::Rc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalog::LintRule;
@@ -126,7 +128,7 @@ fn ended_somewhere(checker: &Checker<'_>, class: &str) -> bool {
 /// Why somebody else may free it.
 fn kept(
     checker: &Checker<'_>,
-    site: &Site,
+    site: &Rc<Site>,
     node: NodeId,
     call: &Call,
     handle: Handle,

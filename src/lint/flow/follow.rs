@@ -1,5 +1,7 @@
 //! Walks all paths from where an obligation begins to where it ends.
 
+use std::rc::Rc;
+
 use rustc_hash::FxHashSet;
 
 use crate::catalog::model::{Fails, Handle};
@@ -66,6 +68,7 @@ impl State {
 const STATES: usize = 40_000;
 
 pub(super) struct Walk<'a> {
+    site: &'a Rc<Site>,
     pub(super) graph: &'a Graph,
     pub(super) file: FileId,
     pub(super) world: &'a World<'a>,
@@ -87,9 +90,10 @@ pub(super) enum Step {
 }
 
 /// Follows an obligation to all its ends.
-pub(crate) fn follow(site: &Site, summaries: &Summaries<'_>, start: &Start<'_>) -> Fate {
+pub(crate) fn follow(site: &Rc<Site>, summaries: &Summaries<'_>, start: &Start<'_>) -> Fate {
     let graph = &site.graph;
     let mut walk = Walk {
+        site,
         graph,
         file: site.file,
         world: summaries.world,
@@ -355,12 +359,25 @@ impl Walk<'_> {
                 Step::On(state)
             }
             Value::Closure { body, captured } => {
-                let takes = captured
+                let taken = captured
                     .iter()
-                    .any(|&(local, _)| hold::touches(&state.held, &Place::of(local)))
-                    // A copy of a raw handle does no harm where nothing could release it.
-                    && !(self.start.copied && !self.owner && self.only_looks(*body));
-                if takes { self.escape(id, How::Captured) } else { Step::On(state) }
+                    .find(|(local, _)| hold::touches(&state.held, &Place::of(*local)));
+                let Some(&taken) = taken else { return Step::On(state) };
+                // A copy of a raw handle does no harm where nothing could release it.
+                if self.start.copied {
+                    return match !self.owner && self.only_looks(*body) {
+                        true => Step::On(state),
+                        false => self.escape(id, How::Captured),
+                    };
+                }
+                match self.summaries.captured(self.site, *body, taken, self.start) {
+                    ParamFate::Kept => Step::On(state),
+                    ParamFate::Dropped => {
+                        hold::remove(&mut state.held, &Place::of(taken.0));
+                        self.unless_lost(id, state)
+                    }
+                    _ => self.escape(id, How::Captured),
+                }
             }
             Value::Opaque(used) => {
                 let takes = used.iter().any(

@@ -1,15 +1,18 @@
 //! What functions of the package do with what they are given: worked out when somebody asks.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
-use crate::lint::bodies::Bodies;
-use crate::lint::cfg::{Part, Place};
+use crate::catalog::model::Effect;
+use crate::lint::bodies::{Bodies, Site};
+use crate::lint::cfg::{Call, Local, LocalId, LocalKind, Part, Place};
+use crate::lint::ir::BodyId;
 use crate::lint::names::FnId;
 use crate::lint::types::World;
 
-use super::{How, Start, follow};
+use super::{Fate, How, Start, follow};
 
 /// What becomes of a parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,32 +76,66 @@ impl<'a> Summaries<'a> {
             own: None,
         };
         let fate = follow(&site, self, &start);
-        if fate.gave_up {
-            return Some(ParamFate::Escaped);
+        let by_ref = site.graph.local(param).ty.is_ref()
+            || self.world.receiver_of(id) != crate::lint::ir::Receiver::Value
+                && index == 0
+                && self.world.receiver_of(id) != crate::lint::ir::Receiver::None;
+        Some(summed_up(&fate, copied || by_ref))
+    }
+
+    /// What a closure or async block does with a variable that it captures.
+    pub(super) fn captured(
+        &self,
+        around: &Rc<Site>,
+        body: BodyId,
+        (local, moved): (LocalId, bool),
+        start: &Start<'_>,
+    ) -> ParamFate {
+        let nested = around.graph.nested.iter().find(|nested| nested.body == body);
+        let Some(site) = nested.map(|nested| self.bodies.nested(around, nested)) else {
+            return ParamFate::Escaped;
+        };
+        let name = around.graph.local(local).name;
+        let is = |inner: &Local| inner.kind == LocalKind::Captured && inner.name == name;
+        let inner = (0..).map(LocalId).zip(&site.graph.locals).find(|(_, inner)| is(inner));
+        let Some((inner, _)) = inner.filter(|_| name.is_some() && !Rc::ptr_eq(&site, around))
+        else {
+            return ParamFate::Escaped;
+        };
+        // What it tells of such a call, and who fails with it, is not seen from here.
+        let tells = |call: &Call| {
+            let on = call.receiver.as_ref().and_then(|on| on.place());
+            on.is_some_and(|on| on.local == inner) && call.effects.contains(&Effect::Succeeds)
+        };
+        if site.graph.calls().any(|(_, call)| tells(call)) {
+            return ParamFate::Escaped;
         }
-        let elsewhere = fate.escaped.iter().any(|escape| escape.how != How::Returned);
-        if elsewhere {
-            return Some(ParamFate::Escaped);
-        }
-        Some(
-            match (fate.returned.first(), fate.released.is_empty(), fate.kept, fate.lost.is_empty())
-            {
-                (Some(place), true, _, _) => ParamFate::Returned(place.path.clone()),
-                (Some(_), false, ..) => ParamFate::Escaped,
-                // Released somewhere: callers that rely on it do so with reason.
-                (None, false, ..) => ParamFate::Released,
-                (None, true, true, _) if copied => ParamFate::Kept,
-                (None, true, true, _) => {
-                    let by_ref = site.graph.local(param).ty.is_ref()
-                        || self.world.receiver_of(id) != crate::lint::ir::Receiver::Value
-                            && index == 0
-                            && self.world.receiver_of(id) != crate::lint::ir::Receiver::None;
-                    if by_ref { ParamFate::Kept } else { ParamFate::Dropped }
-                }
-                (None, true, false, false) => ParamFate::Dropped,
-                (None, true, false, true) => ParamFate::Released,
-            },
-        )
+        let start = Start {
+            node: site.graph.entry,
+            held: Place::of(inner),
+            fails: None,
+            status: None,
+            param: Some(inner),
+            ..start.clone()
+        };
+        summed_up(&follow(&site, self, &start), !moved)
+    }
+}
+
+/// What a body does with what it was given, or only `lent`.
+fn summed_up(fate: &Fate, lent: bool) -> ParamFate {
+    if fate.gave_up || fate.escaped.iter().any(|escape| escape.how != How::Returned) {
+        return ParamFate::Escaped;
+    }
+    match (fate.returned.first(), fate.released.is_empty(), fate.kept, fate.lost.is_empty()) {
+        (Some(place), true, _, _) => ParamFate::Returned(place.path.clone()),
+        (Some(_), false, ..) => ParamFate::Escaped,
+        // Released somewhere: callers that rely on it do so with reason.
+        (None, false, ..) => ParamFate::Released,
+        (None, true, true, _) if lent => ParamFate::Kept,
+        (None, true, true, _) => ParamFate::Dropped,
+        (None, true, false, false) => ParamFate::Dropped,
+        (None, true, false, true) => ParamFate::Released,
     }
 }
 
