@@ -1,5 +1,6 @@
 //! Engines: each looks at every candidate of its kind, and says what it made of it.
 
+mod begun;
 mod brought;
 mod built;
 mod callers;
@@ -224,6 +225,7 @@ impl<'a> Checker<'a> {
         // What a whole crate never does is said of it, not of one path.
         raw::check(self);
         must_release::check(self);
+        begun::check(self);
         unset_bound::check(self);
         calls::check(self);
         collected::check(self);

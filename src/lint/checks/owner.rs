@@ -5,9 +5,11 @@ use rustc_hash::FxHashSet;
 use crate::catalog::LintRule;
 use crate::catalog::model::{Engine, Handle};
 use crate::finding::Role;
+use crate::lint::bodies::Site;
 use crate::lint::cfg::Call;
+use crate::lint::flow::ParamFate;
 use crate::lint::ir::{Name, Span};
-use crate::lint::names::{FnId, Shape, Side, TypeId};
+use crate::lint::names::{FnId, ModId, Names, Shape, Side, TypeId};
 use crate::lint::types::{Evidence, Target, Ty, World};
 
 use super::endless::Endless;
@@ -126,14 +128,21 @@ fn never_released(
     let class = field.rule.rule.class.as_str();
     let kept = Kept::Field(field.owner, field.name);
     let dropping = drop_steps(checker, field.owner);
+    let private = is_private(&names.source(def.file).text, field.span);
     let mut ends = Vec::new();
     for site in index.sites(checker, field.name) {
         let in_drop = site.function.is_some_and(|id| dropping.contains(&id));
+        if private && !sees_private(names, &site, def.module) {
+            continue;
+        }
         for (node, found) in uses(checker.world, &site, kept) {
             let span = if site.file == def.file { site.graph.node(node).span } else { field.span };
             match found {
                 Use::Set => {}
-                Use::Away => return Err(Reason::Escapes(span, "it is passed on")),
+                Use::Passed(call, number) if only_looks(checker, call, number, class) => {}
+                Use::Away | Use::Passed(..) => {
+                    return Err(Reason::Escapes(span, "it is passed on"));
+                }
                 Use::Method(call, ty) => {
                     if !harmless(checker.world, call, &ty, class) {
                         return Err(Reason::Released(span));
@@ -175,6 +184,33 @@ fn drop_steps(checker: &Checker<'_>, id: TypeId) -> FxHashSet<FnId> {
 fn is_public(text: &str, span: Span) -> bool {
     let before = text.get(..span.start as usize).unwrap_or_default().trim_end();
     before.ends_with("pub")
+}
+
+/// Written without any `pub`.
+fn is_private(text: &str, span: Span) -> bool {
+    let before = text.get(..span.start as usize).unwrap_or_default();
+    let before = before.rsplit(['\n', '{', '(', ',']).next().unwrap_or_default().trim();
+    before.is_empty() || before.ends_with(']')
+}
+
+/// Whether a body is in a module or below it: only there are its private fields known.
+fn sees_private(names: &Names, site: &Site, module: ModId) -> bool {
+    let Some(id) = site.function else { return true };
+    let mut at = Some(names.function(id).module);
+    while let Some(inner) = at {
+        if inner == module {
+            return true;
+        }
+        at = names.module(inner).parent;
+    }
+    false
+}
+
+/// Whether a function of the package leaves its argument of this number where it is.
+fn only_looks(checker: &Checker<'_>, call: &Call, number: usize, class: &str) -> bool {
+    let Target::Own(id) = call.target else { return false };
+    let number = number + usize::from(call.receiver.is_some());
+    checker.summaries.param(id, number, class, false) == ParamFate::Kept
 }
 
 /// A method that leaves the handle where it is.

@@ -35,6 +35,8 @@ pub(super) enum Use<'g> {
     Method(&'g Call, Ty),
     /// Something new is put in its place.
     Set,
+    /// It is the argument of this number.
+    Passed(&'g Call, usize),
     /// It goes somewhere that is not followed.
     Away,
 }
@@ -225,9 +227,8 @@ impl<'g> Walk<'g, '_> {
     }
 
     fn call(&mut self, id: NodeId, call: &'g Call, found: &mut Vec<(NodeId, Use<'g>)>) {
-        if call.args.iter().any(|arg| self.operand(arg)) {
-            found.push((id, Use::Away));
-        }
+        let given = call.args.iter().enumerate().filter(|(_, arg)| self.operand(arg));
+        found.extend(given.map(|(number, _)| (id, Use::Passed(call, number))));
         let Some(place) = call.receiver.as_ref().and_then(Operand::place) else { return };
         if !self.is_kept(place) {
             return;

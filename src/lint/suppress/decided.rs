@@ -36,6 +36,9 @@ const MEANT: &[&str] = &[
     "immediately release",
     "release it immediately",
     "released immediately",
+    "and drop the guard",
+    "and drop the lock",
+    "and drop it again",
 ];
 
 /// Those of them that say so of a function in its documentation, which tells of much else.
@@ -64,6 +67,7 @@ pub(crate) fn decided(source: &str) -> Vec<(u32, u32)> {
     let mut places: Vec<Place> = Vec::new();
     // Lines of comments in a row say one thing together.
     let (mut said, mut documented) = (String::new(), String::new());
+    let mut carried = String::new();
     scan(source, |piece| match piece {
         Piece::Comment { line, text } => match units.behind(line) {
             Some(place) if is_decision(text, MEANT) => places.push(place),
@@ -85,8 +89,15 @@ pub(crate) fn decided(source: &str) -> Vec<(u32, u32)> {
             if decision {
                 places.push(place);
             }
+            // What is let go of first is not all that it is about.
+            if decision && text == "drop" {
+                carried.clone_from(&said);
+            }
             said.clear();
             documented.clear();
+            if text == ";" {
+                std::mem::swap(&mut said, &mut carried);
+            }
         }
     });
     let lines = places.into_iter().filter_map(|place| units.lines(place));
@@ -108,6 +119,12 @@ mod tests {
     fn a_comment_is_about_its_statement() {
         let source = "fn f() {\n    // Not waited on: it blocks.\n    // We end soon.\n    cmd\n        .spawn()?;\n    b(); // leaked on purpose\n    c();\n}\n";
         assert_eq!(decided(source), [(4, 5), (6, 6)]);
+    }
+
+    #[test]
+    fn what_is_let_go_of_first_is_not_all_that_it_is_about() {
+        let source = "fn f() {\n    // So we get and drop the guard.\n    drop(state); // first\n    let _ = g();\n    h();\n}\n";
+        assert_eq!(decided(source), [(3, 3), (4, 4)]);
     }
 
     #[test]
