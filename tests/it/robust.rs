@@ -125,6 +125,25 @@ fn a_very_long_file() {
 }
 
 #[test]
+fn tuples_made_of_each_other() {
+    let text = "pub fn round() {
+    let _ = std::process::Command::new(\"a\").spawn();
+    let mut a: (bool, u8);
+    let mut b: (bool, u8);
+    loop {
+        a = (b.0, 1);
+        b = (a.0, 2);
+        if b.0 {
+            break;
+        }
+    }
+}
+";
+    let tree = tree(&[("Cargo.toml", MANIFEST), ("src/lib.rs", text)]);
+    assert_leaks(&tree.lint("", &[]), &[("lib.rs", 2)]);
+}
+
+#[test]
 fn very_deep_nesting() {
     let deep = |open: &str, inner: &str, close: &str| {
         let (open, close) = (open.repeat(5_000), close.repeat(5_000));

@@ -11,8 +11,8 @@ use super::{
     Value,
 };
 
-/// Blocks around the expression that puts a tuple together.
-const BLOCKS: u32 = 4;
+/// Steps back from a part of a tuple to what was put into it: blocks around, tuples in between.
+const STEPS: u32 = 5;
 
 impl<'a> Builder<'a> {
     /// The place that an expression names, or that its value is put into.
@@ -287,17 +287,22 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn test_of(&self, value: &Operand) -> Option<Test> {
+        self.test_within(value, STEPS)
+    }
+
+    fn test_within(&self, value: &Operand, steps: u32) -> Option<Test> {
         let place = value.place()?;
         match place.path.as_slice() {
             [] => self.graph.local(place.local).test.clone(),
-            [part] => self.test_in(place.local, part, BLOCKS),
+            [part] => self.test_in(place.local, part, steps),
             _ => None,
         }
     }
 
     /// That of what was put into a part, as long as that was done once: `(result == 0, fds)`.
-    fn test_in(&self, local: LocalId, part: &Part, blocks: u32) -> Option<Test> {
-        if !matches!(self.graph.local(local).ty, Ty::Tuple(_)) {
+    fn test_in(&self, local: LocalId, part: &Part, steps: u32) -> Option<Test> {
+        // What goes round in a circle, a tuple made of another and that of it, says nothing.
+        if steps == 0 || !matches!(self.graph.local(local).ty, Ty::Tuple(_)) {
             return None;
         }
         let mut made = self.graph.nodes.iter().filter_map(|node| match &node.kind {
@@ -307,12 +312,12 @@ impl<'a> Builder<'a> {
         match (made.next()?, made.next()) {
             ((to, Value::Parts { parts, .. }), None) if to.path.is_empty() => {
                 let (_, put) = parts.iter().find(|(known, _)| known == part)?;
-                self.test_of(put)
+                self.test_within(put, steps - 1)
             }
             ((to, Value::Use(Operand::Move(from))), None)
-                if to.path.is_empty() && from.path.is_empty() && blocks > 0 =>
+                if to.path.is_empty() && from.path.is_empty() =>
             {
-                self.test_in(from.local, part, blocks - 1)
+                self.test_in(from.local, part, steps - 1)
             }
             _ => None,
         }
