@@ -92,6 +92,14 @@ impl<'a> Bodies<'a> {
         all
     }
 
+    /// The closure or async block of a body that has this one.
+    pub(crate) fn inner(&self, around: &Rc<Site>, body: BodyId) -> Option<Rc<Site>> {
+        let nested = around.graph.nested.iter().find(|nested| nested.body == body)?;
+        let found = self.nested(around, nested);
+        // Asked for without a scope of its own, a body stands for itself.
+        (!Rc::ptr_eq(&found, around)).then_some(found)
+    }
+
     /// A closure or async block of a body.
     pub(crate) fn nested(&self, around: &Rc<Site>, nested: &cfg::Nested) -> Rc<Site> {
         let key = (around.file, nested.body);

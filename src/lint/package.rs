@@ -120,8 +120,8 @@ pub(crate) fn analyse<'r>(
     Analysed { names, candidates, bodies, told, why, times }
 }
 
-/// What only tests, builds and learners use is one degree lower: what is left over ends with them. A guard that
-/// guards nothing is as wrong there.
+/// What only tests, builds and learners use is one degree lower: what is left over ends with them.
+/// A guard that guards nothing is as wrong there.
 fn heed_purpose(names: &Names, purpose: Option<Purpose>, candidates: &mut [Candidate<'_>]) {
     let over_with_it =
         |found: &&mut Candidate<'_>| found.rule.rule.engine != Engine::DiscardedGuard;

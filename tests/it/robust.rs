@@ -144,6 +144,25 @@ fn tuples_made_of_each_other() {
 }
 
 #[test]
+fn branches_before_each_of_many_nested_closures() {
+    // Each level doubles the ways to the next one.
+    let mut inner = "println!(\"{}\", child.id());".to_owned();
+    for level in 0..24 {
+        inner = format!(
+            "let r{level} = ask(child.id()); if r{level}.is_some() {{ tell(); }}
+             let c{level} = || {{ {inner} }}; if r{level}.is_none() {{ tell(); }}"
+        );
+    }
+    let text = format!(
+        "pub fn nested() {{
+    let child = std::process::Command::new(\"a\").spawn().unwrap();
+    {inner}\n}}\nfn ask(_: u32) -> Option<u32> {{ None }}\nfn tell() {{}}\n"
+    );
+    let tree = tree(&[("Cargo.toml", MANIFEST), ("src/lib.rs", &text)]);
+    assert_leaks(&tree.lint("", &[]), &[("lib.rs", 2)]);
+}
+
+#[test]
 fn very_deep_nesting() {
     let deep = |open: &str, inner: &str, close: &str| {
         let (open, close) = (open.repeat(5_000), close.repeat(5_000));

@@ -343,6 +343,12 @@ impl Graph {
         &self.locals[id.0 as usize]
     }
 
+    /// What a closure or async block calls a variable of this name around it.
+    pub(crate) fn captured(&self, name: Name) -> Option<LocalId> {
+        let is = |local: &Local| local.kind == LocalKind::Captured && local.name == Some(name);
+        (0..).map(LocalId).zip(&self.locals).find(|(_, local)| is(local)).map(|(id, _)| id)
+    }
+
     pub(crate) fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
         (0..u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)).map(NodeId)
     }

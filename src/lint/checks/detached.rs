@@ -14,7 +14,7 @@ use crate::lint::names::{FileId, FnId};
 use crate::lint::types::{Target, World};
 
 use super::callers::Callers;
-use super::doing::{Doing, Origin, inner, origin};
+use super::doing::{Doing, Origin, origin};
 use super::track::{self, Turn};
 use super::{Checker, Outcome, Reason, Reported, classes_of, context, item};
 
@@ -149,7 +149,7 @@ impl<'s, 'a> Search<'s, 'a> {
     ) -> Option<(FileId, Span)> {
         match origin {
             Origin::Body(body) => {
-                let inner = inner(self.checker.bodies, site, *body)?;
+                let inner = self.checker.bodies.inner(site, *body)?;
                 Some((inner.file, self.endless(&inner, depth)?))
             }
             Origin::Call(id) => match &site.graph.call_at(*id)?.target {

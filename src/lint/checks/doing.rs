@@ -169,7 +169,7 @@ impl<'a> Doing<'a> {
                 },
                 None => Does { unknown: true, ..Does::default() },
             },
-            Origin::Body(body) => match inner(self.bodies, site, *body) {
+            Origin::Body(body) => match self.bodies.inner(site, *body) {
                 Some(inner) => self.body(&inner),
                 None => Does { unknown: true, ..Does::default() },
             },
@@ -227,14 +227,6 @@ impl<'a> Doing<'a> {
 /// Nothing happens before what the call returns is awaited.
 pub(super) fn is_lazy(graph: &Graph, call: &Call) -> bool {
     matches!(graph.local(call.to).ty.bare(), Ty::Future(_))
-}
-
-/// A closure or async block of a body.
-pub(super) fn inner(bodies: &Bodies<'_>, site: &Rc<Site>, body: BodyId) -> Option<Rc<Site>> {
-    let nested = site.graph.nested.iter().find(|nested| nested.body == body)?;
-    let found = bodies.nested(site, nested);
-    // Asked for without a scope of its own, a body stands for itself.
-    (!Rc::ptr_eq(&found, site)).then_some(found)
 }
 
 /// The call or block that made a future, through adapters that keep what it does.

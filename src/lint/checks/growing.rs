@@ -9,7 +9,7 @@ use crate::lint::ir::{Name, Receiver, Span};
 use crate::lint::names::{Shape, Side, StaticId, TypeId};
 use crate::lint::types::{Evidence, Ty, World};
 
-use super::uses::{Index, Kept, Use, carrier, file_of, uses};
+use super::uses::{Index, Kept, Use, carrier, file_of, is_public, uses};
 use super::{Candidate, Checker, Outcome, Reason, Reported, context};
 
 /// A collection that is kept somewhere.
@@ -109,9 +109,7 @@ fn silent(checker: &Checker<'_>, index: &Index, held: &Held<'_>) -> Option<Reaso
     }
     if let Kept::Field(owner, _) = held.kept {
         let def = names.type_def(owner);
-        let text = &names.source(def.file).text;
-        let before = text.get(..held.span.start as usize).unwrap_or_default().trim_end();
-        if def.public && before.ends_with("pub") {
+        if def.public && is_public(&names.source(def.file).text, held.span) {
             return Some(Reason::Escapes(held.span, "everyone can remove from it"));
         }
     }

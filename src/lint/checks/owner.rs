@@ -13,7 +13,7 @@ use crate::lint::names::{FnId, ModId, Names, Shape, Side, TypeId};
 use crate::lint::types::{Evidence, Target, Ty, World};
 
 use super::endless::Endless;
-use super::uses::{Index, Kept, Use, carrier, file_of, uses};
+use super::uses::{Index, Kept, Use, carrier, file_of, is_public, uses};
 use super::{Candidate, Checker, Outcome, Reason, Reported, classes_of};
 
 /// A field with a handle in it.
@@ -178,12 +178,6 @@ fn drop_steps(checker: &Checker<'_>, id: TypeId) -> FxHashSet<FnId> {
         }));
     }
     steps
-}
-
-/// Written with `pub` in front.
-fn is_public(text: &str, span: Span) -> bool {
-    let before = text.get(..span.start as usize).unwrap_or_default().trim_end();
-    before.ends_with("pub")
 }
 
 /// Written without any `pub`.

@@ -7,16 +7,14 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalog::model::{Context, Effect, Engine, When};
 use crate::lint::bodies::{Bodies, Site};
-use crate::lint::cfg::{
-    Call, Edge, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Test, Value,
-};
+use crate::lint::cfg::{Call, Edge, Graph, LocalId, NodeId, NodeKind, Operand, Test, Value};
 use crate::lint::ir::Span;
 use crate::lint::names::{FileId, FnId};
 use crate::lint::types::{Target, Ty, World};
 
 use super::brought::is_brought;
 use super::callers::Callers;
-use super::doing::{Doing, inner, is_lazy};
+use super::doing::{Doing, is_lazy};
 use super::near::is_near;
 use super::reach::Reach;
 use super::uses::type_of;
@@ -355,11 +353,9 @@ impl<'a> Search<'a> {
     ) -> Option<(Rc<Site>, LocalId)> {
         let graph = &site.graph;
         let body = graph.local(closure).closure?;
-        let (inside, name) = (inner(self.bodies, site, body)?, graph.local(taken).name?);
-        let (number, _) = (0..)
-            .zip(&inside.graph.locals)
-            .find(|(_, local)| local.kind == LocalKind::Captured && local.name == Some(name))?;
-        Some((inside, LocalId(number)))
+        let inside = self.bodies.inner(site, body)?;
+        let taken = inside.graph.captured(graph.local(taken).name?)?;
+        Some((inside, taken))
     }
 
     /// A call that puts a limit on what it is given.

@@ -6,12 +6,11 @@ use crate::catalog::model::{Effect, Engine, Paths, When};
 use crate::finding::Role;
 use crate::lint::bodies::{Bodies, Site};
 use crate::lint::cfg::{
-    Call, Graph, Local, LocalId, LocalKind, Loop, LoopKind, NodeId, NodeKind, Operand, Value,
+    Call, Graph, LocalId, LocalKind, Loop, LoopKind, NodeId, NodeKind, Operand, Value,
 };
 use crate::lint::ir::{BodyId, Name};
 use crate::lint::types::Ty;
 
-use super::doing::inner;
 use super::uses::{carrier, type_of};
 use super::{Checker, Outcome, Reason, Reported, context, item, track};
 
@@ -205,11 +204,9 @@ fn counts(call: &Call) -> bool {
 
 /// Whether a closure or async block does nothing with what it takes in but count it.
 fn only_counted(bodies: &Bodies<'_>, site: &Rc<Site>, body: BodyId, name: Option<Name>) -> bool {
-    let Some(inside) = inner(bodies, site, body) else { return false };
+    let Some(inside) = bodies.inner(site, body) else { return false };
     let graph = &inside.graph;
-    let is = |local: &Local| local.kind == LocalKind::Captured && local.name == name;
-    let taken = (0..).map(LocalId).zip(&graph.locals).find(|(_, local)| is(local));
-    let Some((taken, _)) = taken else { return false };
+    let Some(taken) = name.and_then(|name| graph.captured(name)) else { return false };
     graph.nodes.iter().filter(|node| node.kind.uses(taken)).all(|node| match &node.kind {
         NodeKind::Call(call) => {
             counts(call)

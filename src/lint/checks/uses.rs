@@ -8,7 +8,7 @@ use crate::lint::bodies::Site;
 use crate::lint::cfg::{
     Call, Graph, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place, Value,
 };
-use crate::lint::ir::{BodyId, ExprKind, MacroBody, Name, PatKind};
+use crate::lint::ir::{BodyId, ExprKind, MacroBody, Name, PatKind, Span};
 use crate::lint::names::{FileId, FnId, Names, StaticId, TypeId};
 use crate::lint::types::{Ty, World};
 
@@ -362,6 +362,12 @@ pub(super) fn put_in(
         }
     }
     Some(set)
+}
+
+/// Written with `pub` in front.
+pub(super) fn is_public(text: &str, span: Span) -> bool {
+    let before = text.get(..span.start as usize).unwrap_or_default().trim_end();
+    before.ends_with("pub")
 }
 
 /// The file that a field or static is declared in.

@@ -54,7 +54,7 @@ impl Walk<'_> {
 
     /// Whether a closure mentions nothing that releases or takes over.
     pub(super) fn only_looks(&self, body: BodyId) -> bool {
-        self.world.names.body(self.file, body).is_some_and(|body| self.harmless(body))
+        self.world.names.body(self.site.file, body).is_some_and(|body| self.harmless(body))
     }
 
     fn harmless(&self, body: &Body) -> bool {

@@ -10,7 +10,7 @@ use crate::lint::cfg::{
     Call, Edge, Exit, Graph, Local, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place,
     Value,
 };
-use crate::lint::names::{FileId, FnId, Shape, TypeId};
+use crate::lint::names::{FnId, Shape, TypeId};
 use crate::lint::types::{Target, Ty, World, is_same_pointer};
 
 use super::hold::{self, Holders};
@@ -68,9 +68,8 @@ impl State {
 const STATES: usize = 40_000;
 
 pub(super) struct Walk<'a> {
-    site: &'a Rc<Site>,
+    pub(super) site: &'a Rc<Site>,
     pub(super) graph: &'a Graph,
-    pub(super) file: FileId,
     pub(super) world: &'a World<'a>,
     summaries: &'a Summaries<'a>,
     pub(super) start: &'a Start<'a>,
@@ -95,7 +94,6 @@ pub(crate) fn follow(site: &Rc<Site>, summaries: &Summaries<'_>, start: &Start<'
     let mut walk = Walk {
         site,
         graph,
-        file: site.file,
         world: summaries.world,
         summaries,
         start,

@@ -7,9 +7,9 @@ use rustc_hash::FxHashMap;
 
 use crate::catalog::model::Effect;
 use crate::lint::bodies::{Bodies, Site};
-use crate::lint::cfg::{Call, Local, LocalId, LocalKind, Part, Place};
-use crate::lint::ir::BodyId;
-use crate::lint::names::FnId;
+use crate::lint::cfg::{Call, LocalId, Part, Place};
+use crate::lint::ir::{BodyId, Name};
+use crate::lint::names::{FileId, FnId, TypeId};
 use crate::lint::types::World;
 
 use super::{Fate, How, Start, follow};
@@ -32,22 +32,27 @@ pub(crate) enum ParamFate {
 /// Function, number of the parameter, class, whether it is a raw value that is copied.
 type Key = (FnId, usize, &'static str, bool);
 
+/// Closure or async block, the variable in it, class, and what else says how it may be released.
+/// Closures in closures, each with branches, would be walked again on every path of those around.
+type Capture = (FileId, BodyId, LocalId, &'static str, bool, Option<TypeId>);
+
 /// Summaries of functions, by parameter and class.
 pub(crate) struct Summaries<'a> {
     pub(crate) world: &'a World<'a>,
     pub(crate) bodies: &'a Bodies<'a>,
     params: RefCell<FxHashMap<Key, ParamFate>>,
+    captures: RefCell<FxHashMap<Capture, ParamFate>>,
 }
 
 impl<'a> Summaries<'a> {
     pub(crate) fn new(world: &'a World<'a>, bodies: &'a Bodies<'a>) -> Self {
-        Self { world, bodies, params: RefCell::default() }
+        Self { world, bodies, params: RefCell::default(), captures: RefCell::default() }
     }
 
     /// What the function does with the parameter of this number, the receiver being the first: it,
     /// its twins under other cfgs, and what implements it.
     pub(crate) fn param(&self, id: FnId, index: usize, class: &str, copied: bool) -> ParamFate {
-        let class = crate::lint::ir::Name::new(class).as_str();
+        let class = Name::new(class).as_str();
         let key = (id, index, class, copied);
         if let Some(known) = self.params.borrow().get(&key) {
             return known.clone();
@@ -91,17 +96,29 @@ impl<'a> Summaries<'a> {
         (local, moved): (LocalId, bool),
         start: &Start<'_>,
     ) -> ParamFate {
-        let nested = around.graph.nested.iter().find(|nested| nested.body == body);
-        let Some(site) = nested.map(|nested| self.bodies.nested(around, nested)) else {
-            return ParamFate::Escaped;
+        let inside = || {
+            let site = self.bodies.inner(around, body)?;
+            let inner = site.graph.captured(around.graph.local(local).name?)?;
+            Some((site, inner))
         };
-        let name = around.graph.local(local).name;
-        let is = |inner: &Local| inner.kind == LocalKind::Captured && inner.name == name;
-        let inner = (0..).map(LocalId).zip(&site.graph.locals).find(|(_, inner)| is(inner));
-        let Some((inner, _)) = inner.filter(|_| name.is_some() && !Rc::ptr_eq(&site, around))
-        else {
-            return ParamFate::Escaped;
-        };
+        let Some((site, inner)) = inside() else { return ParamFate::Escaped };
+        let class = Name::new(start.class).as_str();
+        let key = (around.file, body, inner, class, start.by_value, start.own);
+        if let Some(known) = self.captures.borrow().get(&key) {
+            return known.clone();
+        }
+        let fate = self.work_out_captured(&site, inner, moved, start);
+        self.captures.borrow_mut().insert(key, fate.clone());
+        fate
+    }
+
+    fn work_out_captured(
+        &self,
+        site: &Rc<Site>,
+        inner: LocalId,
+        moved: bool,
+        start: &Start<'_>,
+    ) -> ParamFate {
         // What it tells of such a call, and who fails with it, is not seen from here.
         let tells = |call: &Call| {
             let on = call.receiver.as_ref().and_then(|on| on.place());
@@ -118,7 +135,7 @@ impl<'a> Summaries<'a> {
             param: Some(inner),
             ..start.clone()
         };
-        summed_up(&follow(&site, self, &start), !moved)
+        summed_up(&follow(site, self, &start), !moved)
     }
 }
 
