@@ -153,7 +153,8 @@ fn first_opener(case: &Case, target: &Value, kind: &str, mark: &str) -> Result<(
             && (!case.lines || first["line"] == line + 1)
             && first["certain"] == true;
         if !right {
-            return Err(format!("{kind}: {first:#}, line {} leaks it", line + 1));
+            let traced = &row["traced"];
+            return Err(format!("{kind}: {first:#}, line {} leaks it; {traced}", line + 1));
         }
     }
     Ok(())

@@ -67,7 +67,7 @@ impl Unseen {
     }
 
     /// From where all such calls of a process came between two times; `None` where that is no one place.
-    pub(super) fn only_place(&self, pid: u32, from_ns: u64, to_ns: u64) -> Option<u32> {
+    pub(super) fn only_place(&self, pid: u32, (from_ns, to_ns): (u64, u64)) -> Option<u32> {
         let during = self
             .calls
             .iter()
@@ -120,13 +120,13 @@ mod tests {
         }
         unseen.take(15, 8, Some(3));
         unseen.take(50, 7, None);
-        assert_eq!(unseen.only_place(7, 10, 20), Some(1));
-        assert_eq!(unseen.only_place(7, 10, 30), None);
-        assert_eq!(unseen.only_place(7, 40, 60), None);
-        assert_eq!(unseen.only_place(7, 60, 70), None);
+        assert_eq!(unseen.only_place(7, (10, 20)), Some(1));
+        assert_eq!(unseen.only_place(7, (10, 30)), None);
+        assert_eq!(unseen.only_place(7, (40, 60)), None);
+        assert_eq!(unseen.only_place(7, (60, 70)), None);
         unseen.forget(30);
-        assert_eq!(unseen.only_place(7, 10, 20), None);
+        assert_eq!(unseen.only_place(7, (10, 20)), None);
         (0..MOST as u64 + 1).for_each(|at_ns| unseen.take(at_ns + 100, 9, Some(4)));
-        assert_eq!(unseen.only_place(9, 90, 200), None);
+        assert_eq!(unseen.only_place(9, (90, 200)), None);
     }
 }

@@ -18,7 +18,7 @@ use crate::live::trace::openings::births::{self, Births};
 use crate::live::trace::openings::calls::{Call, Gives, Messages};
 use crate::live::trace::openings::control::{self, Memory, Received};
 use crate::live::trace::openings::events::{self, Created, Events, SHALLOW_BYTES};
-use crate::live::trace::openings::ledger::{By, Doubt, Held, Ledger, Look, Number, Opening};
+use crate::live::trace::openings::ledger::{By, Held, Ledger, Look, Number, Opening};
 use crate::live::trace::stack::{Copied, Sample};
 
 /// Rings are read so often, and those of cheap events whenever one is a quarter full.
@@ -398,18 +398,15 @@ impl Tracer {
         let (at_ns, lost) = (look.begin_ns, self.lost());
         let any_lost = lost != self.lost_before || self.events.maybe_lost();
         self.lost_before = lost;
-        let (from_ns, to_ns) = (self.looked_ns, look.end_ns);
-        self.looked_ns = at_ns;
-        let pids: HashMap<HandleId, u32> =
-            look.opened.iter().map(|held| (held.id, held.number.0)).collect();
+        let before_ns = std::mem::replace(&mut self.looked_ns, at_ns);
         let answers = self.ledger.look(look, any_lost);
         let (unheard, answers): (Vec<_>, Vec<_>) =
             answers.into_iter().partition(|(_, by)| came_unheard(by));
         self.receiving.missed(at_ns, unheard.len() as u64);
         self.answer(answers, at_ns);
         for (id, by) in unheard {
-            let only = pids.get(&id).and_then(|&pid| self.unseen.only_place(pid, from_ns, to_ns));
-            match only {
+            let came = self.ledger.came(id);
+            match came.and_then(|(pid, between)| self.unseen.only_place(pid, between)) {
                 Some(place) => {
                     self.places.count(place);
                     self.answers.push((id, place, at_ns));
@@ -417,7 +414,7 @@ impl Tracer {
                 None => self.answer(vec![(id, by)], at_ns),
             }
         }
-        self.unseen.forget(from_ns);
+        self.unseen.forget(before_ns);
     }
 
     fn look_at_births(&mut self, look: &births::Look) {
@@ -477,7 +474,7 @@ fn size(copied: &Copied) -> usize {
 
 /// Whether a handle came in a way that was not heard of.
 fn came_unheard(by: &By<From>) -> bool {
-    matches!(by, By::Doubt(Doubt::NoCall | Doubt::OtherKind))
+    matches!(by, By::Doubt(doubt) if doubt.came_unheard())
 }
 
 /// An event, if its call created something.

@@ -3,7 +3,8 @@
 //! A handle that a look finds at a number, and the look before did not, was created by the last call
 //! that returned this number before the number was read. So no close needs to be heard of. The calls
 //! between begin and end of a look cannot be ordered against the reading of one number; the next
-//! look, which finds the same handle still there, settles who created it.
+//! look, which finds the same handle still there, settles who created it. So it does where no call is
+//! known yet: a number can be read before the call that it came from has returned.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -99,7 +100,7 @@ pub struct Ledger<T> {
     touched: BTreeSet<Number>,
     held: HashMap<Number, Known>,
     numbers: HashMap<HandleId, Number>,
-    /// Found at the last look, in doubt between calls.
+    /// Found at the last look, in doubt between calls, or before the word of one.
     unsettled: Vec<HandleId>,
     /// When the last look began.
     looked_ns: u64,
@@ -114,6 +115,8 @@ pub struct Ledger<T> {
 struct Known {
     id: HandleId,
     kind: Arc<str>,
+    /// From the begin of the look before it was found to the end of the one that found it.
+    between_ns: (u64, u64),
     /// When it was created, where that was heard of.
     at_ns: Option<u64>,
 }
@@ -133,7 +136,7 @@ impl<T: Clone> Ledger<T> {
             joined: BTreeMap::new(),
             dropped: 0,
         };
-        held.into_iter().for_each(|held| ledger.hold(held, None));
+        held.into_iter().for_each(|held| ledger.hold(held, (0, since_ns)));
         ledger
     }
 
@@ -164,6 +167,10 @@ impl<T: Clone> Ledger<T> {
     pub fn settle(&mut self, until_ns: u64) {
         while let Some(opening) = self.waiting.pop_front_if(|next| next.at_ns <= until_ns) {
             let number = opening.number;
+            // The word of one came late, that of a later one did not.
+            if self.last.get(&number).is_some_and(|last| last.at_ns > opening.at_ns) {
+                continue;
+            }
             if self.last.len() < MOST_NUMBERS || self.last.contains_key(&number) {
                 self.touched.insert(number);
                 self.last.insert(number, opening);
@@ -186,8 +193,8 @@ impl<T: Clone> Ledger<T> {
         let seen_before = std::mem::take(&mut self.unsettled);
         for id in seen_before {
             // Unchanged, it was there when this look began: what came last before that made it.
-            let Some((number, kind)) = self.known(id) else { continue };
-            let by = self.settled(number, &kind, lost);
+            let Some((number, known)) = self.known(id) else { continue };
+            let by = self.settled(number, &known.kind, known.between_ns.0, lost);
             self.tell(number, by, &mut answers);
         }
         for number in touched {
@@ -212,10 +219,10 @@ impl<T: Clone> Ledger<T> {
         }
         for held in look.opened {
             let (id, number, kind) = (held.id, held.number, Arc::clone(&held.kind));
-            self.hold(held, None);
+            self.hold(held, (self.looked_ns, look.end_ns));
             let before = self.last.get(&number).is_some_and(|last| last.at_ns > self.looked_ns);
             let by = match (before, meanwhile.get(&number).map(Vec::as_slice)) {
-                (_, None) => self.settled(number, &kind, lost),
+                (_, None) => self.settled(number, &kind, self.looked_ns, lost),
                 (false, Some(&[only])) => match self.waiting.get(only) {
                     Some(opening) if opening.call.may_give(&kind) && !lost => by(opening),
                     Some(_) if lost => By::Doubt(Doubt::Lost),
@@ -228,26 +235,28 @@ impl<T: Clone> Ledger<T> {
             };
             // Of what was opened before all this began, nothing is to be told.
             let began = self.looked_ns < self.since_ns;
-            if !(began && matches!(by, By::Doubt(_))) {
-                self.tell(number, by, &mut answers);
+            match by {
+                By::Doubt(_) if began => {}
+                By::Doubt(doubt) if doubt.came_unheard() => self.unsettled.push(id),
+                by => self.tell(number, by, &mut answers),
             }
         }
         self.looked_ns = look.begin_ns;
         answers
     }
 
-    /// Who created what is at a number, if nothing happened there since the last call.
-    fn settled(&self, number: Number, kind: &str, lost: bool) -> By<T> {
+    /// Who created what came to a number after a time, if nothing happened there since the last call.
+    fn settled(&self, number: Number, kind: &str, after_ns: u64, lost: bool) -> By<T> {
         if lost {
             return By::Doubt(Doubt::Lost);
         }
         match self.last.get(&number) {
-            Some(opening) if opening.at_ns > self.looked_ns => match opening.call.may_give(kind) {
+            Some(opening) if opening.at_ns > after_ns => match opening.call.may_give(kind) {
                 true => by(opening),
                 false => By::Doubt(Doubt::OtherKind),
             },
             // Of a process that came since the look before, not all was heard.
-            _ if self.joined.get(&number.0).is_some_and(|&at| at > self.looked_ns) => {
+            _ if self.joined.get(&number.0).is_some_and(|&at| at > after_ns) => {
                 By::Doubt(Doubt::Joined)
             }
             _ => By::Doubt(Doubt::NoCall),
@@ -263,10 +272,10 @@ impl<T: Clone> Ledger<T> {
         answers.push((known.id, by));
     }
 
-    fn hold(&mut self, held: Held, at_ns: Option<u64>) {
+    fn hold(&mut self, held: Held, between_ns: (u64, u64)) {
         let Held { id, number, kind } = held;
         self.numbers.insert(id, number);
-        self.held.insert(number, Known { id, kind, at_ns });
+        self.held.insert(number, Known { id, kind, between_ns, at_ns: None });
     }
 
     fn forget(&mut self, id: HandleId) {
@@ -277,10 +286,21 @@ impl<T: Clone> Ledger<T> {
         }
     }
 
-    fn known(&self, id: HandleId) -> Option<(Number, Arc<str>)> {
+    /// The process that a handle came to, and between which times.
+    pub fn came(&self, id: HandleId) -> Option<(u32, (u64, u64))> {
+        self.known(id).map(|(number, known)| (number.0, known.between_ns))
+    }
+
+    fn known(&self, id: HandleId) -> Option<(Number, &Known)> {
         let number = *self.numbers.get(&id)?;
-        let known = self.held.get(&number).filter(|known| known.id == id)?;
-        Some((number, Arc::clone(&known.kind)))
+        self.held.get(&number).filter(|known| known.id == id).map(|known| (number, known))
+    }
+}
+
+impl Doubt {
+    /// Whether it came in a way that is not heard of.
+    pub fn came_unheard(self) -> bool {
+        matches!(self, Self::NoCall | Self::OtherKind)
     }
 }
 
@@ -374,9 +394,11 @@ mod tests {
         assert_eq!(told(&ledger.look(look(100, &[held(1, 3, "file")], &[]), false)), []);
         ledger.take([opening(150, 5, "openat", "file"), opening(160, 6, "socket", "lost")]);
         let opened = [held(2, 5, "socket"), held(3, 7, "socket")];
-        let found = ledger.look(look(200, &opened, &[]), false);
+        assert_eq!(told(&ledger.look(look(200, &opened, &[]), false)), []);
+        let found = ledger.look(look(300, &[], &[]), false);
         assert_eq!(told(&found), answers(&[(2, "OtherKind"), (3, "NoCall")]));
-        let found = ledger.look(look(300, &[held(4, 6, "socket")], &[]), true);
+        assert_eq!(ledger.came(HandleId(3)), Some((PID, (100, 210))));
+        let found = ledger.look(look(400, &[held(4, 6, "socket")], &[]), true);
         assert_eq!(told(&found), answers(&[(4, "Lost")]));
     }
 
@@ -392,8 +414,24 @@ mod tests {
         // Opened before anybody listened, found by the look behind that.
         let found = ledger.look(look(300, &[held(3, 7, "socket")], &[]), false);
         assert_eq!(told(&found), answers(&[(3, "Joined")]));
-        let found = ledger.look(look(400, &[held(4, 8, "socket")], &[]), false);
+        assert_eq!(told(&ledger.look(look(400, &[held(4, 8, "socket")], &[]), false)), []);
+        let found = ledger.look(look(500, &[], &[]), false);
         assert_eq!(told(&found), answers(&[(4, "NoCall")]));
+    }
+
+    #[test]
+    fn a_handle_may_be_found_before_the_word_of_its_call() {
+        let mut ledger = Ledger::new(50, Vec::new());
+        ledger.look(look(100, &[], &[]), false);
+        let opened = [held(1, 5, "socket"), held(2, 6, "socket"), held(3, 7, "socket")];
+        assert_eq!(told(&ledger.look(look(200, &opened, &[]), false)), []);
+        // One call returned behind the look, the word of another came late, of the third none did.
+        ledger.take([opening(211, 5, "socket", "returned"), opening(190, 6, "socket", "late")]);
+        let found = ledger.look(look(300, &[], &[]), false);
+        let (returned, late) = ((1, "returned"), (2, "late"));
+        assert_eq!(told(&found), answers(&[returned, late, (3, "NoCall")]));
+        // Each is told once.
+        assert_eq!(told(&ledger.look(look(400, &[], &[]), false)), []);
     }
 
     #[test]
@@ -403,7 +441,8 @@ mod tests {
         ledger.take([opening(150, 5, "socket", "old")]);
         ledger.look(look(200, &[held(1, 5, "socket")], &[]), false);
         // Closed, and something came to its number that no call returned.
-        let found = ledger.look(look(300, &[held(2, 5, "socket")], &[1]), false);
+        assert_eq!(told(&ledger.look(look(300, &[held(2, 5, "socket")], &[1]), false)), []);
+        let found = ledger.look(look(400, &[], &[]), false);
         assert_eq!(told(&found), answers(&[(2, "NoCall")]));
     }
 
