@@ -327,6 +327,7 @@ fn check_rule(family: &str, rule: &Rule, produced: &Produced<'_>, at: &mut Place
         | Engine::UnlimitedCollect => produced.called.contains_key(class),
         Engine::PeerWait => produced.called.get(class).is_some_and(|waits| *waits),
         Engine::HeldAcross
+        | Engine::TakenAgain
         | Engine::DiscardedGuard
         | Engine::UnreapedCollection
         | Engine::GrowingCollection => produced.typed.contains(class),
@@ -439,7 +440,7 @@ fn fits(edit: EditShape, engine: Engine) -> bool {
         EditShape::RewriteUnused => engine == Engine::MustRelease,
         EditShape::RemoveCall => engine == Engine::Call,
         EditShape::Bind => engine == Engine::DiscardedGuard,
-        EditShape::DropBefore => engine == Engine::HeldAcross,
+        EditShape::DropBefore => matches!(engine, Engine::HeldAcross | Engine::TakenAgain),
         EditShape::CollectBefore => engine == Engine::UnreapedCollection,
         EditShape::ImplDrop => engine == Engine::OwnerWithoutRelease,
     }

@@ -310,6 +310,12 @@ pub enum Effect {
     Succeeds,
     /// It exits the process.
     Exits,
+    /// It gives its closure (the second argument) its first one when what it returns is dropped.
+    Defers,
+    /// It waits for a lock until nobody else has it.
+    Locks,
+    /// It waits for a lock until nobody has it alone.
+    Shares,
     /// Any await at all. Only rules name it (`across`), never facts.
     Awaits,
 }
@@ -417,6 +423,8 @@ pub enum Engine {
     OwnerWithoutRelease,
     /// A guard, transaction or connection held while something slow is awaited.
     HeldAcross,
+    /// A lock that is waited for while its own guard is alive.
+    TakenAgain,
     /// A detached task or thread that never ends.
     DetachedEndless,
     /// A collection of tasks or children that is filled and never collected.

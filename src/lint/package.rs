@@ -223,6 +223,7 @@ impl Interest {
             .collect();
         let whole = |engine| rules.iter().any(|known| known.rule.engine == engine);
         let by_type = whole(Engine::HeldAcross)
+            || whole(Engine::TakenAgain)
             || whole(Engine::DiscardedGuard)
             || whole(Engine::UnreapedCollection);
         let mut wanted = FxHashSet::default();
@@ -242,7 +243,7 @@ impl Interest {
             }
         }
         let classes = classes.into_iter().map(str::to_owned).collect();
-        let by_life = [Engine::HeldAcross, Engine::DiscardedGuard];
+        let by_life = [Engine::HeldAcross, Engine::TakenAgain, Engine::DiscardedGuard];
         let held = rules.iter().filter(|known| by_life.contains(&known.rule.engine));
         let held = held.map(|known| known.rule.class.clone()).collect();
         Self { names: wanted.into_iter().collect(), classes, held }

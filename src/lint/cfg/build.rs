@@ -86,6 +86,7 @@ pub(crate) fn build(request: Request<'_>) -> Graph {
         entry: NodeId(0),
         result: LocalId(0),
         params: Vec::new(),
+        perhaps: body.perhaps.iter().map(|&id| body.expr(id).span).collect(),
         is_async: body.is_async,
         nested: Vec::new(),
     };

@@ -248,6 +248,9 @@ impl<'a> Builder<'a> {
         let effects = self.effects(&target);
         let unsure = receiver.is_some() && self.may_begin(&target);
         let arg_types: Vec<Ty> = args.iter().map(|arg| self.ty_of(arg)).collect();
+        if effects.contains(&Effect::Defers) {
+            self.will_be_given(args.get(1), arg_types.first().cloned().into_iter().collect());
+        }
         let mut ty = self.world.returns(&target, &receiver_ty, &arg_types);
         // `collect::<Result<_>>()` and the like.
         if let ([written], Ty::Unknown) = (generics.as_slice(), &ty)

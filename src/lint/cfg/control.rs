@@ -343,6 +343,8 @@ impl<'a> Builder<'a> {
         self.scopes[depth].extend(bound);
         self.scopes[statement] = temps;
         if let Some(otherwise) = otherwise {
+            // What the statement made is gone before `else`.
+            let failed = self.dropped(failed, end);
             let matched = std::mem::replace(&mut self.tails, failed);
             let names: Vec<_> = self.env.drain(first..).collect();
             let value = self.value(otherwise);

@@ -68,9 +68,11 @@ impl<'a> Builder<'a> {
     /// Tells closures among the arguments what a method of this name calls them with.
     pub(super) fn run_on_each(&mut self, collection: &Ty, name: Name, args: &[Operand]) {
         let Some(before) = parameters_before(name.as_str()) else { return };
-        let closures = args.iter().filter_map(|arg| self.graph.local(arg.place()?.local).closure);
-        let closures: Vec<_> = closures.collect();
-        if closures.is_empty() || collection.is_result() || collection.is_option() {
+        let closure = |arg: &Operand| self.graph.local(arg.place()?.local).closure;
+        if args.iter().all(|arg| closure(arg).is_none())
+            || collection.is_result()
+            || collection.is_option()
+        {
             return;
         }
         let given = match (self.entry(collection), name.as_str()) {
@@ -82,9 +84,18 @@ impl<'a> Builder<'a> {
             return;
         }
         let params: Vec<Ty> = std::iter::repeat_n(Ty::Unknown, before).chain(given).collect();
-        for nested in self.graph.nested.iter_mut().filter(|nested| closures.contains(&nested.body))
-        {
-            nested.params.clone_from(&params);
+        for arg in args {
+            self.will_be_given(Some(arg), params.clone());
+        }
+    }
+
+    /// Tells an argument, where it is a closure, what it is called with.
+    pub(super) fn will_be_given(&mut self, arg: Option<&Operand>, params: Vec<Ty>) {
+        let closure =
+            arg.and_then(Operand::place).and_then(|at| self.graph.local(at.local).closure);
+        let mut nested = self.graph.nested.iter_mut();
+        if let Some(nested) = nested.find(|nested| Some(nested.body) == closure) {
+            nested.params = params;
         }
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct Graph {
     pub(crate) is_async: bool,
     /// Closures and async blocks that do not run in place.
     pub(crate) nested: Vec<Nested>,
+    /// Statements that only some builds have.
+    pub(crate) perhaps: Vec<Span>,
 }
 
 /// A closure or async block, with the variables around it and their types.

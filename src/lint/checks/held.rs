@@ -21,8 +21,10 @@ use super::{Checker, Outcome, Reason, Reported, context, item};
 /// What others have clones of.
 const SHARED: &[&str] = &["::Arc", "::Rc", "::Weak"];
 
-/// More states than this in one body, and it is given up.
+/// More states than this from one step on, and it is given up.
 const STATES: usize = 20_000;
+/// The same from all steps of a body together.
+pub(super) const STATES_OF_BODY: usize = 1_000_000;
 
 pub(super) fn check(checker: &mut Checker<'_>) {
     let rules = checker.of_engine(Engine::HeldAcross);
@@ -31,6 +33,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     }
     let doing = Doing::new(checker.world, checker.bodies);
     for site in checker.sites {
+        let mut left = STATES_OF_BODY;
         for id in site.graph.ids() {
             if !may_begin(checker, site, id) {
                 continue;
@@ -39,7 +42,8 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 let Some(held) = begins(checker, site, id, &known.rule.class) else { continue };
                 let Some(taken) = maker(&site.graph, id) else { continue };
                 let Some(call) = site.graph.call_at(taken) else { continue };
-                let found = across(checker.world, site, &doing, id, held, &known.rule.when.across);
+                let effects = &known.rule.when.across;
+                let found = across(checker.world, site, &doing, (id, held), effects, &mut left);
                 let outcome = match found {
                     Err(reason) => Outcome::Silent(reason),
                     Ok(slow) => {
@@ -162,9 +166,9 @@ fn across(
     world: &World<'_>,
     site: &Rc<Site>,
     doing: &Doing<'_>,
-    start: NodeId,
-    held: Place,
+    (start, held): (NodeId, Place),
     effects: &[Effect],
+    left: &mut usize,
 ) -> Result<NodeId, Reason> {
     let graph = &site.graph;
     let mut slow: Vec<NodeId> = Vec::new();
@@ -174,9 +178,10 @@ fn across(
     let mut stack: Vec<(NodeId, Holders)> =
         graph.node(start).next.iter().map(|&(_, next)| (next, vec![held.clone()])).collect();
     while let Some((id, mut held)) = stack.pop() {
-        if seen.len() > STATES {
+        if seen.len() > STATES || *left == 0 {
             return Err(Reason::TooComplex);
         }
+        *left -= 1;
         if id == start || !seen.insert((id, held.clone())) {
             continue;
         }

@@ -1,5 +1,6 @@
 //! Engines: each looks at every candidate of its kind, and says what it made of it.
 
+mod again;
 mod begun;
 mod brought;
 mod built;
@@ -16,6 +17,7 @@ mod failure;
 mod growing;
 mod held;
 mod late;
+mod locks;
 mod must_release;
 mod named;
 mod near;
@@ -230,6 +232,7 @@ impl<'a> Checker<'a> {
         calls::check(self);
         collected::check(self);
         held::check(self);
+        again::check(self);
         discarded::check(self);
         detached::check(self);
         unreaped::check(self);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashSet;
 
-use crate::catalog::model::{Fails, Handle};
+use crate::catalog::model::{Effect, Fails, Handle};
 use crate::lint::bodies::Site;
 use crate::lint::cfg::{
     Call, Edge, Exit, Graph, Local, LocalId, LocalKind, NodeId, NodeKind, Operand, Part, Place,
@@ -71,7 +71,7 @@ pub(super) struct Walk<'a> {
     pub(super) site: &'a Rc<Site>,
     pub(super) graph: &'a Graph,
     pub(super) world: &'a World<'a>,
-    summaries: &'a Summaries<'a>,
+    pub(super) summaries: &'a Summaries<'a>,
     pub(super) start: &'a Start<'a>,
     /// A pointer that an owner was turned into: references to what it points to may be all that
     /// anybody wants of it.
@@ -518,6 +518,9 @@ impl Walk<'_> {
         match &call.target {
             Target::Api(ids, path) => {
                 let facts = || ids.iter().map(|&id| &self.world.facts.api(id).fact);
+                if call.effects.contains(&Effect::Defers) && handle == Handle::Arg(0) && by_value {
+                    return self.deferred(call);
+                }
                 for fact in facts() {
                     let default =
                         if call.receiver.is_some() { Handle::Receiver } else { Handle::Arg(0) };
@@ -667,7 +670,7 @@ impl Walk<'_> {
     }
 }
 
-enum Passed {
+pub(super) enum Passed {
     /// Only looked at, or copied.
     Kept,
     Released,

@@ -2,6 +2,7 @@
 
 mod beside;
 mod branch;
+mod deferred;
 mod follow;
 mod hold;
 mod polled;

@@ -112,6 +112,14 @@ impl<'a> Summaries<'a> {
         fate
     }
 
+    /// What a closure does with what it is given first.
+    pub(super) fn given(&self, around: &Rc<Site>, body: BodyId, start: &Start<'_>) -> ParamFate {
+        let site = self.bodies.inner(around, body);
+        let param = site.as_ref().and_then(|site| site.graph.params.first().copied());
+        let (Some(site), Some(param)) = (site, param) else { return ParamFate::Escaped };
+        self.inside(&site, param, true, start)
+    }
+
     fn work_out_captured(
         &self,
         site: &Rc<Site>,
@@ -127,12 +135,17 @@ impl<'a> Summaries<'a> {
         if site.graph.calls().any(|(_, call)| tells(call)) {
             return ParamFate::Escaped;
         }
+        self.inside(site, inner, moved, start)
+    }
+
+    /// What a body does with what one of its variables has from the begin.
+    fn inside(&self, site: &Rc<Site>, held: LocalId, moved: bool, start: &Start<'_>) -> ParamFate {
         let start = Start {
             node: site.graph.entry,
-            held: Place::of(inner),
+            held: Place::of(held),
             fails: None,
             status: None,
-            param: Some(inner),
+            param: Some(held),
             ..start.clone()
         };
         summed_up(&follow(site, self, &start), !moved)
