@@ -3,7 +3,7 @@
 //! `cargo test --test corpus` mutates the good examples of the rules;
 //! `cargo test --release --test corpus -- mutants --full DIR…` mutates the crates in folders;
 //! `cargo test --release --test corpus -- mutants --listed dev` those of mutants.txt (or `second`, `third`, `held-out`: of mutants-second.txt and so on);
-//! `cargo test --release --test corpus -- bugs` fetches and scores the crates of bugs.toml, with `--listed second` (or `third`) those of bugs-second.toml;
+//! `cargo test --release --test corpus -- bugs` fetches and scores the crates of bugs.toml, with `--listed second` (or `third`, `fourth`) those of bugs-second.toml;
 //! `cargo test --release --test corpus -- fixes` mends those of fixes.txt and compiles them;
 //! `cargo test --release --test corpus -- peers` runs other linters on the crates of bugs.toml.
 
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         {
             return bugs::score_listed(name).map_or_else(
                 || {
-                    println!("bugs --listed takes second or third");
+                    println!("bugs --listed takes second, third or fourth");
                     ExitCode::FAILURE
                 },
                 |()| ExitCode::SUCCESS,

@@ -25,7 +25,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     let locks = Locks::new(checker.world, checker.bodies);
     for site in checker.sites {
         let graph = &site.graph;
-        let body = Body::new(graph);
+        let mut body: Option<Body<'_>> = None;
         let (mut waits, mut left): (Option<Waits>, usize) = (None, held::STATES_OF_BODY);
         for id in graph.ids() {
             if !held::may_begin(checker, site, id) {
@@ -37,8 +37,9 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 };
                 let Some(taken) = held::maker(graph, id) else { continue };
                 let Some(call) = graph.call_at(taken) else { continue };
-                let Some(lock) = locks.of_guard(&body, call) else { continue };
-                let waits = waits.get_or_insert_with(|| locks.waits(&body));
+                let body = body.get_or_insert_with(|| Body::new(graph));
+                let Some(lock) = locks.of_guard(body, call) else { continue };
+                let waits = waits.get_or_insert_with(|| locks.waits(body));
                 let outcome =
                     match again(checker.world, (graph, waits), (id, held), &lock, &mut left) {
                         Err(reason) => Outcome::Silent(reason),
